@@ -1,0 +1,76 @@
+//! The AWS regions and the partition each belongs to.
+//!
+//! The SDK resolves an endpoint for *any* name that looks like a region, so "every region that AWS has" needs a list.
+//! This one is the partition data inside `aws-sdk-sts`, which keeps it private; the test
+//! `the_regions_are_those_of_the_sdk_s_partition_data` reads the SDK's source and fails when the two part.
+//! The pseudo regions (`aws-global` and its like) are left out: they are names of endpoints, not places.
+
+/// A partition: AWS accounts, regions and credentials of one never work in another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Partition {
+    /// The name that ARNs carry, such as `aws-cn`.
+    pub name: &'static str,
+    /// Its regions, in alphabetical order.
+    pub regions: &'static [&'static str],
+}
+
+/// Every partition the SDK knows.
+pub const PARTITIONS: &[Partition] = &[
+    Partition {
+        name: "aws",
+        regions: &[
+            "af-south-1",
+            "ap-east-1",
+            "ap-east-2",
+            "ap-northeast-1",
+            "ap-northeast-2",
+            "ap-northeast-3",
+            "ap-south-1",
+            "ap-south-2",
+            "ap-southeast-1",
+            "ap-southeast-2",
+            "ap-southeast-3",
+            "ap-southeast-4",
+            "ap-southeast-5",
+            "ap-southeast-6",
+            "ap-southeast-7",
+            "ca-central-1",
+            "ca-west-1",
+            "eu-central-1",
+            "eu-central-2",
+            "eu-north-1",
+            "eu-south-1",
+            "eu-south-2",
+            "eu-west-1",
+            "eu-west-2",
+            "eu-west-3",
+            "il-central-1",
+            "me-central-1",
+            "me-south-1",
+            "mx-central-1",
+            "sa-east-1",
+            "us-east-1",
+            "us-east-2",
+            "us-west-1",
+            "us-west-2",
+        ],
+    },
+    Partition { name: "aws-cn", regions: &["cn-north-1", "cn-northwest-1"] },
+    Partition { name: "aws-eusc", regions: &["eusc-de-east-1"] },
+    Partition { name: "aws-iso", regions: &["us-iso-east-1", "us-iso-west-1"] },
+    Partition { name: "aws-iso-b", regions: &["us-isob-east-1", "us-isob-west-1"] },
+    Partition { name: "aws-iso-e", regions: &["eu-isoe-west-1"] },
+    Partition { name: "aws-iso-f", regions: &["us-isof-east-1", "us-isof-south-1"] },
+    Partition { name: "aws-us-gov", regions: &["us-gov-east-1", "us-gov-west-1"] },
+];
+
+/// The partition of a region, or `None` for a name that is no region of AWS.
+#[must_use]
+pub fn partition_of(region: &str) -> Option<&'static str> {
+    PARTITIONS.iter().find(|partition| partition.regions.contains(&region)).map(|partition| partition.name)
+}
+
+/// Every region of every partition.
+pub fn all_regions() -> impl Iterator<Item = &'static str> {
+    PARTITIONS.iter().flat_map(|partition| partition.regions.iter().copied())
+}

@@ -1,0 +1,61 @@
+//! A request as it was received, with nothing decoded: the signature covers the bytes of the wire.
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, header, request::Parts};
+
+use super::answer::Format;
+
+/// One request, read to its end.
+#[derive(Debug, Clone)]
+pub(super) struct Received {
+    pub method: Method,
+    /// The path as sent, still percent-encoded.
+    pub path: String,
+    /// The query as sent, without its question mark; empty when there is none.
+    pub query: String,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Received {
+    /// Puts the head and the body of a request together.
+    pub fn new(head: Parts, body: Bytes) -> Self {
+        Self {
+            path: head.uri.path().to_owned(),
+            query: head.uri.query().unwrap_or_default().to_owned(),
+            method: head.method,
+            headers: head.headers,
+            body,
+        }
+    }
+
+    /// The first value of a header as text; bytes beyond UTF-8 are replaced, as they can only be shown, not meant.
+    pub fn header(&self, name: impl header::AsHeaderName) -> Option<String> {
+        self.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+    }
+
+    /// A parameter of the query, decoded.
+    pub fn query_parameter(&self, name: &str) -> Option<String> {
+        parameter(self.query.as_bytes(), name)
+    }
+
+    /// A parameter of the action: in the body of a POST, in the query of a GET; STS takes either.
+    pub fn parameter(&self, name: &str) -> Option<String> {
+        parameter(&self.body, name).or_else(|| self.query_parameter(name))
+    }
+
+    /// JSON for a client that asks for it by name, XML for all others, `*/*` included.
+    pub fn format(&self) -> Format {
+        let accept = self.header(header::ACCEPT).unwrap_or_default();
+        let mut types = accept.split(',').map(|range| range.split(';').next().unwrap_or_default().trim());
+        if types.any(|kind| kind.eq_ignore_ascii_case("application/json")) {
+            Format::Json
+        } else {
+            Format::Xml
+        }
+    }
+}
+
+fn parameter(form: &[u8], name: &str) -> Option<String> {
+    form_urlencoded::parse(form).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+}
