@@ -1,0 +1,84 @@
+//! Why there is no answer from STS, in botocore's terms.
+
+use super::reply;
+use aws_sdk_sts::error::SdkError;
+use std::error::Error;
+use std::sync::Arc;
+
+/// The URL of a region's STS, for messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint(Arc<str>);
+
+impl Endpoint {
+    pub(crate) fn new(url: &str) -> Self {
+        Self(if url.ends_with('/') { url.into() } else { format!("{url}/").into() })
+    }
+}
+
+impl std::fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// STS could not be asked or did not answer. The credentials may be good or not: nobody knows.
+///
+/// The messages are botocore's own for the same event.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StsFailure {
+    /// No connection: no such host, refused, a failed TLS handshake, a proxy that says no.
+    #[error("Could not connect to the endpoint URL: \"{0}\"")]
+    Unreachable(Endpoint),
+    /// The connection ended before an answer had come.
+    #[error("Connection was closed before we received a valid response from endpoint URL: \"{0}\".")]
+    Closed(Endpoint),
+    /// No connection in time.
+    #[error("Connect timeout on endpoint URL: \"{0}\"")]
+    ConnectTimeout(Endpoint),
+    /// No answer in time.
+    #[error("Read timeout on endpoint URL: \"{0}\"")]
+    ReadTimeout(Endpoint),
+    /// An answer that STS does not give: a proxy's page, a redirect, a cut or empty or oversized body.
+    #[error("The answer from endpoint URL \"{endpoint}\" (HTTP status {status}) is not one of STS's.")]
+    NotSts {
+        /// Where it came from.
+        endpoint: Endpoint,
+        /// Its HTTP status.
+        status: u16,
+        /// Whether it was XML at all: botocore tries a 5xx again when it was, and gives up at once otherwise.
+        well_formed: bool,
+    },
+    /// A fault of this program. The text is for the log; a caller learns only that it happened.
+    #[error("internal fault: {0}")]
+    Internal(&'static str),
+}
+
+impl StsFailure {
+    /// What an attempt without a readable reply came to. Only the kinds of error in the chain are looked at: their
+    /// texts can repeat the request.
+    pub(super) fn from_sdk<E>(error: &SdkError<E>, endpoint: &Endpoint) -> Self
+    where
+        E: Error + 'static,
+    {
+        let endpoint = endpoint.clone();
+        match error {
+            SdkError::DispatchFailure(failure) if failure.is_timeout() => Self::ConnectTimeout(endpoint),
+            SdkError::DispatchFailure(_) => match find::<hyper_util::client::legacy::Error>(error) {
+                Some(transport) if transport.is_connect() => Self::Unreachable(endpoint),
+                Some(_) => Self::Closed(endpoint),
+                None => Self::Internal("the request could not be signed or sent"),
+            },
+            SdkError::ResponseError(_) if find::<http_body_util::LengthLimitError>(error).is_some() => {
+                reply::not_sts(&endpoint, error.raw_response().map_or(0, |raw| raw.status().as_u16()), false)
+            }
+            SdkError::ResponseError(_) => Self::Closed(endpoint),
+            SdkError::TimeoutError(_) => Self::ReadTimeout(endpoint),
+            _ => Self::Internal("the request could not be built"),
+        }
+    }
+}
+
+/// The first error of a type in a chain of causes.
+fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+    std::iter::successors(Some(error), |error| (*error).source()).find_map(|error| error.downcast_ref())
+}

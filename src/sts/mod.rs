@@ -1,0 +1,218 @@
+//! Asks STS who some credentials belong to. The only module that uses the AWS SDK.
+//!
+//! [`Sts`] holds one SDK client per region over one shared connection pool and none of these has credentials: each
+//! call brings the caller's own, so nothing of the host's (environment, files, instance role) can ever be verified
+//! by mistake. What came back is read by botocore's rules, not by the SDK's ([`reply`]), and tried again when
+//! botocore would ([`retry`]).
+//!
+//! This module knows no HTTP status of ours: it says [`Answer`] (STS answered) or [`StsFailure`] (nobody knows).
+
+mod client;
+mod failure;
+mod reply;
+mod retry;
+mod transport;
+
+pub use failure::{Endpoint, StsFailure};
+pub use retry::{RetryMode, RetryPolicy};
+pub use transport::{SetupError, Transport};
+
+use crate::credentials::Credentials;
+use client::RegionClient;
+use std::{collections::HashMap, time::Duration};
+use tokio::time::Instant;
+
+/// How STS is reached and how long it is waited for. The doc of each setting is in [`crate::config`].
+#[derive(Debug, Clone)]
+pub struct StsSettings {
+    /// The region that is asked when a request names none.
+    pub region: String,
+    /// The regions a request may name.
+    pub allowed_regions: Vec<String>,
+    /// An endpoint instead of AWS's own, for every region.
+    pub endpoint_url: Option<String>,
+    /// Ask the FIPS 140 endpoints.
+    pub use_fips: bool,
+    /// Ask the endpoints that have IPv6 addresses too.
+    pub use_dual_stack: bool,
+    /// A PEM file of the CA certificates to trust instead of the system's.
+    pub ca_bundle: Option<std::path::PathBuf>,
+    /// Whether HTTPS_PROXY and its like are heeded.
+    pub proxy_from_environment: bool,
+    /// How long a TCP and TLS handshake may take.
+    pub connect_timeout: Duration,
+    /// How long one attempt may take, from first byte to last.
+    pub attempt_timeout: Duration,
+    /// How long all attempts and the waits between them may take.
+    pub deadline: Duration,
+    /// When and how often a call is tried again.
+    pub retry: RetryPolicy,
+}
+
+/// What STS said.
+#[derive(Debug, Clone)]
+pub enum Answer {
+    /// The credentials are good, and this is whose they are.
+    Identity(Identity),
+    /// STS said no, or that it cannot say; [`Rejection::verdict`] tells which.
+    Rejection(Rejection),
+}
+
+/// The caller's identity with what boto3 tells about the answer it came in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The unique id of the user, role session, federated user or account.
+    pub user_id: String,
+    /// The account's twelve digits.
+    pub account: String,
+    /// The ARN.
+    pub arn: String,
+    /// The request id inside the XML, as boto3 takes it; absent when STS gave none.
+    pub request_id: Option<String>,
+    /// The HTTP status of the answer.
+    pub status: u16,
+    /// Its headers in the order received, names in lower case, doubled ones joined.
+    pub headers: Vec<(String, String)>,
+    /// How many attempts came before this one.
+    pub retry_attempts: u32,
+}
+
+/// An error that STS answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// The error code as STS spells it, or the HTTP status when the answer had no readable body (botocore's rule).
+    pub code: String,
+    /// STS's message, with any part of the secret values taken out. `None` for an empty element, as in boto3.
+    pub message: Option<String>,
+    /// The HTTP status of the answer.
+    pub status: u16,
+    /// STS's request id, for a support case.
+    pub request_id: Option<String>,
+}
+
+/// The three things that can be said of credentials. Never one for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// STS named their owner.
+    Valid,
+    /// STS says that these credentials are no good.
+    Invalid,
+    /// Could not find out: nothing is known about the credentials.
+    Indeterminate,
+}
+
+impl Verdict {
+    /// The word in the `x-sts-verdict` header, in logs and in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Invalid => "invalid",
+            Self::Indeterminate => "indeterminate",
+        }
+    }
+}
+
+/// The answers that are about the credentials and about nothing else: a code, and how its message begins.
+///
+/// `SignatureDoesNotMatch` also stands for a skewed clock and a wrong region, which say nothing about the secret.
+/// Everything that is not in this list is indeterminate, whatever it may turn out to be.
+const INVALID: [(&str, &str); 3] = [
+    ("InvalidClientTokenId", ""),
+    ("ExpiredToken", ""),
+    ("SignatureDoesNotMatch", "The request signature we calculated does not match"),
+];
+
+impl Rejection {
+    /// What this answer says of the credentials.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        let message = self.message.as_deref().unwrap_or_default();
+        let invalid = INVALID.iter().any(|(code, start)| *code == self.code && message.starts_with(start));
+        if invalid { Verdict::Invalid } else { Verdict::Indeterminate }
+    }
+
+    /// Whether the same question may be answered otherwise in a while: STS was throttling or failing.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        self.status >= 500 || self.status == 429 || retry::is_temporary(&self.code)
+    }
+}
+
+/// The STS of every allowed region.
+pub struct Sts {
+    /// One client a region, made at start: a request only picks one.
+    clients: HashMap<String, RegionClient>,
+    /// The region asked when a request names none.
+    region: String,
+    /// When to try again.
+    retry: RetryPolicy,
+    /// The bound of one attempt.
+    attempt_timeout: Duration,
+    /// The bound of a whole call.
+    deadline: Duration,
+}
+
+impl Sts {
+    /// Makes the clients. Nothing is sent.
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError`] when the CA certificates cannot be used or a region has no such endpoint.
+    pub async fn new(settings: &StsSettings, transport: &Transport) -> Result<Self, SetupError> {
+        let base = client::sdk_config(settings, transport).await;
+        let mut clients = HashMap::new();
+        for region in std::iter::once(&settings.region).chain(&settings.allowed_regions) {
+            if !clients.contains_key(region) {
+                clients.insert(region.clone(), RegionClient::new(region, settings, &base).await?);
+            }
+        }
+        Ok(Self {
+            clients,
+            region: settings.region.clone(),
+            retry: settings.retry,
+            attempt_timeout: settings.attempt_timeout,
+            deadline: settings.deadline,
+        })
+    }
+
+    /// The region that will be asked for a request, or `None` if the operator does not allow the one it names.
+    #[must_use]
+    pub fn region<'a>(&'a self, asked: Option<&str>) -> Option<&'a str> {
+        self.clients.get_key_value(asked.unwrap_or(&self.region)).map(|(region, _)| region.as_str())
+    }
+
+    /// Asks the STS of a region (one that [`Sts::region`] gave) whose credentials these are.
+    ///
+    /// # Errors
+    ///
+    /// [`StsFailure`] when STS gave no answer, or none that can be understood.
+    pub async fn ask(&self, region: &str, credentials: &Credentials) -> Result<Answer, StsFailure> {
+        let client = self.clients.get(region).ok_or(StsFailure::Internal("a region without a client"))?;
+        let deadline = Instant::now() + self.deadline;
+        let mut attempts = 1;
+        let mut outcome = None;
+        loop {
+            let time = deadline.min(Instant::now() + self.attempt_timeout);
+            outcome = match tokio::time::timeout_at(time, client.attempt(credentials)).await {
+                Ok(reached) => Some(reached),
+                // The last thing that STS did say tells more than that time ran out while it was asked once more.
+                Err(_) if time == deadline && outcome.is_some() => break,
+                Err(_) => Some(Err(StsFailure::ReadTimeout(client.endpoint().clone()))),
+            };
+            let again = outcome.as_ref().is_some_and(|outcome| self.retry.wants_another(attempts, outcome));
+            let wait = self.retry.backoff(attempts);
+            if !again || Instant::now() + wait >= deadline {
+                break;
+            }
+            tokio::time::sleep(wait).await;
+            attempts += 1;
+        }
+        match outcome.ok_or(StsFailure::Internal("no attempt was made"))?? {
+            Answer::Identity(identity) => {
+                Ok(Answer::Identity(Identity { retry_attempts: attempts - 1, ..identity }))
+            }
+            rejection @ Answer::Rejection(_) => Ok(rejection),
+        }
+    }
+}

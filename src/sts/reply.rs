@@ -1,0 +1,135 @@
+//! What an HTTP reply of STS means, by botocore's rules.
+//!
+//! The SDK's own reading is not used: it takes an answer that was cut off for a success (`account: "1234"`), a code
+//! from XML that ends in the middle, and has none for an empty 503. The rules are those of `botocore/parsers.py`
+//! (`ResponseParser.parse`, `QueryParser`), made stricter in one place: a success must name all three of Arn, UserId
+//! and Account, or nobody was named.
+
+use super::{Answer, Endpoint, Identity, Rejection, StsFailure};
+use crate::credentials::Credentials;
+use crate::redact::Redactor;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use roxmltree::{Document, Node, ParsingOptions};
+
+/// More than ten times the longest answer of STS. What is longer is not one.
+pub(super) const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// A reply whose body has been read to its end.
+#[derive(Debug, Default)]
+pub(super) struct Reply {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    /// Copies a reply out of the SDK's hands; `None` when its body was not read to the end.
+    pub(super) fn of(response: &HttpResponse) -> Option<Self> {
+        let body = response.body().bytes()?.to_vec();
+        let mut headers: Vec<(String, String)> = Vec::new();
+        for (name, value) in response.headers() {
+            match headers.iter_mut().find(|(known, _)| known == name) {
+                Some((_, joined)) => {
+                    joined.push_str(", ");
+                    joined.push_str(value);
+                }
+                None => headers.push((name.to_owned(), value.to_owned())),
+            }
+        }
+        Some(Self { status: response.status().as_u16(), headers, body })
+    }
+
+    /// Reads the reply to a question asked with these credentials. No part of their secrets is in what comes out,
+    /// even if STS or a proxy repeated it.
+    pub(super) fn read(self, endpoint: &Endpoint, credentials: &Credentials) -> Result<Answer, StsFailure> {
+        let redactor = Redactor::new(credentials);
+        if let Some(rejection) = self.without_a_document() {
+            return Ok(Answer::Rejection(rejection));
+        }
+        let options = ParsingOptions { allow_dtd: true, nodes_limit: 1_000, ..ParsingOptions::default() };
+        let text = std::str::from_utf8(&self.body).map_err(|_| not_sts(endpoint, self.status, false))?;
+        let document =
+            Document::parse_with_options(text, options).map_err(|_| not_sts(endpoint, self.status, false))?;
+        let root = document.root_element();
+        let answer = match self.status {
+            200..=299 => self.identity(root, &redactor).map(Answer::Identity),
+            300 => None,
+            _ => self.rejection(root, &redactor).map(Answer::Rejection),
+        };
+        answer.ok_or_else(|| not_sts(endpoint, self.status, true))
+    }
+
+    /// A 5xx with no body, or a page of a proxy for one: botocore makes an error of the status itself.
+    fn without_a_document(&self) -> Option<Rejection> {
+        let body = self.body.trim_ascii();
+        let generic = self.status >= 500 && (body.is_empty() || body.starts_with(b"<html>"));
+        generic.then(|| Rejection {
+            code: self.status.to_string(),
+            message: Some(reason_phrase(self.status).to_owned()),
+            status: self.status,
+            request_id: self.request_id_header(),
+        })
+    }
+
+    fn identity(&self, root: Node, redactor: &Redactor) -> Option<Identity> {
+        let result = child(root, "GetCallerIdentityResult")?;
+        let given = |name| text_of(child(result, name)?).map(|text| redactor.clean_name(text));
+        Some(Identity {
+            user_id: given("UserId")?,
+            account: given("Account")?,
+            arn: given("Arn")?,
+            request_id: child(root, "ResponseMetadata")
+                .and_then(|metadata| child(metadata, "RequestId"))
+                .map(|id| redactor.clean(text_of(id).unwrap_or_default())),
+            status: self.status,
+            headers: self
+                .headers
+                .iter()
+                .map(|(name, value)| (name.clone(), redactor.clean(value.clone())))
+                .collect(),
+            retry_attempts: 0,
+        })
+    }
+
+    /// `Error` below the root, or below an `Errors` there. Both of its members have to be present.
+    fn rejection(&self, root: Node, redactor: &Redactor) -> Option<Rejection> {
+        let error = child(root, "Error").or_else(|| child(child(root, "Errors")?, "Error"))?;
+        let message = text_of(child(error, "Message")?);
+        Some(Rejection {
+            code: redactor.clean(text_of(child(error, "Code")?)?),
+            message: message.map(|text| redactor.clean(text)),
+            status: self.status,
+            request_id: child(root, "RequestId")
+                .or_else(|| child(root, "RequestID"))
+                .and_then(text_of)
+                .map(|id| redactor.clean(id))
+                .or_else(|| self.request_id_header()),
+        })
+    }
+
+    fn request_id_header(&self) -> Option<String> {
+        self.headers.iter().find(|(name, _)| name == "x-amzn-requestid").map(|(_, value)| value.clone())
+    }
+}
+
+/// An answer from something that is not STS.
+pub(super) fn not_sts(endpoint: &Endpoint, status: u16, well_formed: bool) -> StsFailure {
+    StsFailure::NotSts { endpoint: endpoint.clone(), status, well_formed }
+}
+
+/// A child element by its local name: botocore takes no notice of namespaces.
+fn child<'a, 'input>(node: Node<'a, 'input>, name: &str) -> Option<Node<'a, 'input>> {
+    node.children().find(|child| child.is_element() && child.tag_name().name() == name)
+}
+
+/// The text before the first child element, over comments, as ElementTree has it. `None` for an empty element.
+fn text_of(node: Node) -> Option<String> {
+    let before_elements = node.children().take_while(|child| !child.is_element());
+    let text: String = before_elements.filter(Node::is_text).filter_map(|child| child.text()).collect();
+    (!text.is_empty()).then_some(text)
+}
+
+/// The standard reason phrase of a status, as Python's `http.client.responses` has it; empty for an unknown one.
+fn reason_phrase(status: u16) -> &'static str {
+    http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or_default()
+}

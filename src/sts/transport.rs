@@ -1,0 +1,86 @@
+//! How bytes get to STS and back: one connection pool, TLS roots, proxies.
+
+use super::StsSettings;
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
+use aws_smithy_http_client::{Builder, Connector, ConnectorBuilder};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use rustls_pki_types::{CertificateDer, pem::PemObject};
+use std::path::Path;
+use std::time::Duration;
+
+/// Shorter than the time after which STS's own side closes an idle connection (about 20 s have been seen), so that
+/// a call is seldom sent into a connection that is just being closed.
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Why the clients for STS could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The CA bundle cannot be read.
+    #[error("AWS_CA_BUNDLE: {0}")]
+    CaBundle(#[from] std::io::Error),
+    /// There is nothing in it that can be trusted.
+    #[error("AWS_CA_BUNDLE: the file holds no usable PEM certificate")]
+    CaBundleEmpty,
+    /// The system has no CA certificates, and STS is to be asked over TLS.
+    #[error(
+        "AWS_CA_BUNDLE: no CA certificates were found on this system (SSL_CERT_FILE, SSL_CERT_DIR); set it"
+    )]
+    NoRoots,
+    /// There is no such endpoint, such as FIPS in a partition without it.
+    #[error("AWS_REGION: the SDK knows no endpoint for region {0} with these settings")]
+    NoEndpoint(String),
+}
+
+/// The shared way to STS. Cloning shares the pool.
+#[derive(Clone, Debug)]
+pub struct Transport {
+    client: SharedHttpClient,
+}
+
+impl Transport {
+    /// Reads the CA certificates and sets up the pool. Nothing is sent.
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError`] when there is nothing to check the certificate of STS against.
+    pub fn new(settings: &StsSettings) -> Result<Self, SetupError> {
+        let encrypted = settings.endpoint_url.as_deref().is_none_or(|url| !url.starts_with("http://"));
+        let roots = trusted_roots(settings.ca_bundle.as_deref(), encrypted)?;
+        let from_environment = settings.proxy_from_environment;
+        let client = Builder::new().build_with_connector_fn(move |connector_settings, components| {
+            let mut builder: ConnectorBuilder = Connector::builder();
+            builder.set_connector_settings(connector_settings.cloned());
+            builder.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+            builder.set_pool_idle_timeout(Some(Some(POOL_IDLE_TIMEOUT)));
+            let proxy = if from_environment { ProxyConfig::from_env() } else { ProxyConfig::disabled() };
+            builder.set_proxy_config(Some(proxy));
+            builder.tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(roots.clone()).build()
+        });
+        Ok(Self { client })
+    }
+
+    pub(super) fn client(&self) -> SharedHttpClient {
+        self.client.clone()
+    }
+}
+
+/// The CA certificates to trust: the bundle alone if there is one (as boto3 does), else the system's.
+fn trusted_roots(bundle: Option<&Path>, needed: bool) -> Result<TlsContext, SetupError> {
+    let store = match bundle {
+        Some(path) => {
+            let pem = std::fs::read(path)?;
+            // The SDK panics on a file without certificates, so look first.
+            let usable = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
+            if !usable.is_ok_and(|certificates| !certificates.is_empty()) {
+                return Err(SetupError::CaBundleEmpty);
+            }
+            TrustStore::empty().with_pem_certificate(pem)
+        }
+        None if !needed => TrustStore::empty(),
+        None if rustls_native_certs::load_native_certs().certs.is_empty() => return Err(SetupError::NoRoots),
+        None => TrustStore::default(),
+    };
+    TlsContext::builder().with_trust_store(store).build().map_err(|_| SetupError::CaBundleEmpty)
+}
