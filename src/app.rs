@@ -1,0 +1,157 @@
+//! The routes, and the layers around them in their order.
+
+use crate::config::{CorsOrigins, HttpArgs};
+use crate::error::ApiError;
+use crate::sts::Sts;
+use crate::telemetry::{REQUEST_ID_HEADER, access_log};
+use crate::verify::VERDICT_HEADER;
+use crate::{health, lambda, openapi, verify};
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ORIGIN, REFERRER_POLICY, RETRY_AFTER,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderName, HeaderValue, Method};
+use axum::middleware::from_fn;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use std::any::Any;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::{AllowOrigin, Any as AnyOrigin, CorsLayer};
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::timeout::RequestBodyDeadlineLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The response header that says that nothing is real.
+pub const SANDBOX_HEADER: HeaderName = HeaderName::from_static("x-sts-sandbox");
+
+/// How long a browser may remember a preflight; browsers take no more than two hours.
+const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(2);
+
+/// What an answer that is not a page may load: nothing.
+const NO_CONTENT_AT_ALL: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+
+/// What the handlers share.
+#[derive(Clone)]
+pub struct AppState {
+    /// The way to STS.
+    pub(crate) sts: Arc<Sts>,
+    /// One place for each request that may wait for STS.
+    pub(crate) places: Arc<Semaphore>,
+    /// Whether the process was told to stop.
+    stopping: Arc<AtomicBool>,
+}
+
+impl AppState {
+    /// The state of a service that asks this STS for so many requests at once.
+    #[must_use]
+    pub fn new(sts: Sts, max_in_flight: usize) -> Self {
+        Self {
+            sts: Arc::new(sts),
+            places: Arc::new(Semaphore::new(max_in_flight)),
+            stopping: Arc::new(AtomicBool::new(false)),
+        }
+    }
+
+    /// From now on /readyz says 503.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+}
+
+/// The whole service. `sandbox` says that the STS behind it is the stand-in.
+pub fn router(state: AppState, http: &HttpArgs, sandbox: bool) -> Router {
+    let (mut routes, mut document) = documented_routes(http.lambda).split_for_parts();
+    openapi::complete(&mut document, sandbox);
+    routes = routes.route("/healthz", get(health::readyz)).route("/health", get(health::readyz));
+    routes = if http.docs {
+        openapi::with_docs(routes, &document)
+    } else {
+        openapi::with_document(routes, &document)
+    };
+    let routes = routes
+        .fallback(|| async { ApiError::NotFound })
+        .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
+        .with_state(state);
+    with_layers(routes, http, sandbox)
+}
+
+/// The routes of the OpenAPI document: one that is not described cannot be added.
+pub(crate) fn documented_routes(lambda: bool) -> OpenApiRouter<AppState> {
+    let routes = OpenApiRouter::with_openapi(openapi::base())
+        .routes(routes!(verify::verify))
+        .routes(routes!(health::livez))
+        .routes(routes!(health::readyz));
+    if lambda { routes.routes(routes!(lambda::invoke)) } else { routes }
+}
+
+/// From the inside out: the last one sees a request first and its answer last.
+fn with_layers(routes: Router, http: &HttpArgs, sandbox: bool) -> Router {
+    let default_header = SetResponseHeaderLayer::if_not_present;
+    let sandbox = sandbox.then(|| HeaderValue::from_static("true"));
+    routes
+        .layer(DefaultBodyLimit::max(http.max_body_bytes))
+        .layer(RequestBodyDeadlineLayer::new(http.read_timeout))
+        .layer(CatchPanicLayer::custom(answer_a_panic))
+        .layer(default_header(CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .layer(default_header(CONTENT_SECURITY_POLICY, NO_CONTENT_AT_ALL))
+        .layer(default_header(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
+        .layer(default_header(REFERRER_POLICY, HeaderValue::from_static("no-referrer")))
+        .layer(SetResponseHeaderLayer::overriding(SANDBOX_HEADER, move |_: &Response| sandbox.clone()))
+        .layer(cors(&http.cors_origins))
+        .layer(from_fn(access_log))
+}
+
+fn cors(origins: &CorsOrigins) -> CorsLayer {
+    let layer = CorsLayer::new()
+        .allow_methods([Method::POST])
+        .allow_headers([CONTENT_TYPE, REQUEST_ID_HEADER])
+        .expose_headers([VERDICT_HEADER, RETRY_AFTER, REQUEST_ID_HEADER, SANDBOX_HEADER])
+        .max_age(PREFLIGHT_MAX_AGE);
+    match origins {
+        CorsOrigins::Any => layer.allow_origin(AnyOrigin).vary([]),
+        CorsOrigins::List(list) => layer.allow_origin(AllowOrigin::list(list.clone())).vary([ORIGIN]),
+    }
+}
+
+/// A panic is a fault of ours: the caller is told no more than that, and the hook in [`crate::telemetry`] logs where.
+fn answer_a_panic(_: Box<dyn Any + Send + 'static>) -> Response {
+    ApiError::Internal.into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::{Body, to_bytes};
+    use axum::http::Request;
+    use axum::routing::post;
+    use clap::Parser as _;
+    use tower::ServiceExt as _;
+
+    #[tokio::test]
+    async fn a_panic_is_answered_as_a_fault_of_ours_and_says_nothing_more() {
+        let http = crate::config::Cli::parse_from(["sts-verify"]).serve.http;
+        let handler = async || -> Response { panic!("wJalrXUtnFEMI") };
+        let routes = with_layers(Router::new().route("/panic", post(handler)), &http, false);
+        let response = routes.oneshot(Request::post("/panic").body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(response.status(), 500);
+        assert_eq!(response.headers()["access-control-allow-origin"], "*");
+        let body = to_bytes(response.into_body(), 1000).await.unwrap();
+        let text = std::str::from_utf8(&body).unwrap();
+        assert!(
+            text.starts_with("{\"exception\":\"ServiceError\",\"error_code\":\"InternalError\""),
+            "{text}"
+        );
+        assert!(!text.contains("wJalrXUtnFEMI"));
+    }
+}

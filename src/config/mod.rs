@@ -1,0 +1,231 @@
+//! Every setting: its flag, its variable, its default and what it means. `sts-verify --help` prints this file.
+//!
+//! Settings are checked as a whole before a port opens. What is wrong with one is said in one line that names its
+//! variable, and the program ends with [`EXIT_USAGE`].
+
+mod parse;
+mod usage;
+
+pub use parse::{CorsOrigins, Regions};
+pub use usage::parse_command_line;
+
+use crate::sts::{RetryMode, RetryPolicy, StsSettings};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+/// The exit code for a setting that is wrong: `EX_USAGE` of sysexits.h.
+pub const EXIT_USAGE: u8 = 64;
+
+/// The environment variables that libraries read by themselves; listed here because `--help` is the reference.
+const ALSO_READ: &str = "\
+Also read from the environment:
+  HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY  the way to STS (in lower case, too)
+  SSL_CERT_FILE, SSL_CERT_DIR                   where the system's CA certificates are
+
+An empty variable counts as one that is not set. No credentials are ever read: not from the environment, not from
+files, not from the instance. A wrong setting ends the program with exit code 64 and one line on stderr.";
+
+/// Are these AWS credentials good, and whose are they? Asks AWS STS and answers over HTTP.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true, after_help = ALSO_READ)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The settings of `serve`, which is what is done when no command is named.
+    #[command(flatten)]
+    pub serve: ServeArgs,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Answer POST /verify (this is the default)
+    #[command(after_help = ALSO_READ)]
+    Serve(Box<ServeArgs>),
+    /// Stand in for STS: answer GetCallerIdentity for a table of made-up credentials, to try things without AWS
+    Sandbox(SandboxArgs),
+    /// Ask the /livez of this machine's own listener; exit 0 if it answers, 1 if not
+    Healthcheck(HealthcheckArgs),
+    /// Print the OpenAPI document
+    Openapi,
+}
+
+/// What is written to stdout, and how.
+#[derive(Debug, Clone, Args)]
+pub struct LogArgs {
+    /// What to log: a level (error, warn, info, debug, trace), or levels by module as in `info,sts_verify=debug`.
+    /// The AWS SDK never logs below info: its lines name access keys
+    #[arg(long, env = "STS_VERIFY_LOG", default_value = "info", value_name = "LEVEL", value_parser = parse::log_filter)]
+    pub log: tracing_subscriber::filter::Targets,
+    /// How a line looks
+    #[arg(long, env = "STS_VERIFY_LOG_FORMAT", default_value = "text", value_enum, ignore_case = true)]
+    pub log_format: LogFormat,
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One flat JSON object a line.
+    Json,
+}
+
+/// Settings of the sandbox alone.
+#[derive(Debug, Args)]
+pub struct SandboxArgs {
+    /// Where to listen
+    #[arg(long, env = "STS_VERIFY_SANDBOX_LISTEN", default_value = "127.0.0.1:8090", value_name = "ADDRESS:PORT", value_parser = parse::address)]
+    pub listen: SocketAddr,
+    /// What is logged.
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+/// Settings of the health check.
+#[derive(Debug, Args)]
+pub struct HealthcheckArgs {
+    /// The listener to ask, as it is given to `serve`; 0.0.0.0 and [::] are asked on loopback
+    #[arg(long, env = "STS_VERIFY_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT", value_parser = parse::address)]
+    pub listen: SocketAddr,
+}
+
+/// Settings of the service.
+#[derive(Debug, Clone, Args)]
+pub struct ServeArgs {
+    /// Where to listen; port 0 takes a free one and logs it
+    #[arg(long, env = "STS_VERIFY_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT", value_parser = parse::address)]
+    pub listen: SocketAddr,
+    /// Ask a stand-in inside this process instead of AWS. Nothing it says is real; refused together with an endpoint URL
+    #[arg(long, env = "STS_VERIFY_SANDBOX", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_name = "BOOL", value_parser = parse::boolean)]
+    pub sandbox: bool,
+    /// What is logged.
+    #[command(flatten)]
+    pub log: LogArgs,
+    /// How STS is asked.
+    #[command(flatten)]
+    pub sts: StsArgs,
+    /// What callers may do.
+    #[command(flatten)]
+    pub http: HttpArgs,
+}
+
+/// How STS is asked.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "STS")]
+pub struct StsArgs {
+    /// The region whose STS is asked when a request names none
+    #[arg(long, env = "AWS_REGION", default_value = "us-east-1", value_name = "REGION", value_parser = parse::region)]
+    pub region: String,
+    /// The regions a request may name: a list by commas, or `*` for every region of AWS [default: the region above; with --sandbox: *]
+    #[arg(long, env = "STS_VERIFY_ALLOWED_REGIONS", value_name = "REGIONS", value_parser = parse::regions)]
+    pub allowed_regions: Option<Regions>,
+    /// An endpoint to ask instead of AWS's own, for every region, such as that of a VPC endpoint
+    #[arg(long, env = "AWS_ENDPOINT_URL_STS", value_name = "URL", value_parser = parse::endpoint_url)]
+    pub endpoint_url_sts: Option<String>,
+    /// The same for all services; the one above goes first
+    #[arg(long, env = "AWS_ENDPOINT_URL", value_name = "URL", value_parser = parse::endpoint_url)]
+    pub endpoint_url: Option<String>,
+    /// Ask the FIPS 140 endpoints
+    #[arg(long, env = "AWS_USE_FIPS_ENDPOINT", default_value = "false", value_name = "BOOL", value_parser = parse::boolean, action = clap::ArgAction::Set)]
+    pub use_fips_endpoint: bool,
+    /// Ask the endpoints that have IPv6 addresses, too
+    #[arg(long, env = "AWS_USE_DUALSTACK_ENDPOINT", default_value = "false", value_name = "BOOL", value_parser = parse::boolean, action = clap::ArgAction::Set)]
+    pub use_dualstack_endpoint: bool,
+    /// A PEM file of the CA certificates to trust instead of the system's
+    #[arg(long, env = "AWS_CA_BUNDLE", value_name = "FILE")]
+    pub ca_bundle: Option<PathBuf>,
+    /// boto3's rules for when to try again; adaptive is taken as standard
+    #[arg(long, env = "AWS_RETRY_MODE", default_value = "legacy", value_enum, ignore_case = true)]
+    pub retry_mode: RetryMode,
+    /// How many attempts in all, the first included [default: 5 in legacy mode, else 3]
+    #[arg(long, env = "AWS_MAX_ATTEMPTS", value_name = "N", value_parser = parse::attempts)]
+    pub max_attempts: Option<u32>,
+    /// The longest wait before the second attempt; it doubles for each further one, up to 20s
+    #[arg(long, env = "STS_VERIFY_RETRY_BACKOFF", default_value = "1s", value_name = "TIME", value_parser = parse::duration)]
+    pub retry_backoff: Duration,
+    /// How long the TCP and TLS handshakes may take
+    #[arg(long, env = "STS_VERIFY_CONNECT_TIMEOUT", default_value = "2s", value_name = "TIME", value_parser = parse::duration)]
+    pub connect_timeout: Duration,
+    /// How long one attempt may take
+    #[arg(long, env = "STS_VERIFY_ATTEMPT_TIMEOUT", default_value = "5s", value_name = "TIME", value_parser = parse::duration)]
+    pub attempt_timeout: Duration,
+    /// How long all attempts may take with the waits between them; API Gateway gives up after 29s
+    #[arg(long, env = "STS_VERIFY_DEADLINE", default_value = "20s", value_name = "TIME", value_parser = parse::duration)]
+    pub deadline: Duration,
+}
+
+/// What callers may do.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "HTTP")]
+pub struct HttpArgs {
+    /// The origins that may call from a browser: `*`, or a list by commas such as https://a.example
+    #[arg(long, env = "STS_VERIFY_CORS_ORIGINS", default_value = "*", value_name = "ORIGINS", value_parser = parse::cors_origins)]
+    pub cors_origins: CorsOrigins,
+    /// Serve Swagger UI at /docs. It shows the curl command of a request with the secrets in it
+    #[arg(long, env = "STS_VERIFY_DOCS", default_value = "true", value_name = "BOOL", value_parser = parse::boolean, action = clap::ArgAction::Set)]
+    pub docs: bool,
+    /// Serve the Lambda's own interface, POST /2015-03-31/functions/{function}/invocations
+    #[arg(long, env = "STS_VERIFY_LAMBDA", default_value = "true", value_name = "BOOL", value_parser = parse::boolean, action = clap::ArgAction::Set)]
+    pub lambda: bool,
+    /// The longest request body, in bytes
+    #[arg(long, env = "STS_VERIFY_MAX_BODY_BYTES", default_value = "65536", value_name = "BYTES", value_parser = parse::count)]
+    pub max_body_bytes: usize,
+    /// How many requests may wait for STS at once; those above get 503 with Retry-After
+    #[arg(long, env = "STS_VERIFY_MAX_IN_FLIGHT", default_value = "512", value_name = "N", value_parser = parse::count)]
+    pub max_in_flight: usize,
+    /// How long the first request's head, and any request's body, may take to arrive
+    #[arg(long, env = "STS_VERIFY_READ_TIMEOUT", default_value = "10s", value_name = "TIME", value_parser = parse::duration)]
+    pub read_timeout: Duration,
+    /// How long a connection may be idle between requests; longer than the load balancer's own (60s by default at AWS)
+    #[arg(long, env = "STS_VERIFY_KEEP_ALIVE", default_value = "75s", value_name = "TIME", value_parser = parse::duration)]
+    pub keep_alive: Duration,
+    /// How long to go on serving after SIGTERM, while /readyz says 503 and load balancers look away
+    #[arg(long, env = "STS_VERIFY_STOP_DELAY", default_value = "5s", value_name = "TIME", value_parser = parse::duration_or_zero)]
+    pub stop_delay: Duration,
+    /// How long the requests in flight may take to end after that
+    #[arg(long, env = "STS_VERIFY_DRAIN_TIMEOUT", default_value = "20s", value_name = "TIME", value_parser = parse::duration_or_zero)]
+    pub drain_timeout: Duration,
+}
+
+impl ServeArgs {
+    /// The settings of the STS clients, checked against each other.
+    ///
+    /// # Errors
+    ///
+    /// One line, naming the variable that is wrong.
+    pub fn sts_settings(&self) -> Result<StsSettings, String> {
+        let sts = &self.sts;
+        let endpoint_url = sts.endpoint_url_sts.clone().or_else(|| sts.endpoint_url.clone());
+        if self.sandbox && endpoint_url.is_some() {
+            return Err("STS_VERIFY_SANDBOX: the sandbox asks its own stand-in; \
+                        unset AWS_ENDPOINT_URL_STS and AWS_ENDPOINT_URL, or leave the sandbox off"
+                .to_owned());
+        }
+        if sts.attempt_timeout > sts.deadline {
+            return Err("STS_VERIFY_ATTEMPT_TIMEOUT: must not be longer than STS_VERIFY_DEADLINE".to_owned());
+        }
+        if sts.connect_timeout > sts.attempt_timeout {
+            return Err(
+                "STS_VERIFY_CONNECT_TIMEOUT: must not be longer than STS_VERIFY_ATTEMPT_TIMEOUT".to_owned()
+            );
+        }
+        parse::check_proxies()?;
+        let every = if self.sandbox { Regions::All } else { Regions::List(Vec::new()) };
+        let max_attempts = sts.max_attempts.unwrap_or(sts.retry_mode.default_max_attempts());
+        Ok(StsSettings {
+            region: sts.region.clone(),
+            allowed_regions: sts.allowed_regions.as_ref().unwrap_or(&every).names(),
+            endpoint_url,
+            use_fips: sts.use_fips_endpoint,
+            use_dual_stack: sts.use_dualstack_endpoint,
+            ca_bundle: sts.ca_bundle.clone(),
+            proxy_from_environment: !self.sandbox,
+            connect_timeout: sts.connect_timeout,
+            attempt_timeout: sts.attempt_timeout,
+            deadline: sts.deadline,
+            retry: RetryPolicy { mode: sts.retry_mode, max_attempts, backoff: sts.retry_backoff },
+        })
+    }
+}

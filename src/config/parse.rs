@@ -1,0 +1,147 @@
+//! One function for each kind of value. Their messages say what is wanted and never repeat the value, which may hold
+//! a password (a proxy's, an endpoint's).
+
+use crate::credentials::is_region_name;
+use crate::partitions::all_regions;
+use axum::http::HeaderValue;
+use std::{net::SocketAddr, time::Duration};
+use tracing_subscriber::filter::Targets;
+use url::Url;
+
+/// No setting of time makes sense beyond this.
+const LONGEST: Duration = Duration::from_hours(1);
+
+/// The regions a request may name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Regions {
+    /// Every region in the SDK's partition data.
+    All,
+    /// These.
+    List(Vec<String>),
+}
+
+impl Regions {
+    /// Their names.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        match self {
+            Self::All => all_regions().map(str::to_owned).collect(),
+            Self::List(names) => names.clone(),
+        }
+    }
+}
+
+/// The origins whose pages may read answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CorsOrigins {
+    /// All of them: `*`, as the function answered.
+    Any,
+    /// These.
+    List(Vec<HeaderValue>),
+}
+
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "must be an address and a port, such as 127.0.0.1:8080 or [::]:8080".to_owned())
+}
+
+pub(super) fn boolean(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" => Ok(false),
+        _ => Err("must be true or false".to_owned()),
+    }
+}
+
+pub(super) fn duration_or_zero(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(duration) if duration <= LONGEST => Ok(duration),
+        _ => Err("must be a time such as 500ms, 2s or 1m, of one hour at most".to_owned()),
+    }
+}
+
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    match duration_or_zero(text)? {
+        Duration::ZERO => Err("must be longer than nothing".to_owned()),
+        duration => Ok(duration),
+    }
+}
+
+pub(super) fn count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number) if (1..=16 * 1024 * 1024).contains(&number) => Ok(number),
+        _ => Err("must be a whole number from 1 to 16777216".to_owned()),
+    }
+}
+
+pub(super) fn attempts(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(number) if (1..=100).contains(&number) => Ok(number),
+        _ => Err("must be a whole number from 1 to 100".to_owned()),
+    }
+}
+
+pub(super) fn region(text: &str) -> Result<String, String> {
+    if is_region_name(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("must be a region such as us-east-1".to_owned())
+    }
+}
+
+pub(super) fn regions(text: &str) -> Result<Regions, String> {
+    if text.trim() == "*" {
+        return Ok(Regions::All);
+    }
+    let wanted = || "must be * or regions such as us-east-1,eu-west-1".to_owned();
+    let names: Result<Vec<_>, _> = text.split(',').map(|name| region(name.trim())).collect();
+    names.map(Regions::List).map_err(|_| wanted())
+}
+
+pub(super) fn endpoint_url(text: &str) -> Result<String, String> {
+    let wanted = "must be a URL such as https://sts.example.com, without user, query or fragment";
+    let url = Url::parse(text).map_err(|_| wanted)?;
+    let plain = matches!(url.scheme(), "http" | "https")
+        && url.has_host()
+        && url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none();
+    if plain { Ok(url.to_string().trim_end_matches('/').to_owned()) } else { Err(wanted.to_owned()) }
+}
+
+pub(super) fn cors_origins(text: &str) -> Result<CorsOrigins, String> {
+    if text.trim() == "*" {
+        return Ok(CorsOrigins::Any);
+    }
+    let origins: Option<Vec<_>> = text.split(',').map(|origin| cors_origin(origin.trim())).collect();
+    origins.map(CorsOrigins::List).ok_or_else(|| "must be * or origins such as https://a.example".to_owned())
+}
+
+/// An origin as a browser sends it (RFC 6454, section 6.2): nothing behind host and port.
+fn cors_origin(text: &str) -> Option<HeaderValue> {
+    let url = Url::parse(text).ok()?;
+    let exact = url.origin().is_tuple() && url.origin().ascii_serialization() == text;
+    exact.then(|| HeaderValue::from_str(text).ok()).flatten()
+}
+
+pub(super) fn log_filter(text: &str) -> Result<Targets, String> {
+    text.parse()
+        .map_err(|_| "must be a level (error, warn, info, debug, trace) or levels by module".to_owned())
+}
+
+/// The SDK takes the proxies from the environment by itself and passes over one that it cannot read; a service whose
+/// only way out is a proxy should not start then.
+pub(super) fn check_proxies() -> Result<(), String> {
+    for name in ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
+        let value = std::env::var(name).unwrap_or_default();
+        let usable = |text: &str| {
+            // A proxy may be written without a scheme, as in `proxy.example:3128`.
+            let text = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+            Url::parse(&text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        };
+        if !value.is_empty() && !usable(&value) {
+            return Err(format!("{name}: must be the URL of a proxy, such as http://proxy.example:3128"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! From the command line and the environment to [`Cli`], and from clap's errors to one line.
+
+use super::{Cli, EXIT_USAGE};
+use clap::builder::Resettable;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, Command, CommandFactory, FromArgMatches};
+use std::error::Error;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// Reads the settings. `Err` holds the exit code when there is nothing to run: the help was asked for and printed,
+/// or a setting is wrong and one line on stderr says which.
+///
+/// # Errors
+///
+/// The exit code of the program.
+pub fn parse_command_line(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, ExitCode> {
+    let mut command = without_empty_variables(Cli::command());
+    let parsed =
+        command.try_get_matches_from_mut(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
+    parsed.map_err(|error| match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            // Nothing can be done if stdout is closed.
+            let _ = error.print();
+            ExitCode::SUCCESS
+        }
+        _ => {
+            eprintln!("sts-verify: {}", one_line(&command, &error));
+            ExitCode::from(EXIT_USAGE)
+        }
+    })
+}
+
+/// An empty variable is one that is not set: compose files and task definitions pass them on like that.
+fn without_empty_variables(command: Command) -> Command {
+    let reset = |argument: Arg| {
+        let empty = argument.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+        if empty { argument.env(Resettable::<clap::builder::OsStr>::Reset) } else { argument }
+    };
+    command.mut_args(reset).mut_subcommands(without_empty_variables)
+}
+
+/// What is wrong, in one line: the variable, the flag, and what is wanted. The value is not repeated.
+fn one_line(command: &Command, error: &clap::Error) -> String {
+    let culprit = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(name)) => name.clone(),
+        Some(ContextValue::Strings(names)) => names.join(", "),
+        _ => String::new(),
+    };
+    let flag = culprit.split([' ', '=', '[', '<']).next().unwrap_or_default().to_owned();
+    let reason = match (error.source(), error.get(ContextKind::ValidValue)) {
+        (Some(source), _) => source.to_string(),
+        (None, Some(ContextValue::Strings(values))) if !values.is_empty() => {
+            format!("must be one of {}", values.join(", "))
+        }
+        _ => error.kind().to_string(),
+    };
+    match variable_of(command, &flag) {
+        Some(variable) => format!("{variable} ({flag}): {reason}"),
+        None if flag.is_empty() => format!("{reason}; see sts-verify --help"),
+        None => format!("{flag}: {reason}; see sts-verify --help"),
+    }
+}
+
+fn variable_of(command: &Command, flag: &str) -> Option<String> {
+    let long = flag.strip_prefix("--")?;
+    let own = command.get_arguments().find(|argument| argument.get_long() == Some(long));
+    match own.and_then(Arg::get_env) {
+        Some(variable) => Some(variable.to_string_lossy().into_owned()),
+        None => command.get_subcommands().find_map(|command| variable_of(command, flag)),
+    }
+}

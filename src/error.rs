@@ -1,0 +1,187 @@
+//! The only map from what went wrong to a status and a body.
+//!
+//! Every body that is not a success has the shape of [`ErrorBody`], the one in which the Lambda function reported
+//! botocore's errors.
+
+use crate::credentials::Refusal;
+use crate::sts::{Rejection, StsFailure};
+use axum::http::{HeaderValue, StatusCode, header::RETRY_AFTER};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use std::borrow::Cow;
+use utoipa::ToSchema;
+
+/// Everything that is not a success.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ApiError {
+    /// The body was refused before STS was asked.
+    Refused(Refusal),
+    /// The request names a region that the operator does not allow.
+    RegionNotAllowed,
+    /// The `Content-Type` is not JSON's.
+    UnsupportedMediaType,
+    /// The body is longer than the operator allows.
+    TooLarge,
+    /// The body did not arrive in time.
+    BodyTimeout,
+    /// The body broke off.
+    BodyCutOff,
+    /// No such path.
+    NotFound,
+    /// The path is there, the method is not.
+    MethodNotAllowed,
+    /// The payload of a Lambda invocation is not JSON.
+    InvalidRequestContent,
+    /// An invocation type of Lambda that has no meaning here.
+    UnsupportedInvocationType,
+    /// STS answered with an error.
+    Rejected(Rejection),
+    /// STS could not be asked, or its answer not be understood.
+    Sts(StsFailure),
+    /// As many requests as the operator allows are waiting for STS.
+    Overloaded,
+    /// A fault of this program. Nothing is told about it; the log has more.
+    Internal,
+}
+
+/// The body of every answer that is not a success.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ErrorBody {
+    /// The class of the error: botocore's exception where boto3 would have raised one.
+    #[schema(value_type = String, example = "ClientError")]
+    pub exception: &'static str,
+    /// The error's code: the one of STS as STS spells it, or one of this service.
+    #[schema(value_type = String, example = "ExpiredToken")]
+    pub error_code: Cow<'static, str>,
+    /// What happened, for people. Null where STS gave an empty message.
+    #[schema(value_type = Option<String>, example = "The security token included in the request is expired")]
+    pub error_message: Option<Cow<'static, str>>,
+}
+
+/// What a caller is told.
+pub struct ErrorAnswer {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The body.
+    pub body: ErrorBody,
+    /// After how many seconds to try again, where that may help.
+    pub retry_after: Option<u16>,
+}
+
+/// STS was throttling, failing or out of reach: long enough not to make it worse.
+const RETRY_STS: Option<u16> = Some(5);
+/// This service was full: a place is free again within the time of one call.
+const RETRY_HERE: Option<u16> = Some(1);
+
+impl ApiError {
+    /// The answer to a caller.
+    #[must_use]
+    pub fn answer(&self) -> ErrorAnswer {
+        let (status, exception, code) = self.class();
+        let retry_after = match self {
+            Self::Overloaded => RETRY_HERE,
+            Self::Sts(StsFailure::Internal(_)) => None,
+            Self::Sts(_) => RETRY_STS,
+            Self::Rejected(rejection) if rejection.may_pass() => RETRY_STS,
+            _ => None,
+        };
+        let body = ErrorBody { exception, error_code: code, error_message: self.message() };
+        ErrorAnswer { status, body, retry_after }
+    }
+
+    fn class(&self) -> (StatusCode, &'static str, Cow<'static, str>) {
+        let (status, exception, code) = match self {
+            Self::Rejected(no) => {
+                return (StatusCode::BAD_REQUEST, "ClientError", no.code.clone().into());
+            }
+            Self::Refused(refusal) => {
+                (StatusCode::BAD_REQUEST, "ParamValidationError", refusal_code(refusal))
+            }
+            Self::RegionNotAllowed => (StatusCode::BAD_REQUEST, "ParamValidationError", "RegionNotAllowed"),
+            Self::UnsupportedMediaType => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "RequestError", "UnsupportedMediaType")
+            }
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "RequestError", "RequestTooLarge"),
+            Self::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, "RequestError", "RequestTimeout"),
+            Self::BodyCutOff => (StatusCode::BAD_REQUEST, "RequestError", "IncompleteBody"),
+            Self::NotFound => (StatusCode::NOT_FOUND, "RequestError", "NotFound"),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "RequestError", "MethodNotAllowed"),
+            Self::InvalidRequestContent => {
+                (StatusCode::BAD_REQUEST, "RequestError", "InvalidRequestContentException")
+            }
+            Self::UnsupportedInvocationType => {
+                (StatusCode::BAD_REQUEST, "RequestError", "InvalidParameterValueException")
+            }
+            Self::Sts(failure) => failure_class(failure),
+            Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "ServiceError", "Overloaded"),
+            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "ServiceError", "InternalError"),
+        };
+        (status, exception, code.into())
+    }
+
+    fn message(&self) -> Option<Cow<'static, str>> {
+        let text: Cow<'static, str> = match self {
+            Self::Rejected(no) => return no.message.clone().map(Cow::from),
+            Self::Refused(refusal) => refusal.to_string().into(),
+            Self::Sts(StsFailure::Internal(_)) | Self::Internal => {
+                "An internal error occurred; the log has the details under this request id.".into()
+            }
+            Self::Sts(failure) => failure.to_string().into(),
+            Self::RegionNotAllowed => "This service does not ask the STS of that region.".into(),
+            Self::UnsupportedMediaType => "The Content-Type must be application/json.".into(),
+            Self::TooLarge => "The request body is too large.".into(),
+            Self::BodyTimeout => "The request body did not arrive in time.".into(),
+            Self::BodyCutOff => "The request body ended too early.".into(),
+            Self::NotFound => "There is nothing at this path; POST /verify is what you want.".into(),
+            Self::MethodNotAllowed => "This path does not take that method; see the Allow header.".into(),
+            Self::InvalidRequestContent => "Could not parse the request body into JSON.".into(),
+            Self::UnsupportedInvocationType => {
+                "X-Amz-Invocation-Type must be RequestResponse or DryRun: an answer that nobody waits for is none."
+                    .into()
+            }
+            Self::Overloaded => "As many requests as this service takes are waiting for STS.".into(),
+        };
+        Some(text)
+    }
+}
+
+fn refusal_code(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::MalformedJson => "MalformedJson",
+        Refusal::Missing(_) => "MissingParameter",
+        Refusal::Invalid(..) => "InvalidParameter",
+        Refusal::Duplicate(..) => "DuplicateParameter",
+    }
+}
+
+/// botocore's exception classes for what kept STS from answering; each is its own code.
+fn failure_class(failure: &StsFailure) -> (StatusCode, &'static str, &'static str) {
+    let (status, class) = match failure {
+        StsFailure::Unreachable(_) => (StatusCode::BAD_GATEWAY, "EndpointConnectionError"),
+        StsFailure::Closed(_) => (StatusCode::BAD_GATEWAY, "ConnectionClosedError"),
+        StsFailure::ConnectTimeout(_) => (StatusCode::GATEWAY_TIMEOUT, "ConnectTimeoutError"),
+        StsFailure::ReadTimeout(_) => (StatusCode::GATEWAY_TIMEOUT, "ReadTimeoutError"),
+        StsFailure::NotSts { .. } => (StatusCode::BAD_GATEWAY, "ResponseParserError"),
+        StsFailure::Internal(_) => {
+            return (StatusCode::INTERNAL_SERVER_ERROR, "ServiceError", "InternalError");
+        }
+    };
+    (status, class, class)
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let answer = self.answer();
+        let mut response = (answer.status, axum::Json(answer.body)).into_response();
+        if let Some(seconds) = answer.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}

@@ -1,0 +1,31 @@
+//! `sts-verify`: are these AWS credentials good, and whose are they?
+//!
+//! A caller posts an access key, a secret and a session token to `POST /verify`; the service asks AWS STS with exactly
+//! these and answers who they belong to, or STS's own reason why not. The way of a request:
+//!
+//! ```text
+//! request ─▶ app          request id · access log · CORS · panic guard · body limit and deadline
+//!         ─▶ verify       JSON ─▶ Credentials (credentials); a refusal goes to error, STS is not asked
+//!         ─▶ sts          one client per region, credentials per call ─▶ Answer or StsFailure
+//!         ─▶ verify       Answer ─▶ the Lambda function's body
+//!         ─▶ error        refusal, rejection or failure ─▶ status and {exception, error_code, error_message}
+//! lambda  ─▶ verify       the Lambda's own interface: unwraps an event, wraps the envelope
+//! ```
+//!
+//! `sts` and `credentials` know no HTTP status of ours and no axum; `verify` knows no type of the SDK.
+
+pub mod app;
+pub mod config;
+pub mod credentials;
+pub mod error;
+mod health;
+pub mod healthcheck;
+mod lambda;
+pub mod openapi;
+pub mod partitions;
+mod redact;
+pub mod sandbox;
+pub mod server;
+pub mod sts;
+pub mod telemetry;
+mod verify;

@@ -1,0 +1,64 @@
+//! The listener: slow clients are let go, and a stop loses no request.
+//!
+//! On SIGTERM /readyz turns to 503 while everything is still served, so that load balancers look away (5 s); then
+//! the listener closes and requests in flight get time to end (20 s). Both together stay below the 30 s after which
+//! Kubernetes and ECS kill. SIGINT, a person's Ctrl-C, skips the first part, and a second signal ends at once.
+
+use crate::app::AppState;
+use crate::config::HttpArgs;
+use axum::Router;
+use axum_server::Handle;
+use std::future::Future;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+use tracing::info;
+
+/// Why the process is to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// SIGTERM: an orchestrator that takes the process out of a load balancer meanwhile.
+    Terminate,
+    /// SIGINT: a person at a terminal.
+    Interrupt,
+}
+
+/// Serves until `stop` resolves and the requests in flight have ended or had their time.
+///
+/// # Errors
+///
+/// What the system says about the listener.
+pub async fn run(
+    listener: TcpListener,
+    routes: Router,
+    state: AppState,
+    http: &HttpArgs,
+    stop: impl Future<Output = Stop>,
+) -> io::Result<()> {
+    let handle = Handle::<SocketAddr>::new();
+    let mut server = axum_server::from_tcp(listener)?
+        .http1_only()
+        // A first request's head has to come soon; between requests a connection may be idle for longer.
+        .first_request_timeout(http.read_timeout)
+        .handle(handle.clone());
+    server.http_builder().http1().header_read_timeout(http.keep_alive);
+    let serving = server.serve(routes.into_make_service());
+    tokio::pin!(serving);
+    let (delay, drain) = (http.stop_delay, http.drain_timeout);
+    tokio::select! {
+        ended = &mut serving => return ended,
+        () = wait_for_stop(stop, &state, delay) => {}
+    }
+    info!(connections = handle.connection_count(), "draining");
+    handle.graceful_shutdown(Some(drain));
+    serving.await
+}
+
+async fn wait_for_stop(stop: impl Future<Output = Stop>, state: &AppState, delay: Duration) {
+    let reason = stop.await;
+    state.stop();
+    info!(reason = ?reason, "stopping");
+    if reason == Stop::Terminate {
+        tokio::time::sleep(delay).await;
+    }
+}

@@ -1,0 +1,169 @@
+//! Logs: where they go, what they may hold, and the one line a request leaves.
+//!
+//! A line names the route that matched, never the path or query as it was sent, and an access key as its first and
+//! last four characters. Secrets are never passed to it: there is nothing here to redact.
+
+use crate::config::{LogArgs, LogFormat};
+use crate::sts::Verdict;
+use axum::extract::{MatchedPath, Request};
+use axum::http::{HeaderName, HeaderValue, Method};
+use axum::middleware::Next;
+use axum::response::Response;
+use std::io::IsTerminal as _;
+use std::time::Instant;
+use tracing::level_filters::LevelFilter;
+use tracing::{Metadata, error, info};
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// The header by which a request is found again in the log.
+pub const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The route in the log of a path that is none of ours.
+const UNMATCHED: &str = "unmatched";
+
+/// A status for the log alone: the client left before it was answered (nginx's number for it).
+const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+/// The SDK and its HTTP stack name access keys in full at debug level and answers at trace level. These lines are
+/// dropped whatever the settings say.
+const QUIET_CRATES: [&str; 5] = ["aws_", "hyper", "h2", "rustls", "tower_http"];
+
+/// What the log may know of a call to STS. A handler leaves it in the response's extensions.
+#[derive(Debug, Clone, Default)]
+pub struct CallRecord {
+    /// The verdict, when STS was asked.
+    pub verdict: Option<Verdict>,
+    /// The error code that was answered.
+    pub code: Option<String>,
+    /// STS's request id.
+    pub sts_request_id: Option<String>,
+    /// The account of valid credentials.
+    pub account: Option<String>,
+    /// The access key id's first and last four characters.
+    pub access_key: Option<String>,
+    /// The region that was asked.
+    pub region: Option<String>,
+    /// How many attempts came before the one that was answered.
+    pub retries: Option<u32>,
+    /// What went wrong inside this program.
+    pub fault: Option<&'static str>,
+}
+
+/// Starts logging to stdout.
+pub fn init(args: &LogArgs) {
+    let may_pass = filter_fn(|metadata: &Metadata| {
+        let quiet = QUIET_CRATES.iter().any(|name| metadata.target().starts_with(name));
+        !quiet || *metadata.level() <= LevelFilter::INFO
+    });
+    let lines =
+        tracing_subscriber::fmt::layer().with_target(false).with_ansi(std::io::stdout().is_terminal());
+    let layer = match args.log_format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => {
+            lines.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
+        }
+    };
+    tracing_subscriber::registry().with(layer.with_filter(may_pass)).with(args.log.clone()).init();
+    std::panic::set_hook(Box::new(|panic| {
+        // Not the message: it may hold what the code was working on.
+        let place = panic.location().map(ToString::to_string);
+        error!(place, "panicked");
+    }));
+}
+
+/// Gives each request an id and a line in the log.
+pub(crate) async fn access_log(mut request: Request, next: Next) -> Response {
+    let id =
+        request.headers().get(REQUEST_ID_HEADER).filter(|id| is_sane(id)).cloned().unwrap_or_else(new_id);
+    let line = AccessLine::new(&request, &id);
+    request.headers_mut().insert(REQUEST_ID_HEADER, id.clone());
+    let mut response = next.run(request).await;
+    response.headers_mut().insert(REQUEST_ID_HEADER, id);
+    line.write(&response);
+    response
+}
+
+/// A caller's id is taken over when it is short and plain, so that it can do no harm in a log.
+fn is_sane(id: &HeaderValue) -> bool {
+    (1..=64).contains(&id.len())
+        && id.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"-_.:=".contains(b))
+}
+
+fn new_id() -> HeaderValue {
+    let mut text = uuid::Uuid::encode_buffer();
+    let id = uuid::Uuid::new_v4().hyphenated().encode_lower(&mut text);
+    HeaderValue::from_str(id).unwrap_or_else(|_| HeaderValue::from_static(UNMATCHED))
+}
+
+/// The line of one request. Dropped before it was written, it says that the client left.
+struct AccessLine {
+    method: &'static str,
+    route: Option<MatchedPath>,
+    id: HeaderValue,
+    started: Instant,
+    written: bool,
+}
+
+impl AccessLine {
+    fn new(request: &Request, id: &HeaderValue) -> Self {
+        Self {
+            method: method_name(request.method()),
+            route: request.extensions().get::<MatchedPath>().cloned(),
+            id: id.clone(),
+            started: Instant::now(),
+            written: false,
+        }
+    }
+
+    fn write(mut self, response: &Response) {
+        self.written = true;
+        let record = response.extensions().get::<CallRecord>().cloned().unwrap_or_default();
+        self.emit(response.status().as_u16(), &record);
+    }
+
+    fn emit(&self, status: u16, record: &CallRecord) {
+        info!(
+            method = self.method,
+            route = self.route.as_ref().map_or(UNMATCHED, MatchedPath::as_str),
+            status,
+            duration_ms = self.started.elapsed().as_secs_f64() * 1e3,
+            request_id = self.id.to_str().unwrap_or_default(),
+            verdict = record.verdict.map(Verdict::as_str),
+            code = record.code,
+            sts_request_id = record.sts_request_id,
+            account = record.account,
+            access_key = record.access_key,
+            region = record.region,
+            retries = record.retries,
+            fault = record.fault,
+            "request"
+        );
+    }
+}
+
+impl Drop for AccessLine {
+    fn drop(&mut self) {
+        if !self.written {
+            self.emit(CLIENT_CLOSED_REQUEST, &CallRecord::default());
+        }
+    }
+}
+
+/// The method's name, if it is a usual one: any word can be sent as a method.
+fn method_name(method: &Method) -> &'static str {
+    const USUAL: [Method; 9] = [
+        Method::GET,
+        Method::POST,
+        Method::OPTIONS,
+        Method::HEAD,
+        Method::PUT,
+        Method::DELETE,
+        Method::PATCH,
+        Method::TRACE,
+        Method::CONNECT,
+    ];
+    const NAMES: [&str; 9] = ["GET", "POST", "OPTIONS", "HEAD", "PUT", "DELETE", "PATCH", "TRACE", "CONNECT"];
+    USUAL.iter().position(|usual| usual == method).map_or("other", |place| NAMES[place])
+}
