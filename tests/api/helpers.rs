@@ -1,0 +1,151 @@
+//! Starts the service in this process and talks to it.
+
+use reqwest::Response;
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use sts_verify::app::{AppState, router};
+use sts_verify::config::{Cli, Command, ServeArgs, parse_command_line};
+use sts_verify::sandbox::{self, Caller};
+use sts_verify::server::{self, Stop};
+use sts_verify::sts::{Sts, Transport};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// Values of the right form that belong to nobody.
+pub const ACCESS_KEY: &str = "AKIAIOSFODNN7EXAMPLE";
+pub const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+pub const TOKEN: &str = "IQoJb3JpZ2luX2VjEXAMPLETOKEN//////////wEaCXVzLWVhc3QtMSJHMEUC";
+
+/// A running service. It is told to stop when this is dropped.
+pub struct App {
+    pub address: SocketAddr,
+    pub client: reqwest::Client,
+    pub stop: Option<oneshot::Sender<Stop>>,
+    pub served: JoinHandle<std::io::Result<()>>,
+}
+
+/// The settings that a command line gives, on top of some that make tests quick and independent of the environment.
+pub fn settings(flags: &[&str]) -> ServeArgs {
+    let quick = [
+        "sts-verify",
+        "serve",
+        "--listen=127.0.0.1:0",
+        "--region=us-east-1",
+        "--retry-mode=legacy",
+        "--retry-backoff=1ms",
+        "--stop-delay=0s",
+        "--use-fips-endpoint=false",
+        "--use-dualstack-endpoint=false",
+    ];
+    // What is said twice counts as it was said last.
+    let name = |flag: &str| flag.split('=').next().unwrap().to_owned();
+    let kept = quick.iter().filter(|flag| !flags.iter().any(|given| name(given) == name(flag)));
+    let cli = parse_command_line(kept.chain(flags).map(Into::into)).expect("the settings are good");
+    match cli {
+        Cli { command: Some(Command::Serve(args)), .. } => *args,
+        _ => unreachable!("`serve` was asked for"),
+    }
+}
+
+impl App {
+    /// A service that asks the STS at this URL.
+    pub async fn asking(sts_url: &str, flags: &[&str]) -> Self {
+        let endpoint = format!("--endpoint-url-sts={sts_url}");
+        let flags: Vec<&str> = flags.iter().copied().chain([endpoint.as_str()]).collect();
+        Self::start(&settings(&flags), false).await
+    }
+
+    /// A service that asks a sandbox of its own.
+    pub async fn with_sandbox(flags: &[&str]) -> Self {
+        let flags: Vec<&str> = flags.iter().copied().chain(["--allowed-regions=*"]).collect();
+        Self::asking(&start_sandbox().await, &flags).await
+    }
+
+    pub async fn start(args: &ServeArgs, sandbox: bool) -> Self {
+        let settings = args.sts_settings().expect("the settings are good");
+        let transport = Transport::new(&settings).expect("there are CA certificates");
+        let sts = Sts::new(&settings, &transport).await.expect("the regions have endpoints");
+        let listener = std::net::TcpListener::bind(args.listen).unwrap();
+        let address = listener.local_addr().unwrap();
+        let state = AppState::new(sts, args.http.max_in_flight);
+        let routes = router(state.clone(), &args.http, sandbox);
+        let (stop, stopped) = oneshot::channel();
+        let http = args.http.clone();
+        let served = tokio::spawn(async move {
+            let stopped = async { stopped.await.unwrap_or(Stop::Interrupt) };
+            server::run(listener, routes, state, &http, stopped).await
+        });
+        Self { address, client: reqwest::Client::new(), stop: Some(stop), served }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub async fn verify(&self, body: &Value) -> Response {
+        self.client.post(self.url("/verify")).json(body).send().await.unwrap()
+    }
+
+    /// Posts a body as it stands.
+    pub async fn verify_text(&self, body: impl Into<reqwest::Body>) -> Response {
+        let request = self.client.post(self.url("/verify")).header("content-type", "application/json");
+        request.body(body).send().await.unwrap()
+    }
+
+    /// Posts well-formed credentials that no sandbox knows.
+    pub async fn verify_someone(&self) -> Response {
+        self.verify(&someone()).await
+    }
+
+    pub async fn get(&self, path: &str) -> Response {
+        self.client.get(self.url(path)).send().await.unwrap()
+    }
+}
+
+/// A sandbox's URL; it runs as long as the test's runtime.
+pub async fn start_sandbox() -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(sandbox::serve(listener, std::future::pending()));
+    url
+}
+
+pub fn someone() -> Value {
+    json!({"stsAccessKey": ACCESS_KEY, "stsSecretKey": SECRET_KEY, "stsSessionToken": TOKEN})
+}
+
+/// The sandbox's caller of which the table says this.
+pub fn caller(access_key_id: &str) -> &'static Caller {
+    sandbox::table()
+        .iter()
+        .find(|caller| caller.access_key_id == access_key_id)
+        .unwrap_or_else(|| panic!("the sandbox has no caller {access_key_id}"))
+}
+
+/// The function's own body for a caller of the sandbox.
+pub fn body_of(caller: &Caller) -> Value {
+    json!({
+        "stsAccessKey": caller.access_key_id,
+        "stsSecretKey": caller.secret_access_key,
+        "stsSessionToken": caller.session_token,
+        "region": caller.region,
+    })
+}
+
+pub fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
+    response.headers().get(name).map(|value| value.to_str().unwrap())
+}
+
+/// Status, verdict header and error code of an answer.
+pub async fn summary(response: Response) -> (u16, Option<String>, Option<String>) {
+    let status = response.status().as_u16();
+    let verdict = header(&response, "x-sts-verdict").map(str::to_owned);
+    let body: Value = response.json().await.unwrap();
+    (status, verdict, body["error_code"].as_str().map(str::to_owned))
+}
+
+/// What [`summary`] should give.
+pub fn expected(status: u16, verdict: &str, code: &str) -> (u16, Option<String>, Option<String>) {
+    let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    (status, some(verdict), some(code))
+}

@@ -1,0 +1,20 @@
+//! The service as its callers meet it: the real router behind a real listener, the real SDK, and as STS either the
+//! sandbox (which checks signatures) or a stub that says whatever a case needs. All over loopback, on free ports.
+
+// In a test a panic is a finding.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod helpers;
+mod stub;
+
+mod answers;
+mod failures;
+mod http;
+mod isolation;
+mod lambda;
+mod openapi;
+mod reader;
+mod regions;
+mod requests;
+mod retries;
+mod stopping;

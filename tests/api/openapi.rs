@@ -1,0 +1,122 @@
+//! The document: as committed, complete, and true of the service.
+
+use crate::helpers::{App, header};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::Path;
+use sts_verify::credentials::{CONTAINERS, Question, SPELLINGS};
+
+#[test]
+fn the_committed_document_is_the_one_that_the_code_makes() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi/openapi.json");
+    let made = sts_verify::openapi::document().to_pretty_json().unwrap() + "\n";
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(made == committed, "cargo run -- openapi > {}", path.display());
+}
+
+#[tokio::test]
+async fn the_service_serves_it_with_docs_or_without() {
+    for (docs, status) in [("--docs=true", 200), ("--docs=false", 404)] {
+        let app = App::with_sandbox(&[docs]).await;
+        let document: Value = app.get("/openapi.json").await.json().await.unwrap();
+        let committed = include_str!("../../openapi/openapi.json");
+        assert_eq!(document, serde_json::from_str::<Value>(committed).unwrap());
+        assert_eq!(app.get("/docs/").await.status(), status);
+    }
+}
+
+#[tokio::test]
+async fn swagger_ui_comes_from_inside_the_program_under_a_strict_policy() {
+    let app = App::with_sandbox(&[]).await;
+    let page = app.get("/docs/").await;
+    let policy = header(&page, "content-security-policy").unwrap().to_owned();
+    assert!(policy.contains("default-src 'none'") && policy.contains("script-src 'self'"), "{policy}");
+    assert!(!policy.contains("unsafe") && !policy.contains("http"), "{policy}");
+    let html = page.text().await.unwrap();
+    for file in html.split('"').filter(|part| part.starts_with("./")) {
+        let response = app.get(&format!("/docs/{}", &file[2..])).await;
+        assert_eq!(response.status(), 200, "{file}");
+        assert_eq!(header(&response, "content-security-policy"), Some(policy.as_str()), "{file}");
+    }
+}
+
+fn verify_operation() -> Value {
+    let document: Value = serde_json::from_str(include_str!("../../openapi/openapi.json")).unwrap();
+    document["paths"]["/verify"]["post"].clone()
+}
+
+#[test]
+fn there_is_an_example_of_each_spelling_and_each_is_read() {
+    let operation = verify_operation();
+    let examples = operation["requestBody"]["content"]["application/json"]["examples"].as_object().unwrap();
+    let mut seen = BTreeSet::new();
+    for (name, example) in examples {
+        let value = &example["value"];
+        assert!(Question::from_json(value.to_string().as_bytes()).is_ok(), "{name}");
+        let inner = value.as_object().unwrap().iter().find(|(name, _)| CONTAINERS.contains(&name.as_str()));
+        seen.extend(inner.map(|(name, _)| name.clone()));
+        let members = inner.map_or(value, |(_, value)| value);
+        seen.extend(members.as_object().unwrap().keys().cloned());
+    }
+    let names = SPELLINGS.iter().flat_map(|(_, names)| names.iter()).chain(&CONTAINERS);
+    for name in names.filter(|name| **name != "region") {
+        assert!(seen.contains(*name), "no example has {name}");
+    }
+}
+
+#[test]
+fn there_is_an_example_of_each_error_code_of_the_contract() {
+    let operation = verify_operation();
+    let mut codes = BTreeSet::new();
+    for (status, response) in operation["responses"].as_object().unwrap() {
+        let examples = response["content"]["application/json"]["examples"].as_object();
+        let examples = examples.unwrap_or_else(|| panic!("{status} has no example"));
+        codes.extend(examples.values().filter_map(|example| example["value"]["error_code"].as_str()));
+    }
+    for code in [
+        "InvalidClientTokenId",
+        "ExpiredToken",
+        "SignatureDoesNotMatch",
+        "MissingAuthenticationToken",
+        "IncompleteSignature",
+        "AccessDenied",
+        "RequestExpired",
+        "RegionDisabledException",
+        "Throttling",
+        "InternalFailure",
+        "ServiceUnavailable",
+        "503",
+        "EndpointConnectionError",
+        "ConnectionClosedError",
+        "ConnectTimeoutError",
+        "ReadTimeoutError",
+        "ResponseParserError",
+        "MalformedJson",
+        "MissingParameter",
+        "InvalidParameter",
+        "DuplicateParameter",
+        "RegionNotAllowed",
+        "UnsupportedMediaType",
+        "RequestTooLarge",
+        "Overloaded",
+        "InternalError",
+    ] {
+        assert!(codes.contains(code), "no example of {code}");
+    }
+}
+
+#[tokio::test]
+async fn in_the_sandbox_the_examples_are_its_own_callers_and_work() {
+    let url = crate::helpers::start_sandbox().await;
+    let endpoint = format!("--endpoint-url-sts={url}");
+    let app = App::start(&crate::helpers::settings(&[&endpoint, "--allowed-regions=*"]), true).await;
+    let document: Value = app.get("/openapi.json").await.json().await.unwrap();
+    let body = &document["paths"]["/verify"]["post"]["requestBody"]["content"]["application/json"];
+    let examples = body["examples"].as_object().unwrap();
+    for caller in sts_verify::sandbox::table() {
+        assert!(examples.contains_key(caller.access_key_id), "{}", caller.access_key_id);
+    }
+    for (name, example) in examples.iter().filter(|(name, _)| !name.contains("SBX")) {
+        assert_eq!(app.verify(&example["value"]).await.status(), 200, "{name}");
+    }
+}

@@ -1,0 +1,57 @@
+//! The list of regions against the SDK's own partition data, which the SDK keeps private.
+
+use serde_json::Value;
+use std::process::Command;
+use sts_verify::partitions::{PARTITIONS, all_regions, partition_of};
+
+/// The source of `endpoint_lib.rs` of the aws-sdk-sts that this was built with.
+fn sdk_source() -> String {
+    let metadata = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version=1", "--offline", "--locked"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let metadata: Value = serde_json::from_slice(&metadata.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let sdk = packages.iter().find(|package| package["name"] == "aws-sdk-sts").unwrap();
+    let manifest = sdk["manifest_path"].as_str().unwrap();
+    std::fs::read_to_string(manifest.replace("Cargo.toml", "src/endpoint_lib.rs")).unwrap()
+}
+
+#[test]
+fn the_regions_are_those_of_the_sdks_partition_data() {
+    let source = sdk_source();
+    let start = source.find("{\\\"partitions\\\"").unwrap();
+    let end = start + source[start..].find("\")").unwrap();
+    let data = source[start..end].replace("\\\"", "\"").replace("\\\\", "\\");
+    let data: Value = serde_json::from_str(&data).unwrap();
+    let theirs: Vec<(String, Vec<String>)> = data["partitions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|partition| {
+            let regions = partition["regions"].as_object().unwrap().keys();
+            let mut places: Vec<String> =
+                regions.filter(|name| !name.ends_with("-global")).cloned().collect();
+            places.sort();
+            (partition["id"].as_str().unwrap().to_owned(), places)
+        })
+        .collect();
+    let ours: Vec<(String, Vec<String>)> = PARTITIONS
+        .iter()
+        .map(|partition| {
+            (partition.name.to_owned(), partition.regions.iter().map(|&name| name.to_owned()).collect())
+        })
+        .collect();
+    assert_eq!(ours, theirs);
+}
+
+#[test]
+fn a_region_belongs_to_one_partition() {
+    for region in all_regions() {
+        assert!(partition_of(region).is_some());
+        assert_eq!(all_regions().filter(|other| *other == region).count(), 1, "{region}");
+    }
+    assert_eq!(partition_of("cn-north-1"), Some("aws-cn"));
+    assert_eq!(partition_of("aws-global"), None);
+}

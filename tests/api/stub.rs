@@ -1,0 +1,150 @@
+//! An STS that says what it is told: a server of raw bytes, for the answers that the sandbox does not give.
+
+use std::sync::{Arc, Mutex};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+/// What the stub does with one request.
+#[derive(Clone)]
+pub enum Reply {
+    /// Writes these bytes and goes on.
+    Bytes(Vec<u8>),
+    /// Writes these bytes and closes.
+    Last(Vec<u8>),
+    /// Closes without a word.
+    Close,
+    /// Keeps the connection and says nothing.
+    Silence,
+    /// Writes these bytes, then says nothing more.
+    Stall(Vec<u8>),
+}
+
+/// A stub that runs until it is dropped.
+pub struct Stub {
+    pub url: String,
+    requests: Arc<Mutex<Vec<String>>>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Stub {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Stub {
+    /// Answers the n-th request (from 0) with what `script` says; it sees the request's text, too.
+    pub async fn start(script: impl Fn(usize, &str) -> Reply + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let script = Arc::new(script);
+        let seen = requests.clone();
+        let task = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(converse(stream, script.clone(), seen.clone()));
+            }
+        });
+        Self { url, requests, task }
+    }
+
+    /// Answers every request the same.
+    pub async fn always(reply: Reply) -> Self {
+        Self::start(move |_, _| reply.clone()).await
+    }
+
+    /// Answers with these in turn, the last one again and again.
+    pub async fn replies(replies: Vec<Reply>) -> Self {
+        Self::start(move |n, _| replies[n.min(replies.len() - 1)].clone()).await
+    }
+
+    /// The requests so far, heads and bodies.
+    pub fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
+    }
+
+    pub fn count(&self) -> usize {
+        self.requests.lock().unwrap().len()
+    }
+}
+
+async fn converse(
+    mut stream: TcpStream,
+    script: Arc<impl Fn(usize, &str) -> Reply>,
+    seen: Arc<Mutex<Vec<String>>>,
+) {
+    while let Some(request) = read_request(&mut stream).await {
+        let number = {
+            let mut seen = seen.lock().unwrap();
+            seen.push(request.clone());
+            seen.len() - 1
+        };
+        match script(number, &request) {
+            Reply::Bytes(bytes) => stream.write_all(&bytes).await.unwrap(),
+            Reply::Last(bytes) => {
+                stream.write_all(&bytes).await.unwrap();
+                return;
+            }
+            Reply::Close => return,
+            Reply::Silence => std::future::pending().await,
+            Reply::Stall(bytes) => {
+                stream.write_all(&bytes).await.unwrap();
+                std::future::pending().await
+            }
+        }
+    }
+}
+
+async fn read_request(stream: &mut TcpStream) -> Option<String> {
+    let mut bytes = Vec::new();
+    loop {
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        if let Some(head) = text.find("\r\n\r\n") {
+            let length = text[..head]
+                .lines()
+                .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:").map(str::to_owned))
+                .map_or(0, |value| value.trim().parse().unwrap());
+            if bytes.len() >= head + 4 + length {
+                return Some(text);
+            }
+        }
+        if stream.read_buf(&mut bytes).await.ok()? == 0 {
+            return None;
+        }
+    }
+}
+
+/// A whole HTTP answer.
+pub fn http(status: u16, headers: &[(&str, &str)], body: &str) -> Reply {
+    Reply::Bytes(http_bytes(status, headers, body))
+}
+
+pub fn http_bytes(status: u16, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
+    let lines: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    format!("HTTP/1.1 {status} Whatever\r\n{lines}Content-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
+}
+
+/// The success that STS was recorded to answer.
+pub const IDENTITY: &str = "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\n  \
+    <GetCallerIdentityResult>\n    <Arn>arn:aws:iam::123456789012:user/example-user</Arn>\n    \
+    <UserId>AIDAXXXXXXXXXXXXXXXXX</UserId>\n    <Account>123456789012</Account>\n  </GetCallerIdentityResult>\n  \
+    <ResponseMetadata>\n    <RequestId>1020a616-1656-464c-9563-6690998cea47</RequestId>\n  </ResponseMetadata>\n\
+    </GetCallerIdentityResponse>\n";
+
+pub fn identity() -> Reply {
+    http(
+        200,
+        &[("x-amzn-RequestId", "1020a616-1656-464c-9563-6690998cea47"), ("Content-Type", "text/xml")],
+        IDENTITY,
+    )
+}
+
+/// An error as STS words it.
+pub fn sts_error(status: u16, code: &str, message: &str) -> Reply {
+    let body = format!(
+        "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\n  <Error>\n    <Type>Sender</Type>\n    \
+         <Code>{code}</Code>\n    <Message>{message}</Message>\n  </Error>\n  \
+         <RequestId>16fc956c-311e-4199-bee1-1680236e9698</RequestId>\n</ErrorResponse>\n"
+    );
+    http(status, &[("Content-Type", "text/xml")], &body)
+}
