@@ -2,7 +2,7 @@
 
 use crate::config::{CorsOrigins, HttpArgs};
 use crate::error::ApiError;
-use crate::sts::Sts;
+use crate::state::AppState;
 use crate::telemetry::{REQUEST_ID_HEADER, access_log};
 use crate::verify::VERDICT_HEADER;
 use crate::{health, lambda, openapi, verify};
@@ -17,14 +17,12 @@ use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use std::any::Any;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, Any as AnyOrigin, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::RequestBodyDeadlineLayer;
+use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -36,38 +34,6 @@ const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(2);
 
 /// What an answer that is not a page may load: nothing.
 const NO_CONTENT_AT_ALL: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
-
-/// What the handlers share.
-#[derive(Clone)]
-pub struct AppState {
-    /// The way to STS.
-    pub(crate) sts: Arc<Sts>,
-    /// One place for each request that may wait for STS.
-    pub(crate) places: Arc<Semaphore>,
-    /// Whether the process was told to stop.
-    stopping: Arc<AtomicBool>,
-}
-
-impl AppState {
-    /// The state of a service that asks this STS for so many requests at once.
-    #[must_use]
-    pub fn new(sts: Sts, max_in_flight: usize) -> Self {
-        Self {
-            sts: Arc::new(sts),
-            places: Arc::new(Semaphore::new(max_in_flight)),
-            stopping: Arc::new(AtomicBool::new(false)),
-        }
-    }
-
-    /// From now on /readyz says 503.
-    pub fn stop(&self) {
-        self.stopping.store(true, Ordering::Relaxed);
-    }
-
-    pub(crate) fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Relaxed)
-    }
-}
 
 /// The whole service. `sandbox` says that the STS behind it is the stand-in.
 pub fn router(state: AppState, http: &HttpArgs, sandbox: bool) -> Router {
@@ -86,8 +52,16 @@ pub fn router(state: AppState, http: &HttpArgs, sandbox: bool) -> Router {
     with_layers(routes, http, sandbox)
 }
 
+/// The OpenAPI document, as `sts-verify openapi` prints it.
+#[must_use]
+pub fn document() -> OpenApi {
+    let (_, mut document) = documented_routes(true).split_for_parts();
+    openapi::complete(&mut document, false);
+    document
+}
+
 /// The routes of the OpenAPI document: one that is not described cannot be added.
-pub(crate) fn documented_routes(lambda: bool) -> OpenApiRouter<AppState> {
+fn documented_routes(lambda: bool) -> OpenApiRouter<AppState> {
     let routes = OpenApiRouter::with_openapi(openapi::base())
         .routes(routes!(verify::verify))
         .routes(routes!(health::livez))

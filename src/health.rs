@@ -6,7 +6,7 @@
 //! | `GET /livez` | 200 while the process runs, stopping or not | liveness probes, `sts-verify healthcheck` |
 //! | `GET /readyz`, `/healthz`, `/health` | 200, and 503 once it was told to stop | readiness probes, load balancers |
 
-use crate::app::AppState;
+use crate::state::AppState;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;

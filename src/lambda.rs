@@ -4,9 +4,9 @@
 //! The payload is the event that the function took: the credentials themselves, or an API Gateway proxy event (REST
 //! or HTTP API) whose `body` holds them. The answer is the envelope that the function returned.
 
-use crate::app::AppState;
 use crate::credentials::Refusal;
 use crate::error::{ApiError, ErrorBody};
+use crate::state::AppState;
 use crate::telemetry::CallRecord;
 use crate::verify::{Verification, read_body, verify_json};
 use axum::body::Body;

@@ -1,13 +1,15 @@
 //! The command line of `sts-verify`.
 
 use std::error::Error;
+use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
-use sts_verify::app::{AppState, router};
+use sts_verify::app::{document, router};
 use sts_verify::config::{Cli, Command, EXIT_USAGE, SandboxArgs, ServeArgs, parse_command_line};
 use sts_verify::server::{self, Stop};
+use sts_verify::state::AppState;
 use sts_verify::sts::{Sts, StsSettings, Transport};
-use sts_verify::{healthcheck, openapi, sandbox, telemetry};
+use sts_verify::{healthcheck, sandbox, telemetry};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
@@ -52,8 +54,8 @@ async fn run(cli: Cli) -> Result<(), (Failure, ExitCode)> {
         Command::Sandbox(args) => serve_sandbox(&args).await.map_err(failure),
         Command::Healthcheck(args) => healthcheck::run(args.listen).await.map_err(failure),
         Command::Openapi => {
-            println!("{}", openapi::document().to_pretty_json().map_err(|error| failure(error.into()))?);
-            Ok(())
+            let text = document().to_pretty_json().map_err(|error| failure(error.into()))?;
+            print(&text).map_err(|error| failure(error.into()))
         }
     }
 }
@@ -79,7 +81,7 @@ async fn serve(args: &ServeArgs, sts: Sts, stand_in: Option<TcpListener>) -> Res
         warn!(
             "SANDBOX: nothing is real; credentials are checked against a table of made-up ones, AWS is not asked"
         );
-        println!("{}", sandbox::print_table());
+        print(&sandbox::print_table())?;
         tokio::spawn(sandbox::serve(tokio_listener(stand_in)?, std::future::pending()));
     }
     info!(address = %listener.local_addr()?, version = env!("CARGO_PKG_VERSION"), "listening");
@@ -94,11 +96,16 @@ async fn serve_sandbox(args: &SandboxArgs) -> Result<(), Failure> {
     telemetry::init(&args.log);
     let signals = Signals::new()?;
     let listener = bind(args.listen)?;
-    println!("{}", sandbox::print_table());
+    print(&sandbox::print_table())?;
     info!(address = %listener.local_addr()?, "sandbox listening");
     let stop = async { _ = signals.into_stop().await };
     sandbox::serve(tokio_listener(listener)?, stop).await?;
     Ok(())
+}
+
+/// Unlike `println!`, no panic when nobody reads any more.
+fn print(text: &str) -> std::io::Result<()> {
+    writeln!(std::io::stdout(), "{text}")
 }
 
 fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {

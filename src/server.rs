@@ -4,8 +4,8 @@
 //! the listener closes and requests in flight get time to end (20 s). Both together stay below the 30 s after which
 //! Kubernetes and ECS kill. SIGINT, a person's Ctrl-C, skips the first part, and a second signal ends at once.
 
-use crate::app::AppState;
 use crate::config::HttpArgs;
+use crate::state::AppState;
 use axum::Router;
 use axum_server::Handle;
 use std::future::Future;

@@ -3,10 +3,10 @@
 //! Everything on the wire is named here: the success body, the verdict header, the headers of an answer. The Lambda's
 //! own interface ([`crate::lambda`]) asks the same [`verify_json`].
 
-use crate::app::AppState;
 use crate::credentials::Question;
 use crate::error::{ApiError, ErrorBody};
 use crate::openapi::VerifyRequest;
+use crate::state::AppState;
 use crate::sts::{Answer, Identity, StsFailure, Verdict};
 use crate::telemetry::CallRecord;
 use axum::body::{Body, Bytes};

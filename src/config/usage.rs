@@ -31,9 +31,11 @@ pub fn parse_command_line(arguments: impl IntoIterator<Item = OsString>) -> Resu
     })
 }
 
-/// An empty variable is one that is not set: compose files and task definitions pass them on like that.
+/// An empty variable is one that is not set: compose files and task definitions pass them on like that. And the help
+/// is the same everywhere: it does not show what the variables hold here.
 fn without_empty_variables(command: Command) -> Command {
     let reset = |argument: Arg| {
+        let argument = argument.hide_env_values(true);
         let empty = argument.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
         if empty { argument.env(Resettable::<clap::builder::OsStr>::Reset) } else { argument }
     };

@@ -9,7 +9,6 @@ mod spellings;
 
 pub use spellings::VerifyRequest;
 
-use crate::app::{AppState, documented_routes};
 use crate::error::ApiError;
 use axum::Router;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
@@ -69,14 +68,6 @@ pub(crate) fn base() -> OpenApi {
         .build()
 }
 
-/// The whole document, as `sts-verify openapi` prints it.
-#[must_use]
-pub fn document() -> OpenApi {
-    let (_, mut document) = documented_routes(true).split_for_parts();
-    complete(&mut document, false);
-    document
-}
-
 /// Adds headers and examples. In the sandbox the examples are of its own callers, so that they can be tried out.
 pub(crate) fn complete(document: &mut OpenApi, sandbox: bool) {
     for (path, item) in &mut document.paths.paths {
@@ -132,19 +123,25 @@ fn verdict_header() -> Header {
 }
 
 /// Serves the document alone.
-pub(crate) fn with_document(routes: Router<AppState>, document: &OpenApi) -> Router<AppState> {
+pub(crate) fn with_document<S>(routes: Router<S>, document: &OpenApi) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
     // A document made of strings and maps always serializes.
     let json = document.to_json().unwrap_or_default();
     routes.route(DOCUMENT_PATH, get(async move || ([(CONTENT_TYPE, "application/json")], json)))
 }
 
 /// Serves the document and Swagger UI, whose files are inside this program: nothing is loaded from elsewhere.
-pub(crate) fn with_docs(routes: Router<AppState>, document: &OpenApi) -> Router<AppState> {
+pub(crate) fn with_docs<S>(routes: Router<S>, document: &OpenApi) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
     let config = Config::new([DOCUMENT_PATH])
         .try_it_out_enabled(true)
         .display_request_duration(true)
         .validator_url("none");
-    let docs: Router<AppState> = SwaggerUi::new("/docs").config(config).into();
+    let docs: Router<S> = SwaggerUi::new("/docs").config(config).into();
     let policy = SetResponseHeaderLayer::overriding(CONTENT_SECURITY_POLICY, DOCS_POLICY);
     with_document(routes, document).merge(docs.layer(map_response(in_our_shape)).layer(policy))
 }

@@ -3,10 +3,11 @@
 use reqwest::Response;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
-use sts_verify::app::{AppState, router};
+use sts_verify::app::router;
 use sts_verify::config::{Cli, Command, ServeArgs, parse_command_line};
 use sts_verify::sandbox::{self, Caller};
 use sts_verify::server::{self, Stop};
+use sts_verify::state::AppState;
 use sts_verify::sts::{Sts, Transport};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;

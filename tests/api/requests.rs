@@ -106,7 +106,7 @@ async fn a_body_that_is_no_json_object_is_malformed() {
         (doubled.as_str(), "DuplicateParameter"),
     ] {
         let response = app.verify_text(body.to_owned()).await;
-        assert_eq!(summary(response).await, expected(400, "", code), "{:.40}", body);
+        assert_eq!(summary(response).await, expected(400, "", code), "{body:.40}");
     }
     let response = app.verify_text(&b"{\"stsAccessKey\":\"\xff\"}"[..]).await;
     assert_eq!(summary(response).await, expected(400, "", "MalformedJson"));

@@ -1,5 +1,6 @@
 //! An STS that says what it is told: a server of raw bytes, for the answers that the sandbox does not give.
 
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -89,7 +90,7 @@ async fn converse(
             Reply::Silence => std::future::pending().await,
             Reply::Stall(bytes) => {
                 stream.write_all(&bytes).await.unwrap();
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         }
     }
@@ -120,8 +121,12 @@ pub fn http(status: u16, headers: &[(&str, &str)], body: &str) -> Reply {
 }
 
 pub fn http_bytes(status: u16, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
-    let lines: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    format!("HTTP/1.1 {status} Whatever\r\n{lines}Content-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
+    let mut answer = format!("HTTP/1.1 {status} Whatever\r\n");
+    for (name, value) in headers {
+        write!(answer, "{name}: {value}\r\n").unwrap();
+    }
+    write!(answer, "Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+    answer.into_bytes()
 }
 
 /// The success that STS was recorded to answer.

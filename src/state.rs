@@ -1,0 +1,38 @@
+//! What the handlers share.
+
+use crate::sts::Sts;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::Semaphore;
+
+/// Cheap to clone: each request has one.
+#[derive(Clone)]
+pub struct AppState {
+    /// The way to STS.
+    pub(crate) sts: Arc<Sts>,
+    /// One place for each request that may wait for STS.
+    pub(crate) places: Arc<Semaphore>,
+    /// Whether the process was told to stop.
+    stopping: Arc<AtomicBool>,
+}
+
+impl AppState {
+    /// The state of a service that asks this STS for so many requests at once.
+    #[must_use]
+    pub fn new(sts: Sts, max_in_flight: usize) -> Self {
+        Self {
+            sts: Arc::new(sts),
+            places: Arc::new(Semaphore::new(max_in_flight)),
+            stopping: Arc::new(AtomicBool::new(false)),
+        }
+    }
+
+    /// From now on /readyz says 503.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+}
