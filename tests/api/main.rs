@@ -14,6 +14,7 @@ mod isolation;
 mod lambda;
 mod openapi;
 mod reader;
+mod readme;
 mod regions;
 mod requests;
 mod retries;
