@@ -1,6 +1,6 @@
 //! The three values a caller posts: how they may be spelled, what they may hold, and that they are never printed.
 //!
-//! [`Credentials::from_json`] reads a JSON object with the values under any of the names that AWS tools print
+//! [`Question::from_json`] reads a JSON object with the values under any of the names that AWS tools print
 //! ([`SPELLINGS`]) and checks them. What it refuses, it refuses with a [`Refusal`], whose text names a field and
 //! never holds any part of the input: serde's own messages repeat it, so none of them leaves this module.
 

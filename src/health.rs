@@ -21,6 +21,8 @@ pub(crate) struct Health {
 }
 
 /// Is the process alive?
+///
+/// Whatever else is wrong, and while it is stopping: a restart would help nobody.
 #[utoipa::path(get, path = "/livez", operation_id = "livez", tag = "health", responses(
     (status = 200, description = "It is", body = Health),
 ))]

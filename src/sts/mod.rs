@@ -2,8 +2,8 @@
 //!
 //! [`Sts`] holds one SDK client per region over one shared connection pool and none of these has credentials: each
 //! call brings the caller's own, so nothing of the host's (environment, files, instance role) can ever be verified
-//! by mistake. What came back is read by botocore's rules, not by the SDK's ([`reply`]), and tried again when
-//! botocore would ([`retry`]).
+//! by mistake. What came back is read by botocore's rules, not by the SDK's (`reply`), and tried again when
+//! botocore would (`retry`).
 //!
 //! This module knows no HTTP status of ours: it says [`Answer`] (STS answered) or [`StsFailure`] (nobody knows).
 
