@@ -86,7 +86,7 @@ pub struct SandboxArgs {
 /// Settings of the health check.
 #[derive(Debug, Args)]
 pub struct HealthcheckArgs {
-    /// The listener to ask, as it is given to `serve`; 0.0.0.0 and [::] are asked on loopback
+    /// The listener to ask, as it is given to `serve`; an unspecified address is asked on loopback
     #[arg(long, env = "STS_VERIFY_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT", value_parser = parse::address)]
     pub listen: SocketAddr,
 }
