@@ -18,12 +18,32 @@ use base64::prelude::BASE64_STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use zeroize::Zeroizing;
 
 const INVOCATION_TYPE: HeaderName = HeaderName::from_static("x-amz-invocation-type");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 const EXECUTED_VERSION: HeaderName = HeaderName::from_static("x-amz-executed-version");
+
+/// The header by which a client says how it wants the function to be run.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "for the OpenAPI document; the header itself is read as bytes")]
+struct InvokeHeaders {
+    /// Event is refused: there is nobody to tell the answer to.
+    #[param(rename = "x-amz-invocation-type", inline, nullable = false)]
+    kind: Option<InvocationType>,
+}
+
+/// The invocation types that are served.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "for the OpenAPI document")]
+enum InvocationType {
+    /// The default: answer when the function has.
+    RequestResponse,
+    /// Answer 204 without running it.
+    DryRun,
+}
 
 /// What the function returned: an answer for API Gateway to send.
 #[derive(Debug, Serialize, ToSchema)]
@@ -72,7 +92,7 @@ struct ProxyEvent {
     tag = "lambda",
     params(
         ("function" = String, Path, description = "Any name or ARN: there is one function here"),
-        ("x-amz-invocation-type" = Option<String>, Header, description = "RequestResponse (the default) or DryRun; Event is refused"),
+        InvokeHeaders,
     ),
     request_body(content = Object, content_type = "application/json", description = "The event: the credentials, or an API Gateway proxy event"),
     responses(
