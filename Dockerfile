@@ -1,0 +1,78 @@
+# The image of sts-verify: one static program and the CA roots it trusts, nothing else.
+#
+#   docker build -t sts-verify .
+#
+# Needs no BuildKit. It is built and run by tests/conformance/image.
+
+# Both bases are arguments, for a registry of one's own. The builder is a Debian with rustup, gcc and apt.
+ARG BUILDER=docker.io/library/rust:1.95-slim-bookworm
+ARG RUNTIME=scratch
+
+FROM ${BUILDER} AS builder
+
+# musl-gcc compiles the C of aws-lc and mimalloc. No versions are pinned: Debian keeps only the newest of a release.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends ca-certificates musl-tools \
+    && rm -rf /var/lib/apt/lists/*
+
+WORKDIR /build
+
+# Without BuildKit no variable names the platform, but the machine that builds is the one the image is for.
+COPY rust-toolchain.toml ./
+RUN rustup target add "$(uname -m)-unknown-linux-musl"
+
+# The dependencies, in a layer that stays until a manifest changes: a program that does nothing is built with them.
+# Benchmarks, tests and examples are taken out of the manifest, since their sources are not here. The empty program is
+# cleaned away afterwards: it is newer than the real sources, so Cargo would take it for them.
+ENV CC_x86_64_unknown_linux_musl=musl-gcc \
+    CC_aarch64_unknown_linux_musl=musl-gcc
+COPY Cargo.toml Cargo.lock ./
+RUN target="$(uname -m)-unknown-linux-musl" \
+    && awk '/^\[/ { drop = /^\[\[(bench|test|example)\]\]/ } !drop' Cargo.toml > manifest \
+    && mv manifest Cargo.toml \
+    && mkdir src \
+    && touch src/lib.rs \
+    && echo 'fn main() {}' > src/main.rs \
+    && cargo build --locked --release --target "$target" \
+    && cargo clean --locked --release --target "$target" --package sts-verify \
+    && rm -r src
+
+COPY src src
+RUN target="$(uname -m)-unknown-linux-musl" \
+    && cargo build --locked --release --target "$target" \
+    && install -D "target/$target/release/sts-verify" /image/sts-verify \
+    && install -D --mode=0644 /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/ca-certificates.crt
+
+FROM ${RUNTIME}
+
+ARG VERSION=unreleased
+ARG REVISION=unknown
+ARG CREATED=unknown
+ARG SOURCE=unknown
+LABEL org.opencontainers.image.title="sts-verify" \
+      org.opencontainers.image.description="Are these AWS credentials good, and whose are they? An HTTP service that asks AWS STS." \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}" \
+      org.opencontainers.image.source="${SOURCE}"
+
+COPY --from=builder /image /
+
+# A number, not a name: there is no /etc/passwd, and Kubernetes' runAsNonRoot only believes numbers.
+USER 65532:65532
+
+# In a container, loopback is nobody else's; and logs are read by machines.
+ENV STS_VERIFY_LISTEN=0.0.0.0:8080 \
+    STS_VERIFY_LOG_FORMAT=json \
+    SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
+EXPOSE 8080
+
+# The subcommand gives up by itself after 5 s, and says why; Docker's own limit is only for when it cannot.
+HEALTHCHECK --interval=10s --timeout=6s --start-period=5s --retries=3 CMD ["/sts-verify", "healthcheck"]
+
+# SIGTERM stops it gracefully, in 25 s at most: give `docker stop` 30 (`--time 30`).
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["/sts-verify"]
+CMD ["serve"]
