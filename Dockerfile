@@ -66,8 +66,9 @@ USER 65532:65532
 # In a container, loopback is nobody else's; and logs are read by machines.
 ENV STS_VERIFY_LISTEN=0.0.0.0:8080 \
     STS_VERIFY_LOG_FORMAT=json \
+    STS_VERIFY_METRICS_LISTEN=0.0.0.0:9090 \
     SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
-EXPOSE 8080
+EXPOSE 8080 9090
 
 # The subcommand gives up by itself after 5 s, and says why; Docker's own limit is only for when it cannot.
 HEALTHCHECK --interval=10s --timeout=6s --start-period=5s --retries=3 CMD ["/sts-verify", "healthcheck"]

@@ -2,6 +2,7 @@
 
 use crate::config::{CorsOrigins, HttpArgs};
 use crate::error::ApiError;
+use crate::metrics::{Metrics, TEXT_TYPE};
 use crate::state::AppState;
 use crate::telemetry::{REQUEST_ID_HEADER, access_log};
 use crate::verify::VERDICT_HEADER;
@@ -13,10 +14,11 @@ use axum::http::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderName, HeaderValue, Method};
-use axum::middleware::from_fn;
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use std::any::Any;
+use std::sync::Arc;
 use std::time::Duration;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, Any as AnyOrigin, CorsLayer};
@@ -45,11 +47,24 @@ pub fn router(state: AppState, http: &HttpArgs, sandbox: bool) -> Router {
     } else {
         openapi::with_document(routes, &document)
     };
+    if !http.own_metrics_listener() {
+        routes = routes.merge(metrics_routes(&state));
+    }
+    let metrics = state.metrics.clone();
     let routes = routes
         .fallback(|| async { ApiError::NotFound })
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
         .with_state(state);
-    with_layers(routes, http, sandbox)
+    with_layers(routes, metrics, http, sandbox)
+}
+
+/// GET /metrics, for the public listener or for one of its own.
+pub fn metrics_routes<S>(state: &AppState) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    let metrics = state.metrics.clone();
+    Router::new().route("/metrics", get(async move || ([(CONTENT_TYPE, TEXT_TYPE)], metrics.text())))
 }
 
 /// The OpenAPI document, as `sts-verify openapi` prints it.
@@ -70,7 +85,7 @@ fn documented_routes(lambda: bool) -> OpenApiRouter<AppState> {
 }
 
 /// From the inside out: the last one sees a request first and its answer last.
-fn with_layers(routes: Router, http: &HttpArgs, sandbox: bool) -> Router {
+fn with_layers(routes: Router, metrics: Arc<Metrics>, http: &HttpArgs, sandbox: bool) -> Router {
     let default_header = SetResponseHeaderLayer::if_not_present;
     let sandbox = sandbox.then(|| HeaderValue::from_static("true"));
     routes
@@ -83,7 +98,7 @@ fn with_layers(routes: Router, http: &HttpArgs, sandbox: bool) -> Router {
         .layer(default_header(REFERRER_POLICY, HeaderValue::from_static("no-referrer")))
         .layer(SetResponseHeaderLayer::overriding(SANDBOX_HEADER, move |_: &Response| sandbox.clone()))
         .layer(cors(&http.cors_origins))
-        .layer(from_fn(access_log))
+        .layer(from_fn_with_state(metrics, access_log))
 }
 
 fn cors(origins: &CorsOrigins) -> CorsLayer {
@@ -116,7 +131,7 @@ mod tests {
     async fn a_panic_is_answered_as_a_fault_of_ours_and_says_nothing_more() {
         let http = crate::config::Cli::parse_from(["sts-verify"]).serve.http;
         let handler = async || -> Response { panic!("wJalrXUtnFEMI") };
-        let routes = with_layers(Router::new().route("/panic", post(handler)), &http, false);
+        let routes = with_layers(Router::new().route("/panic", post(handler)), Arc::default(), &http, false);
         let response = routes.oneshot(Request::post("/panic").body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!(response.status(), 500);
         assert_eq!(response.headers()["access-control-allow-origin"], "*");

@@ -21,6 +21,7 @@ pub mod error;
 mod health;
 pub mod healthcheck;
 mod lambda;
+mod metrics;
 mod openapi;
 pub mod partitions;
 mod redact;

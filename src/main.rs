@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
-use sts_verify::app::{document, router};
+use sts_verify::app::{document, metrics_routes, router};
 use sts_verify::config::{Cli, Command, EXIT_USAGE, SandboxArgs, ServeArgs, parse_command_line};
 use sts_verify::server::{self, Stop};
 use sts_verify::state::AppState;
@@ -86,6 +86,12 @@ async fn serve(args: &ServeArgs, sts: Sts, stand_in: Option<TcpListener>) -> Res
     }
     info!(address = %listener.local_addr()?, version = env!("CARGO_PKG_VERSION"), "listening");
     let state = AppState::new(sts, args.http.max_in_flight);
+    if let Some(address) = args.http.metrics_listen {
+        let listener = bind(address)?;
+        info!(address = %listener.local_addr()?, "metrics listening");
+        let (routes, http) = (metrics_routes(&state), args.http.clone());
+        tokio::spawn(async move { server::run_until_dropped(listener, routes, &http).await });
+    }
     let routes = router(state.clone(), &args.http, sandboxed);
     server::run(listener, routes, state, &args.http, signals.into_stop()).await?;
     info!("stopped");

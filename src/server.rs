@@ -36,13 +36,7 @@ pub async fn run(
     stop: impl Future<Output = Stop>,
 ) -> io::Result<()> {
     let handle = Handle::<SocketAddr>::new();
-    let mut server = axum_server::from_tcp(listener)?
-        .http1_only()
-        // A first request's head has to come soon; between requests a connection may be idle for longer.
-        .first_request_timeout(http.read_timeout)
-        .handle(handle.clone());
-    server.http_builder().http1().header_read_timeout(http.keep_alive);
-    let serving = server.serve(routes.into_make_service());
+    let serving = serve(listener, routes, http, handle.clone());
     tokio::pin!(serving);
     let (delay, drain) = (http.stop_delay, http.drain_timeout);
     tokio::select! {
@@ -52,6 +46,30 @@ pub async fn run(
     info!(connections = handle.connection_count(), "draining");
     handle.graceful_shutdown(Some(drain));
     serving.await
+}
+
+/// Serves for as long as anybody polls it: for figures that are wanted until the process has ended.
+///
+/// # Errors
+///
+/// What the system says about the listener.
+pub async fn run_until_dropped(listener: TcpListener, routes: Router, http: &HttpArgs) -> io::Result<()> {
+    serve(listener, routes, http, Handle::new()).await
+}
+
+async fn serve(
+    listener: TcpListener,
+    routes: Router,
+    http: &HttpArgs,
+    handle: Handle<SocketAddr>,
+) -> io::Result<()> {
+    let mut server = axum_server::from_tcp(listener)?
+        .http1_only()
+        // A first request's head has to come soon; between requests a connection may be idle for longer.
+        .first_request_timeout(http.read_timeout)
+        .handle(handle);
+    server.http_builder().http1().header_read_timeout(http.keep_alive);
+    server.serve(routes.into_make_service()).await
 }
 
 async fn wait_for_stop(stop: impl Future<Output = Stop>, state: &AppState, delay: Duration) {

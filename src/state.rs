@@ -1,5 +1,6 @@
 //! What the handlers share.
 
+use crate::metrics::Metrics;
 use crate::sts::Sts;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,6 +13,8 @@ pub struct AppState {
     pub(crate) sts: Arc<Sts>,
     /// One place for each request that may wait for STS.
     pub(crate) places: Arc<Semaphore>,
+    /// What Prometheus is told.
+    pub(crate) metrics: Arc<Metrics>,
     /// Whether the process was told to stop.
     stopping: Arc<AtomicBool>,
 }
@@ -23,6 +26,7 @@ impl AppState {
         Self {
             sts: Arc::new(sts),
             places: Arc::new(Semaphore::new(max_in_flight)),
+            metrics: Arc::default(),
             stopping: Arc::new(AtomicBool::new(false)),
         }
     }

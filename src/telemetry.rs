@@ -4,12 +4,14 @@
 //! last four characters. Secrets are never passed to it: there is nothing here to redact.
 
 use crate::config::{LogArgs, LogFormat};
+use crate::metrics::Metrics;
 use crate::sts::Verdict;
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::Response;
 use std::io::IsTerminal as _;
+use std::sync::Arc;
 use std::time::Instant;
 use tracing::level_filters::LevelFilter;
 use tracing::{Metadata, error, info};
@@ -73,11 +75,15 @@ pub fn init(args: &LogArgs) {
     }));
 }
 
-/// Gives each request an id and a line in the log.
-pub(crate) async fn access_log(mut request: Request, next: Next) -> Response {
+/// Gives each request an id, a line in the log and its place in the metrics.
+pub(crate) async fn access_log(
+    State(metrics): State<Arc<Metrics>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let id =
         request.headers().get(REQUEST_ID_HEADER).filter(|id| is_sane(id)).cloned().unwrap_or_else(new_id);
-    let line = AccessLine::new(&request, &id);
+    let line = AccessLine::new(&request, &id, metrics);
     request.headers_mut().insert(REQUEST_ID_HEADER, id.clone());
     let mut response = next.run(request).await;
     response.headers_mut().insert(REQUEST_ID_HEADER, id);
@@ -102,16 +108,19 @@ struct AccessLine {
     method: &'static str,
     route: Option<MatchedPath>,
     id: HeaderValue,
+    metrics: Arc<Metrics>,
     started: Instant,
     written: bool,
 }
 
 impl AccessLine {
-    fn new(request: &Request, id: &HeaderValue) -> Self {
+    fn new(request: &Request, id: &HeaderValue, metrics: Arc<Metrics>) -> Self {
+        metrics.request_began();
         Self {
             method: method_name(request.method()),
             route: request.extensions().get::<MatchedPath>().cloned(),
             id: id.clone(),
+            metrics,
             started: Instant::now(),
             written: false,
         }
@@ -124,11 +133,14 @@ impl AccessLine {
     }
 
     fn emit(&self, status: u16, record: &CallRecord) {
+        let route = self.route.as_ref().map_or(UNMATCHED, MatchedPath::as_str);
+        let took = self.started.elapsed();
+        self.metrics.request_ended(self.method, route, status, took);
         info!(
             method = self.method,
-            route = self.route.as_ref().map_or(UNMATCHED, MatchedPath::as_str),
+            route,
             status,
-            duration_ms = self.started.elapsed().as_secs_f64() * 1e3,
+            duration_ms = took.as_secs_f64() * 1e3,
             request_id = self.id.to_str().unwrap_or_default(),
             verdict = record.verdict.map(Verdict::as_str),
             code = record.code,

@@ -7,7 +7,7 @@ use crate::credentials::Question;
 use crate::error::{ApiError, ErrorBody};
 use crate::openapi::VerifyRequest;
 use crate::state::AppState;
-use crate::sts::{Answer, Identity, StsFailure, Verdict};
+use crate::sts::{Answer, Asked, Identity, StsFailure, Verdict};
 use crate::telemetry::CallRecord;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
@@ -16,6 +16,7 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use std::time::Instant;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
@@ -77,8 +78,8 @@ impl Serialize for Headers<'_> {
     }
 }
 
-impl<'a> From<&'a Identity> for VerifyResponse<'a> {
-    fn from(identity: &'a Identity) -> Self {
+impl<'a> VerifyResponse<'a> {
+    fn new(identity: &'a Identity, retry_attempts: u32) -> Self {
         Self {
             aws_res: CallerIdentity {
                 user_id: &identity.user_id,
@@ -88,7 +89,7 @@ impl<'a> From<&'a Identity> for VerifyResponse<'a> {
                     request_id: identity.request_id.as_deref(),
                     status: identity.status,
                     headers: Headers(&identity.headers),
-                    retry_attempts: identity.retry_attempts,
+                    retry_attempts,
                 },
             },
         }
@@ -146,6 +147,12 @@ pub(crate) async fn verify(State(app): State<AppState>, request: Request) -> Res
 
 /// Answers the question in a JSON body.
 pub(crate) async fn verify_json(app: &AppState, body: &[u8]) -> Verification {
+    let verification = answer(app, body).await;
+    app.metrics.question_answered(verification.verdict, verification.record.code.as_deref());
+    verification
+}
+
+async fn answer(app: &AppState, body: &[u8]) -> Verification {
     let question = match Question::from_json(body) {
         Ok(question) => question,
         Err(refusal) => return Verification::error(&refusal.into(), None, CallRecord::default()),
@@ -157,19 +164,23 @@ pub(crate) async fn verify_json(app: &AppState, body: &[u8]) -> Verification {
     };
     record.region = Some(region.to_owned());
     let Ok(_place) = app.places.try_acquire() else {
+        app.metrics.request_shed();
         return Verification::error(&ApiError::Overloaded, None, record);
     };
-    Verification::new(app.sts.ask(region, &question.credentials).await, record)
+    let asked_at = Instant::now();
+    let asked = app.sts.ask(region, &question.credentials).await;
+    app.metrics.sts_asked(region, &asked.outcome, asked.retries, asked_at.elapsed());
+    Verification::new(asked, record)
 }
 
 impl Verification {
-    fn new(outcome: Result<Answer, StsFailure>, mut record: CallRecord) -> Self {
-        match outcome {
+    fn new(asked: Asked, mut record: CallRecord) -> Self {
+        record.retries = Some(asked.retries);
+        match asked.outcome {
             Ok(Answer::Identity(identity)) => {
                 record.sts_request_id.clone_from(&identity.request_id);
                 record.account = Some(identity.account.clone());
-                record.retries = Some(identity.retry_attempts);
-                match serde_json::to_string(&VerifyResponse::from(&identity)) {
+                match serde_json::to_string(&VerifyResponse::new(&identity, asked.retries)) {
                     Ok(body) => Self::with(StatusCode::OK, body, Some(Verdict::Valid), None, record),
                     Err(_) => Self::error(&ApiError::Internal, None, record),
                 }

@@ -169,6 +169,9 @@ pub struct HttpArgs {
     /// Serve the Lambda's own interface, POST /2015-03-31/functions/{function}/invocations
     #[arg(long, env = "STS_VERIFY_LAMBDA", default_value = "true", value_name = "BOOL", value_parser = parse::boolean, action = clap::ArgAction::Set)]
     pub lambda: bool,
+    /// Where to serve GET /metrics for Prometheus, and there only [default: on the listener of everything else]
+    #[arg(long, env = "STS_VERIFY_METRICS_LISTEN", value_name = "ADDRESS:PORT", value_parser = parse::address)]
+    pub metrics_listen: Option<SocketAddr>,
     /// The longest request body, in bytes
     #[arg(long, env = "STS_VERIFY_MAX_BODY_BYTES", default_value = "65536", value_name = "BYTES", value_parser = parse::count)]
     pub max_body_bytes: usize,
@@ -187,6 +190,14 @@ pub struct HttpArgs {
     /// How long the requests in flight may take to end after that
     #[arg(long, env = "STS_VERIFY_DRAIN_TIMEOUT", default_value = "20s", value_name = "TIME", value_parser = parse::duration_or_zero)]
     pub drain_timeout: Duration,
+}
+
+impl HttpArgs {
+    /// Whether /metrics is kept off the public listener.
+    #[must_use]
+    pub fn own_metrics_listener(&self) -> bool {
+        self.metrics_listen.is_some()
+    }
 }
 
 impl ServeArgs {

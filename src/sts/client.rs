@@ -40,8 +40,9 @@ impl RegionClient {
         Ok(Self { client: Client::new(&config), endpoint })
     }
 
-    pub(super) fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
+    /// An attempt had no answer in time.
+    pub(super) fn timed_out(&self) -> StsFailure {
+        StsFailure::ReadTimeout(self.endpoint.clone())
     }
 
     /// Asks once.

@@ -73,8 +73,6 @@ pub struct Identity {
     pub status: u16,
     /// Its headers in the order received, names in lower case, doubled ones joined.
     pub headers: Vec<(String, String)>,
-    /// How many attempts came before this one.
-    pub retry_attempts: u32,
 }
 
 /// An error that STS answered.
@@ -139,6 +137,14 @@ impl Rejection {
     }
 }
 
+/// What came of asking.
+pub struct Asked {
+    /// STS's answer, or why there is none.
+    pub outcome: Result<Answer, StsFailure>,
+    /// How many attempts came before the last one.
+    pub retries: u32,
+}
+
 /// The STS of every allowed region.
 pub struct Sts {
     /// One client a region, made at start: a request only picks one.
@@ -183,36 +189,38 @@ impl Sts {
     }
 
     /// Asks the STS of a region (one that [`Sts::region`] gave) whose credentials these are.
-    ///
-    /// # Errors
-    ///
-    /// [`StsFailure`] when STS gave no answer, or none that can be understood.
-    pub async fn ask(&self, region: &str, credentials: &Credentials) -> Result<Answer, StsFailure> {
-        let client = self.clients.get(region).ok_or(StsFailure::Internal("a region without a client"))?;
+    pub async fn ask(&self, region: &str, credentials: &Credentials) -> Asked {
+        let Some(client) = self.clients.get(region) else {
+            return Asked { outcome: Err(StsFailure::Internal("a region without a client")), retries: 0 };
+        };
         let deadline = Instant::now() + self.deadline;
-        let mut attempts = 1;
-        let mut outcome = None;
-        loop {
-            let time = deadline.min(Instant::now() + self.attempt_timeout);
-            outcome = match tokio::time::timeout_at(time, client.attempt(credentials)).await {
-                Ok(reached) => Some(reached),
-                // The last thing that STS did say tells more than that time ran out while it was asked once more.
-                Err(_) if time == deadline && outcome.is_some() => break,
-                Err(_) => Some(Err(StsFailure::ReadTimeout(client.endpoint().clone()))),
-            };
-            let again = outcome.as_ref().is_some_and(|outcome| self.retry.wants_another(attempts, outcome));
-            let wait = self.retry.backoff(attempts);
-            if !again || Instant::now() + wait >= deadline {
+        let first = self.attempt(client, credentials, deadline).await;
+        let mut asked = Asked { outcome: first.unwrap_or_else(|| Err(client.timed_out())), retries: 0 };
+        while self.retry.wants_another(asked.retries + 1, &asked.outcome) {
+            let wait = self.retry.backoff(asked.retries + 1);
+            if Instant::now() + wait >= deadline {
                 break;
             }
             tokio::time::sleep(wait).await;
-            attempts += 1;
+            // What STS did say tells more than that time ran out while it was asked once more.
+            let Some(outcome) = self.attempt(client, credentials, deadline).await else { break };
+            asked = Asked { outcome, retries: asked.retries + 1 };
         }
-        match outcome.ok_or(StsFailure::Internal("no attempt was made"))?? {
-            Answer::Identity(identity) => {
-                Ok(Answer::Identity(Identity { retry_attempts: attempts - 1, ..identity }))
-            }
-            rejection @ Answer::Rejection(_) => Ok(rejection),
+        asked
+    }
+
+    /// Asks once; `None` when the deadline of the whole call ended it.
+    async fn attempt(
+        &self,
+        client: &RegionClient,
+        credentials: &Credentials,
+        deadline: Instant,
+    ) -> Option<Result<Answer, StsFailure>> {
+        let own = Instant::now() + self.attempt_timeout;
+        match tokio::time::timeout_at(own.min(deadline), client.attempt(credentials)).await {
+            Ok(outcome) => Some(outcome),
+            Err(_) if deadline < own => None,
+            Err(_) => Some(Err(client.timed_out())),
         }
     }
 }

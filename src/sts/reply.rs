@@ -87,7 +87,6 @@ impl Reply {
                 .iter()
                 .map(|(name, value)| (name.clone(), redactor.clean(value.clone())))
                 .collect(),
-            retry_attempts: 0,
         })
     }
 

@@ -12,6 +12,7 @@ mod failures;
 mod http;
 mod isolation;
 mod lambda;
+mod metrics;
 mod openapi;
 mod reader;
 mod readme;

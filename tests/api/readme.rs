@@ -42,7 +42,8 @@ fn the_sandboxs_callers_are_in_the_readme_as_they_are_printed() {
 fn every_link_of_the_readme_leads_to_a_file() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let targets = README.split("](").skip(1).filter_map(|rest| rest.split(')').next());
-    let files: Vec<_> = targets.filter(|target| !target.starts_with('#') && !target.contains("://")).collect();
+    let files: Vec<_> =
+        targets.filter(|target| !target.starts_with('#') && !target.contains("://")).collect();
     assert!(files.len() > 10);
     for file in files {
         assert!(root.join(file).exists(), "{file}");

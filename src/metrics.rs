@@ -1,0 +1,225 @@
+//! Figures for Prometheus, in its text format at /metrics.
+//!
+//! Names are those of OpenTelemetry's semantic conventions where there are any. No label has a value that a caller can
+//! choose: routes, methods, codes and regions come from lists, and what is on none of them is `other` or `unmatched`.
+
+mod process;
+
+use crate::sts::{Answer, StsFailure, Verdict};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+use std::fmt::{self, Write as _};
+use std::time::Duration;
+
+/// The media type of [`Metrics::text`].
+pub const TEXT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The error codes that have a series of their own. STS may send any text as a code.
+const CODES: [&str; 34] = [
+    "500",
+    "502",
+    "503",
+    "504",
+    "AccessDenied",
+    "ConnectTimeoutError",
+    "ConnectionClosedError",
+    "DuplicateParameter",
+    "EndpointConnectionError",
+    "ExpiredToken",
+    "IncompleteBody",
+    "IncompleteSignature",
+    "InternalError",
+    "InternalFailure",
+    "InvalidClientTokenId",
+    "InvalidParameter",
+    "MalformedJson",
+    "MissingAuthenticationToken",
+    "MissingParameter",
+    "Overloaded",
+    "RateLimited",
+    "ReadTimeoutError",
+    "RegionDisabledException",
+    "RegionNotAllowed",
+    "RequestExpired",
+    "RequestLimitExceeded",
+    "RequestTimeout",
+    "RequestTooLarge",
+    "ResponseParserError",
+    "ServiceUnavailable",
+    "SignatureDoesNotMatch",
+    "Throttling",
+    "ThrottlingException",
+    "Unauthorized",
+];
+
+/// Bounds of the buckets of durations, in seconds: from an answer out of the cache to the deadline.
+const SECONDS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 20.0];
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+#[expect(clippy::struct_field_names, reason = "OpenTelemetry's names")]
+struct HttpLabels {
+    http_request_method: &'static str,
+    http_route: String,
+    http_response_status_code: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct VerdictLabels {
+    verdict: Word,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StsLabels {
+    region: String,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CodeLabels {
+    code: &'static str,
+}
+
+/// A verdict as the value of a label.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Word(Verdict);
+
+impl EncodeLabelValue for Word {
+    fn encode(&self, encoder: &mut LabelValueEncoder) -> Result<(), fmt::Error> {
+        encoder.write_str(self.0.as_str())
+    }
+}
+
+/// All figures of a process.
+pub struct Metrics {
+    registry: Registry,
+    http: Family<HttpLabels, Histogram>,
+    active: Gauge,
+    verdicts: Family<VerdictLabels, Counter>,
+    sts: Family<StsLabels, Histogram>,
+    codes: Family<CodeLabels, Counter>,
+    retries: Counter,
+    shed: Counter,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let durations = || Histogram::new(SECONDS);
+        let mut metrics = Self {
+            registry: Registry::default(),
+            http: Family::new_with_constructor(durations),
+            active: Gauge::default(),
+            verdicts: Family::default(),
+            sts: Family::new_with_constructor(durations),
+            codes: Family::default(),
+            retries: Counter::default(),
+            shed: Counter::default(),
+        };
+        metrics.register();
+        metrics
+    }
+}
+
+impl Metrics {
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        let http = "Time from a request's head to its answer, in seconds";
+        registry.register("http_server_request_duration_seconds", http, self.http.clone());
+        registry.register("http_server_active_requests", "Requests being answered", self.active.clone());
+        registry.register("sts_verify", "Verdicts given", self.verdicts.clone());
+        let sts = "Time of a call to STS, all its attempts and the waits between them, in seconds";
+        registry.register("sts_request_duration_seconds", sts, self.sts.clone());
+        registry.register("sts_errors", "Errors answered to questions, by code", self.codes.clone());
+        registry.register("sts_retries", "Attempts after a call's first", self.retries.clone());
+        registry.register("sts_verify_shed", "Requests refused because too many waited", self.shed.clone());
+        let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "What is running", version);
+        registry.register_collector(Box::new(process::Process));
+        // A verdict that was never given is 0, not absent: alerts compare with it.
+        for verdict in [Verdict::Valid, Verdict::Invalid, Verdict::Indeterminate] {
+            let _ = self.verdicts.get_or_create(&VerdictLabels { verdict: Word(verdict) });
+        }
+    }
+
+    /// A request has come.
+    pub(crate) fn request_began(&self) {
+        self.active.inc();
+    }
+
+    /// It was answered, or its client has left.
+    pub(crate) fn request_ended(&self, method: &'static str, route: &str, status: u16, took: Duration) {
+        self.active.dec();
+        let labels = HttpLabels {
+            http_request_method: method,
+            http_route: route.to_owned(),
+            http_response_status_code: status.into(),
+        };
+        self.http.get_or_create(&labels).observe(took.as_secs_f64());
+    }
+
+    /// STS was asked.
+    pub(crate) fn sts_asked(
+        &self,
+        region: &str,
+        outcome: &Result<Answer, StsFailure>,
+        retries: u32,
+        took: Duration,
+    ) {
+        let labels = StsLabels { region: region.to_owned(), outcome: outcome_name(outcome) };
+        self.sts.get_or_create(&labels).observe(took.as_secs_f64());
+        self.retries.inc_by(retries.into());
+    }
+
+    /// A question has its answer.
+    pub(crate) fn question_answered(&self, verdict: Option<Verdict>, code: Option<&str>) {
+        if let Some(verdict) = verdict {
+            self.verdicts.get_or_create(&VerdictLabels { verdict: Word(verdict) }).inc();
+        }
+        if let Some(code) = code {
+            let code = CODES.binary_search(&code).map_or("other", |place| CODES[place]);
+            self.codes.get_or_create(&CodeLabels { code }).inc();
+        }
+    }
+
+    /// A request was refused because too many waited for STS.
+    pub(crate) fn request_shed(&self) {
+        self.shed.inc();
+    }
+
+    /// The figures, as Prometheus reads them.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+fn outcome_name(outcome: &Result<Answer, StsFailure>) -> &'static str {
+    match outcome {
+        Ok(Answer::Identity(_)) => "identity",
+        Ok(Answer::Rejection(_)) => "rejection",
+        Err(StsFailure::Unreachable(_)) => "unreachable",
+        Err(StsFailure::Closed(_)) => "closed",
+        Err(StsFailure::ConnectTimeout(_)) => "connect_timeout",
+        Err(StsFailure::ReadTimeout(_)) => "read_timeout",
+        Err(StsFailure::NotSts { .. }) => "not_sts",
+        Err(StsFailure::Internal(_)) => "internal",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_codes_can_be_searched() {
+        assert!(CODES.is_sorted());
+    }
+}

@@ -1,0 +1,91 @@
+//! What Prometheus is told, read from /metrics as Prometheus reads it.
+
+use crate::helpers::{App, SECRET_KEY, body_of, caller, header, someone};
+use crate::stub::{Reply, Stub, sts_error};
+use serde_json::json;
+
+/// The value of a series, named with its labels.
+async fn value(app: &App, series: &str) -> Option<f64> {
+    let text = app.get("/metrics").await.text().await.unwrap();
+    let line = text.lines().find(|line| line.strip_prefix(series).is_some_and(|rest| rest.starts_with(' ')));
+    line.map(|line| line.rsplit(' ').next().unwrap().parse().unwrap())
+}
+
+#[tokio::test]
+async fn verdicts_codes_and_retries_are_counted() {
+    let app = App::with_sandbox(&[]).await;
+    assert_eq!(value(&app, "sts_verify_total{verdict=\"invalid\"}").await, Some(0.0));
+    for access_key in
+        ["AKIASBXUSER00EXAMPLE", "ASIASBXEXPIREEXAMPLE", "AKIASBXFLAKY0EXAMPLE", "AKIASBXDENIEDEXAMPLE"]
+    {
+        app.verify(&body_of(caller(access_key))).await;
+    }
+    app.verify_text("{}").await;
+    for (series, count) in [
+        ("sts_verify_total{verdict=\"valid\"}", 2.0),
+        ("sts_verify_total{verdict=\"invalid\"}", 1.0),
+        ("sts_verify_total{verdict=\"indeterminate\"}", 1.0),
+        ("sts_errors_total{code=\"ExpiredToken\"}", 1.0),
+        ("sts_errors_total{code=\"MissingParameter\"}", 1.0),
+        ("sts_retries_total", 2.0),
+        ("sts_verify_shed_total", 0.0),
+        ("sts_request_duration_seconds_count{region=\"us-east-1\",outcome=\"identity\"}", 2.0),
+        ("sts_request_duration_seconds_count{region=\"us-east-1\",outcome=\"rejection\"}", 2.0),
+        ("http_server_active_requests", 1.0),
+        (&format!("build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION")), 1.0),
+    ] {
+        assert_eq!(value(&app, series).await, Some(count), "{series}");
+    }
+    assert!(value(&app, "process_resident_memory_bytes").await > Some(1e6));
+    assert!(value(&app, "process_open_fds").await > Some(3.0));
+}
+
+#[tokio::test]
+async fn routes_are_those_that_matched_and_a_client_that_left_is_counted() {
+    let stub = Stub::always(Reply::Silence).await;
+    let app = App::asking(&stub.url, &[]).await;
+    app.get("/secret/path").await;
+    app.client.request("BREW".parse().unwrap(), app.url("/verify")).send().await.unwrap();
+    let series = |method: &str, route: &str, status: u16| {
+        format!(
+            "http_server_request_duration_seconds_count{{http_request_method=\"{method}\",http_route=\"{route}\",\
+             http_response_status_code=\"{status}\"}}"
+        )
+    };
+    assert_eq!(value(&app, &series("GET", "unmatched", 404)).await, Some(1.0));
+    assert_eq!(value(&app, &series("other", "/verify", 405)).await, Some(1.0));
+    let call = tokio::spawn(app.client.post(app.url("/verify")).json(&someone()).send());
+    while stub.count() == 0 {
+        tokio::task::yield_now().await;
+    }
+    call.abort();
+    while value(&app, &series("POST", "/verify", 499)).await != Some(1.0) {}
+    assert_eq!(value(&app, "http_server_active_requests").await, Some(1.0), "the scrape itself");
+}
+
+#[tokio::test]
+async fn nothing_that_a_caller_or_sts_can_choose_becomes_a_label() {
+    let stub = Stub::always(sts_error(403, "CanaryCode", "canary")).await;
+    let app = App::asking(&stub.url, &[]).await;
+    app.verify(&json!({"AccessKeyId": "CANARY0123456789", "SecretAccessKey": SECRET_KEY})).await;
+    app.verify(
+        &json!({"AccessKeyId": "CANARY0123456789", "SecretAccessKey": SECRET_KEY, "region": "canary-1"}),
+    )
+    .await;
+    app.get("/canary?canary").await;
+    app.client.post(app.url("/2015-03-31/functions/canary/invocations")).body("{}").send().await.unwrap();
+    let text = app.get("/metrics").await.text().await.unwrap();
+    assert!(!text.to_lowercase().contains("canary"), "{text}");
+    assert!(!text.contains("AKIA") && !text.contains("CANARY"));
+    assert_eq!(value(&app, "sts_errors_total{code=\"other\"}").await, Some(1.0));
+}
+
+#[tokio::test]
+async fn on_a_listener_of_its_own_it_is_not_on_the_public_one() {
+    let app = App::with_sandbox(&["--metrics-listen=127.0.0.1:0"]).await;
+    assert_eq!(app.get("/metrics").await.status(), 404);
+    let app = App::with_sandbox(&[]).await;
+    let response = app.get("/metrics").await;
+    assert!(header(&response, "content-type").unwrap().starts_with("application/openmetrics-text"));
+    assert!(response.text().await.unwrap().ends_with("# EOF\n"));
+}
