@@ -126,11 +126,14 @@ pub(crate) async fn invoke(State(app): State<AppState>, request: Request) -> Res
 
 /// What Lambda itself refuses, without asking the function: its clients read the error's name from a header.
 fn refuse(error: ApiError) -> Response {
-    let code = error.answer().body.error_code;
+    let name = match error {
+        ApiError::InvalidRequestContent => "InvalidRequestContentException",
+        ApiError::UnsupportedInvocationType => "InvalidParameterValueException",
+        ApiError::TooLarge => "RequestTooLargeException",
+        _ => "ServiceException",
+    };
     let mut response = error.into_response();
-    if let Ok(code) = HeaderValue::from_str(&code) {
-        response.headers_mut().insert(ERROR_TYPE, code);
-    }
+    response.headers_mut().insert(ERROR_TYPE, HeaderValue::from_static(name));
     response
 }
 

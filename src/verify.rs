@@ -53,7 +53,8 @@ struct CallerIdentity<'a> {
 struct ResponseMetadata<'a> {
     /// The request id of STS, for a support case.
     #[serde(rename = "RequestId", skip_serializing_if = "Option::is_none")]
-    request_id: Option<&'a str>,
+    #[schema(value_type = Option<String>)]
+    request_id: Option<OrNull<'a>>,
     /// The HTTP status of STS's answer.
     #[serde(rename = "HTTPStatusCode")]
     #[schema(example = 200)]
@@ -62,10 +63,24 @@ struct ResponseMetadata<'a> {
     #[serde(rename = "HTTPHeaders")]
     #[schema(value_type = std::collections::BTreeMap<String, String>)]
     headers: Headers<'a>,
+    /// True in boto3's standard mode when no attempt was left; absent otherwise.
+    #[serde(rename = "MaxAttemptsReached", skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    max_attempts_reached: bool,
     /// How many attempts came before the one that was answered.
     #[serde(rename = "RetryAttempts")]
     #[schema(example = 0)]
     retry_attempts: u32,
+}
+
+/// A text, or null for an empty element: boto3's answer to one.
+#[derive(Debug)]
+struct OrNull<'a>(&'a str);
+
+impl Serialize for OrNull<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Some(self.0).filter(|text| !text.is_empty()).serialize(serializer)
+    }
 }
 
 /// Headers as a JSON object, in their own order.
@@ -79,16 +94,17 @@ impl Serialize for Headers<'_> {
 }
 
 impl<'a> VerifyResponse<'a> {
-    fn new(identity: &'a Identity, retry_attempts: u32) -> Self {
+    fn new(identity: &'a Identity, retry_attempts: u32, max_attempts_reached: bool) -> Self {
         Self {
             aws_res: CallerIdentity {
                 user_id: &identity.user_id,
                 account: &identity.account,
                 arn: &identity.arn,
                 response_metadata: ResponseMetadata {
-                    request_id: identity.request_id.as_deref(),
+                    request_id: identity.request_id.as_deref().map(OrNull),
                     status: identity.status,
                     headers: Headers(&identity.headers),
+                    max_attempts_reached,
                     retry_attempts,
                 },
             },
@@ -180,7 +196,8 @@ impl Verification {
             Ok(Answer::Identity(identity)) => {
                 record.sts_request_id.clone_from(&identity.request_id);
                 record.account = Some(identity.account.clone());
-                match serde_json::to_string(&VerifyResponse::new(&identity, asked.retries)) {
+                let body = VerifyResponse::new(&identity, asked.retries, asked.max_attempts_reached);
+                match serde_json::to_string(&body) {
                     Ok(body) => Self::with(StatusCode::OK, body, Some(Verdict::Valid), None, record),
                     Err(_) => Self::error(&ApiError::Internal, None, record),
                 }

@@ -67,7 +67,7 @@ pub struct Identity {
     pub account: String,
     /// The ARN.
     pub arn: String,
-    /// The request id inside the XML, as boto3 takes it; absent when STS gave none.
+    /// The request id inside the XML, as boto3 takes it; absent when there is no such element, empty when it is.
     pub request_id: Option<String>,
     /// The HTTP status of the answer.
     pub status: u16,
@@ -143,6 +143,8 @@ pub struct Asked {
     pub outcome: Result<Answer, StsFailure>,
     /// How many attempts came before the last one.
     pub retries: u32,
+    /// Whether boto3 would remark that there was no attempt left, as its newer modes do even of a success.
+    pub max_attempts_reached: bool,
 }
 
 /// The STS of every allowed region.
@@ -191,22 +193,26 @@ impl Sts {
     /// Asks the STS of a region (one that [`Sts::region`] gave) whose credentials these are.
     pub async fn ask(&self, region: &str, credentials: &Credentials) -> Asked {
         let Some(client) = self.clients.get(region) else {
-            return Asked { outcome: Err(StsFailure::Internal("a region without a client")), retries: 0 };
+            let outcome = Err(StsFailure::Internal("a region without a client"));
+            return Asked { outcome, retries: 0, max_attempts_reached: false };
         };
         let deadline = Instant::now() + self.deadline;
         let first = self.attempt(client, credentials, deadline).await;
-        let mut asked = Asked { outcome: first.unwrap_or_else(|| Err(client.timed_out())), retries: 0 };
-        while self.retry.wants_another(asked.retries + 1, &asked.outcome) {
-            let wait = self.retry.backoff(asked.retries + 1);
+        let mut outcome = first.unwrap_or_else(|| Err(client.timed_out()));
+        let mut attempts = 1;
+        while self.retry.wants_another(attempts, &outcome) {
+            let wait = self.retry.backoff(attempts);
             if Instant::now() + wait >= deadline {
                 break;
             }
             tokio::time::sleep(wait).await;
             // What STS did say tells more than that time ran out while it was asked once more.
-            let Some(outcome) = self.attempt(client, credentials, deadline).await else { break };
-            asked = Asked { outcome, retries: asked.retries + 1 };
+            let Some(further) = self.attempt(client, credentials, deadline).await else { break };
+            outcome = further;
+            attempts += 1;
         }
-        asked
+        let max_attempts_reached = self.retry.remarks_the_last(attempts);
+        Asked { outcome, retries: attempts - 1, max_attempts_reached }
     }
 
     /// Asks once; `None` when the deadline of the whole call ended it.

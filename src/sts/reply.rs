@@ -116,9 +116,10 @@ pub(super) fn not_sts(endpoint: &Endpoint, status: u16, well_formed: bool) -> St
     StsFailure::NotSts { endpoint: endpoint.clone(), status, well_formed }
 }
 
-/// A child element by its local name: botocore takes no notice of namespaces.
+/// The one child element of a local name: botocore takes no notice of namespaces, and two of a name are one too many.
 fn child<'a, 'input>(node: Node<'a, 'input>, name: &str) -> Option<Node<'a, 'input>> {
-    node.children().find(|child| child.is_element() && child.tag_name().name() == name)
+    let mut named = node.children().filter(|child| child.is_element() && child.tag_name().name() == name);
+    named.next().filter(|_| named.next().is_none())
 }
 
 /// The text before the first child element, over comments, as ElementTree has it. `None` for an empty element.

@@ -107,6 +107,12 @@ impl RetryPolicy {
         attempts < self.max_attempts && self.mode.rules().apply_to(outcome)
     }
 
+    /// Whether boto3 puts `MaxAttemptsReached` into the result: in its standard mode, whatever the last attempt came
+    /// to (`MaxAttemptsChecker` in `retries/standard.py`).
+    pub(super) fn remarks_the_last(&self, attempts: u32) -> bool {
+        self.mode != RetryMode::Legacy && attempts >= self.max_attempts
+    }
+
     /// How long to wait after so many attempts: exponential with full jitter, as botocore does.
     pub(super) fn backoff(&self, attempts: u32) -> Duration {
         let longest = self.backoff.saturating_mul(1 << (attempts - 1).min(16)).min(MAX_BACKOFF);

@@ -1,0 +1,77 @@
+"""What is tried again, and how often. Each of these is asked in every retry mode."""
+
+from cases import GOOD, Case, error_document, http, refusal
+
+FAILURE = refusal("InternalFailure", "An error occurred", "Receiver")
+UNAVAILABLE = refusal("ServiceUnavailable", "Try again", "Receiver")
+UNKNOWN = refusal("Whatever", "x", "Receiver")
+PAGE = "<html><body><b>Http/1.1 Service Unavailable</b></body></html>"
+
+# Codes that some mode takes for throttling, or for something that passes; and one that none does.
+CODES = [
+    "Throttling", "ThrottlingException", "ThrottledException", "RequestThrottledException", "RequestThrottled",
+    "TooManyRequestsException", "ProvisionedThroughputExceededException", "TransactionInProgressException",
+    "RequestLimitExceeded", "BandwidthLimitExceeded", "LimitExceededException", "SlowDown",
+    "PriorRequestNotComplete", "EC2ThrottledException", "RequestTimeout", "RequestTimeoutException",
+    "IDPCommunicationError", "InternalFailure",
+]
+
+# Status, body: always answered so.
+ALWAYS = [
+    ("500 five times", 500, FAILURE),
+    ("503 five times", 503, UNAVAILABLE),
+    ("503 empty", 503, ""),
+    ("503 blank", 503, " \r\n\t"),
+    ("503 a page", 503, PAGE),
+    ("503 a page behind blanks", 503, "\n  " + PAGE),
+    ("503 a page in capitals", 503, "<HTML><BODY>Unavailable</BODY></HTML>"),
+    ("503 a page with a doctype", 503, "<!DOCTYPE html><html><body>Unavailable</body></html>"),
+    ("503 a page with attributes", 503, '<html lang="en"><body>Unavailable</body></html>'),
+    ("503 a page that is no XML", 503, "<!DOCTYPE html><html><body><p>Unavailable<br></body>"),
+    ("500 JSON", 500, '{"message": "Internal Server Error"}'),
+    ("500 plain text", 500, "oops"),
+    ("500 empty", 500, ""),
+    ("501 empty", 501, ""),
+    ("501 with an error of STS", 501, UNKNOWN),
+    ("502 a page of a proxy", 502, "<html>\r\n<head><title>502 Bad Gateway</title></head><p>"),
+    ("504 empty", 504, ""),
+    ("505 empty", 505, ""),
+    ("509 empty", 509, ""),
+    ("599 empty", 599, ""),
+    ("429 empty", 429, ""),
+    ("429 a page", 429, "<html><body>Too many</body></html>"),
+    ("429 with an unknown code", 429, UNKNOWN),
+    ("509 with an unknown code", 509, UNKNOWN),
+    ("500 cut", 500, FAILURE[:-20]),
+    ("500 without Code", 500, error_document("<Message>x</Message>")),
+    ("503 without Message", 503, error_document("<Code>ServiceUnavailable</Code>")),
+    ("408 with an unknown code", 408, UNKNOWN),
+    ("Throttling with 403", 403, refusal("Throttling", "Rate exceeded")),
+    ("Throttling with 503", 503, refusal("Throttling", "Rate exceeded")),
+    ("IDPCommunicationError with 403", 403, refusal("IDPCommunicationError", "x")),
+    ("RequestTimeout with 408", 408, refusal("RequestTimeout", "x")),
+    ("BadRequest with 400", 400, UNKNOWN),
+]
+
+
+def cases():
+    throttled = http(400, refusal("Throttling", "Rate exceeded"))
+    fault = http(500, FAILURE)
+    for code in CODES:
+        yield Case(f"{code} always", (http(400, refusal(code, "Slow down")),), every_mode=True)
+    for name, status, body in ALWAYS:
+        yield Case(name, (http(status, body),), every_mode=True)
+    for status in (429, 500, 502, 503, 504, 509):
+        yield Case(f"{status}, then good", (http(status, UNKNOWN), GOOD), every_mode=True)
+    yield Case("Throttling, then good", (throttled, GOOD), every_mode=True)
+    yield Case("Throttling twice, then good", (throttled, throttled, GOOD), every_mode=True)
+    yield Case("503 empty, then good", (http(503), GOOD), every_mode=True)
+    yield Case("four 500s, then good", (fault,) * 4 + (GOOD,), every_mode=True)
+    yield Case("a 500, a 503, a throttling, then good", (fault, http(503), throttled, GOOD), every_mode=True)
+    yield Case("a 500, then expired", (
+        fault, http(403, refusal("ExpiredToken", "The security token included in the request is expired"))),
+        "invalid", every_mode=True)
+    yield Case("a 500, then a page", (fault, http(200, PAGE)), every_mode=True)
+    yield Case("a 500, then JSON with 500", (fault, http(500, "{}"), GOOD), every_mode=True)
+    yield Case("a 500 that closes, then good", (
+        http(500, FAILURE, extra=[("Connection", "close")], then="close"), GOOD), every_mode=True)

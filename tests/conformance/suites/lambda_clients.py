@@ -1,0 +1,236 @@
+"""The Lambda's own interface, by the clients that programs use: boto3's Lambda client and `aws lambda invoke`.
+
+What the function itself returns for the same event, on the same sandbox, is what the service has to return.
+"""
+
+import base64
+import json
+import os
+import pathlib
+import subprocess
+import tempfile
+
+import boto3
+import botocore
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+import function
+from report import Suite, equal
+from sandbox_table import callers, named
+from service import Program, clean_this_process, request
+
+CHANCE = ("RequestId", "date", "x-amzn-requestid", "x-amz-sts-extended-request-id")
+# Those of the program that invokes: any will do, and none.
+INVOKER = {"aws_access_key_id": "AKIAINVOKER00EXAMPLE", "aws_secret_access_key": "invoker/NotARealSecret/EXAMPLEKEY"}
+
+
+def main():
+    clean_this_process(AWS_DEFAULT_REGION="us-east-1")
+    suite = Suite("lambda")
+    with Program("sandbox") as sandbox, Program("serve", AWS_ENDPOINT_URL_STS=sandbox.url) as program:
+        os.environ["AWS_ENDPOINT_URL_STS"] = sandbox.url
+        tests = Tests(program, callers(sandbox.lines))
+        for name in (name for name in dir(tests) if name.startswith("test_")):
+            suite.check(name.removeprefix("test_").replace("_", " "), getattr(tests, name))
+    suite.close("all agree")
+
+
+def rest_event(body, **more):
+    """The proxy event of an API Gateway REST API, as far as it matters, and some of what does not."""
+    return {"resource": "/verify", "path": "/verify", "httpMethod": "POST", "multiValueHeaders": {},
+            "headers": {"Content-Type": "application/json"}, "queryStringParameters": None,
+            "requestContext": {"stage": "prod", "identity": {"accessKey": None}}, "body": body,
+            "isBase64Encoded": False} | more
+
+
+def http_event(body, **more):
+    """The event of an HTTP API, payload version 2.0."""
+    return {"version": "2.0", "routeKey": "POST /verify", "rawPath": "/verify", "rawQueryString": "",
+            "headers": {"content-type": "application/json"},
+            "requestContext": {"http": {"method": "POST", "path": "/verify"}}, "body": body,
+            "isBase64Encoded": False} | more
+
+
+class Tests:
+    def __init__(self, program, table):
+        self.program = program
+        self.url = program.url
+        self.client = boto3.client("lambda", endpoint_url=self.url, config=Config(retries={"max_attempts": 1}), **INVOKER)
+        question = lambda words: {k: v for k, v in named(table, words).question().items() if k != "region"}
+        self.user, self.role = question("an IAM user, with a path"), question("an assumed role, its token")
+        self.expired, self.deleted = question("ExpiredToken"), question("InvalidClientTokenId: a deleted key")
+
+    def invoke(self, event, **more):
+        payload = event if isinstance(event, bytes) else json.dumps(event).encode()
+        return self.client.invoke(**{"FunctionName": "verify", "Payload": payload} | more)
+
+    def envelope(self, event, **more):
+        """The function's return value, after a look at what Lambda says around it."""
+        answer = self.invoke(event, **more)
+        equal(answer["StatusCode"], 200, "StatusCode")
+        equal(answer["ExecutedVersion"], "$LATEST", "ExecutedVersion")
+        equal("FunctionError" in answer, False, "FunctionError")
+        return json.loads(answer["Payload"].read())
+
+    def as_the_function(self, event, status, **more):
+        self.equal_envelopes(self.envelope(event, **more), function.lambda_handler(event, None))
+        equal(self.envelope(event, **more)["statusCode"], status, "statusCode")
+
+    def equal_envelopes(self, ours, wanted):
+        equal(list(ours), list(wanted), "members")
+        for member in ("statusCode", "headers"):
+            equal(ours[member], wanted[member], member)
+        given, expected = (without_chance(envelope["body"]) for envelope in (ours, wanted))
+        equal(given, expected, "body")
+
+    def refused(self, event, status, code, said="ParamValidationError"):
+        """A malformed event: an envelope too."""
+        envelope = self.envelope(event)
+        body = json.loads(envelope["body"])
+        equal((envelope["statusCode"], body["exception"], body["error_code"]), (status, said, code))
+        equal(list(body), ["exception", "error_code", "error_message"], "members")
+        equal(envelope["headers"], function.HEADERS, "headers")
+
+    def fails(self, code, status, **arguments):
+        """What Lambda itself refuses: an error of the client."""
+        try:
+            self.invoke(**arguments)
+        except ClientError as error:
+            equal((error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]), (code, status))
+            return error
+        raise AssertionError("it was not refused")
+
+    def test_a_direct_event(self):
+        self.as_the_function(self.user, 200)
+
+    def test_a_direct_event_with_a_token(self):
+        self.as_the_function(self.role, 200)
+
+    def test_a_direct_event_that_sts_rejects(self):
+        self.as_the_function(self.expired, 400)
+        self.as_the_function(self.deleted, 400)
+
+    def test_a_rest_api_event(self):
+        self.as_the_function(rest_event(json.dumps(self.role)), 200)
+
+    def test_a_rest_api_event_that_sts_rejects(self):
+        self.as_the_function(rest_event(json.dumps(self.expired)), 400)
+
+    def test_an_http_api_event(self):
+        self.as_the_function(http_event(json.dumps(self.user)), 200)
+
+    def test_a_base64_body(self):
+        body = base64.b64encode(json.dumps(self.role).encode()).decode()
+        for event in (rest_event, http_event):
+            self.as_the_function(event(body, isBase64Encoded=True), 200)
+
+    def test_the_least_event_with_a_body(self):
+        self.as_the_function({"body": json.dumps(self.user)}, 200)
+
+    def test_any_name_of_the_function(self):
+        arn = "arn:aws:lambda:us-east-1:123456789012:function:verify"
+        for name in ("my-function", arn, f"{arn}:prod", "123456789012:function:verify", "verify:1"):
+            self.as_the_function(self.user, 200, FunctionName=name)
+
+    def test_a_qualifier(self):
+        self.as_the_function(self.user, 200, Qualifier="prod")
+
+    def test_a_log_tail_and_a_client_context(self):
+        context = base64.b64encode(b'{"client": {}}').decode()
+        self.as_the_function(self.user, 200, LogType="Tail", ClientContext=context)
+
+    def test_the_invocation_type_named(self):
+        self.as_the_function(self.user, 200, InvocationType="RequestResponse")
+
+    def test_no_credentials_for_the_invocation(self):
+        unsigned = boto3.client("lambda", endpoint_url=self.url, config=Config(signature_version=botocore.UNSIGNED))
+        answer = unsigned.invoke(FunctionName="verify", Payload=json.dumps(self.user))
+        equal(json.loads(answer["Payload"].read())["statusCode"], 200, "statusCode")
+
+    def test_a_missing_value(self):
+        self.refused({name: value for name, value in self.user.items() if name != "stsSecretKey"}, 400, "MissingParameter")
+
+    def test_no_payload_at_all(self):
+        answer = self.client.invoke(FunctionName="verify")
+        envelope = json.loads(answer["Payload"].read())
+        equal(json.loads(envelope["body"])["error_code"], "MissingParameter")
+
+    def test_a_value_that_is_no_string(self):
+        self.refused(self.user | {"stsSecretKey": 1}, 400, "InvalidParameter")
+
+    def test_events_that_are_no_object(self):
+        for event in ([self.user], "text", 7, None, True):
+            self.refused(event, 400, "MalformedJson")
+
+    def test_bodies_that_are_no_json(self):
+        for event in (rest_event, http_event):
+            for body in ("not json", "", None, "[]"):
+                self.refused(event(body), 400, "MalformedJson")
+
+    def test_a_body_that_is_no_base64(self):
+        self.refused(rest_event("%%%", isBase64Encoded=True), 400, "MalformedJson")
+
+    def test_an_unparsable_payload(self):
+        for payload in (b"{", b"not json", b'{"a": 1} x', b"\xff"):
+            error = self.fails("InvalidRequestContentException", 400, event=payload)
+            equal(type(error), self.client.exceptions.InvalidRequestContentException, "class")
+
+    def test_a_dry_run(self):
+        answer = self.invoke(self.user, InvocationType="DryRun")
+        equal((answer["StatusCode"], answer["Payload"].read()), (204, b""))
+
+    def test_an_event_invocation(self):
+        error = self.fails("InvalidParameterValueException", 400, event=self.user, InvocationType="Event")
+        equal(type(error), self.client.exceptions.InvalidParameterValueException, "class")
+
+    def test_a_payload_that_is_too_large(self):
+        code = "RequestTooLargeException"
+        error = self.fails(code, 413, event=self.user | {"padding": "x" * 100_000})
+        equal(type(error), self.client.exceptions.RequestTooLargeException, "class")
+
+    def test_the_interface_switched_off(self):
+        with Program("serve", "--sandbox", STS_VERIFY_LAMBDA="false") as program:
+            path = "/2015-03-31/functions/verify/invocations"
+            equal(request(program.address, "POST", path, json.dumps(self.user)).status, 404, "status")
+
+    def cli(self, executable, event, *options):
+        """`aws lambda invoke`, as contract.md has it; what it printed, and the file that it wrote."""
+        with tempfile.TemporaryDirectory() as folder:
+            folder = pathlib.Path(folder)
+            (folder / "credentials.json").write_text(event if isinstance(event, str) else json.dumps(event))
+            done = subprocess.run(
+                [executable, "lambda", "invoke", "--endpoint-url", self.url, "--function-name", "verify", *options,
+                 "--payload", "file://credentials.json", "out.json"], cwd=folder, capture_output=True, text=True,
+                env=os.environ | {name.upper(): value for name, value in INVOKER.items()} | {"AWS_MAX_ATTEMPTS": "1"})
+            out = folder / "out.json"
+            return done, out.read_text() if out.exists() else None
+
+    def by_cli(self, executable, *options):
+        for event, status in ((self.user, 200), (rest_event(json.dumps(self.role)), 200), (self.expired, 400)):
+            done, out = self.cli(executable, event, *options)
+            equal(done.returncode, 0, done.stderr or "exit code")
+            equal(json.loads(done.stdout), {"StatusCode": 200, "ExecutedVersion": "$LATEST"}, "printed")
+            self.equal_envelopes(json.loads(out), function.lambda_handler(event, None))
+            equal(json.loads(out)["statusCode"], status, "statusCode")
+        done, _ = self.cli(executable, "not json", *options)
+        assert done.returncode and "InvalidRequestContentException" in done.stderr, done
+        done, _ = self.cli(executable, self.user, *options, "--invocation-type", "DryRun")
+        equal(json.loads(done.stdout), {"StatusCode": 204}, "dry run")
+
+    def test_the_aws_cli_of_version_1(self):
+        self.by_cli(os.environ["AWS_CLI_1"])
+
+    def test_the_aws_cli_of_version_2(self):
+        self.by_cli(os.environ["AWS_CLI_2"], "--cli-binary-format", "raw-in-base64-out")
+
+
+def without_chance(text):
+    """A body with the values taken out that are new in each answer, as pairs: their places and the order stay."""
+    def mask(pairs):
+        return [(name, "*" if name in CHANCE else value) for name, value in pairs]
+    return json.loads(text, object_pairs_hook=mask)
+
+
+if __name__ == "__main__":
+    main()

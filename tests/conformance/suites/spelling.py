@@ -1,0 +1,135 @@
+"""The output of the tools that print credentials, posted as it is: `tool | curl --json @- …/verify`.
+
+The credentials are moto's, which checks them: an answer that names the role shows that every value was read.
+"""
+
+import contextlib
+import http.server
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import threading
+
+from moto_server import Moto
+from report import Suite, equal
+from service import ROOT, Program, clean_environment, clean_this_process
+
+EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+PYTHON = shlex.quote(sys.executable)
+# The environment as JSON, all of it: what is not meant is passed over.
+ENVIRONMENT = f"{PYTHON} -c 'import json, os; print(json.dumps(dict(os.environ)))'"
+JAVASCRIPT = f"node {shlex.quote(str(ROOT / 'tests/conformance/suites/javascript_sdk.mjs'))}"
+
+
+def main():
+    clean_this_process(AWS_DEFAULT_REGION="us-east-1")
+    suite = Suite("spelling")
+    with contextlib.ExitStack() as stack:
+        moto = stack.enter_context(Moto())
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        user, role = administrator(moto), moto.role("Role")
+        session = moto.session(role, "Session")
+        moto.check_signatures()
+        scene = Scene(moto, user, role, folder, stack.enter_context(single_sign_on(session)))
+        program = stack.enter_context(Program("serve", AWS_ENDPOINT_URL_STS=moto.url))
+        for name, command, environment, kind in scene.commands(session):
+            suite.check(name, post, program, command, environment, kind)
+    suite.close()
+
+
+def administrator(moto):
+    user = moto.user("Alice")
+    policy = {"UserName": "Alice", "PolicyName": "everything", "PolicyDocument": json.dumps(EVERYTHING)}
+    moto.client("iam").put_user_policy(**policy)
+    return user
+
+
+class Scene:
+    def __init__(self, moto, user, role, folder, sso):
+        self.moto, self.role, self.folder, self.sso = moto, role, folder, sso
+        self.user = as_environment(user)
+
+    def commands(self, session):
+        """Name, shell command, environment, and whom the answer must name."""
+        role, user, session = f"--role-arn {self.role} --role-session-name Session", self.user, as_environment(session)
+        one, two = (shlex.quote(os.environ[name]) for name in ("AWS_CLI_1", "AWS_CLI_2"))
+        to_moto = f"--endpoint-url {self.moto.url}"
+        export = f"{two} configure export-credentials --format"
+        for version, aws in ((1, one), (2, two)):
+            yield f"aws sts assume-role ({version})", f"{aws} sts assume-role {role} {to_moto}", user, "assumed-role"
+        yield "aws configure export-credentials --format process", f"{export} process", session, "assumed-role"
+        yield "the same, of a long-term key", f"{export} process", user, "user"
+        yield "aws configure export-credentials --format env", f'eval "$({export} env)"; {ENVIRONMENT}', session | {
+            "AWS_SHARED_CREDENTIALS_FILE": self.profile(session)}, "assumed-role"
+        yield "the environment of a program", ENVIRONMENT, session, "assumed-role"
+        yield "the shared credentials file", self.read_profile(session), {}, "assumed-role"
+        yield "aws sso get-role-credentials", (
+            f"{one} sso get-role-credentials --role-name Role --account-id 123456789012 --access-token any "
+            f"--endpoint-url {self.sso}"), {}, "assumed-role"
+        at_moto = user | {"AWS_ENDPOINT_URL_STS": self.moto.url}
+        for form in ("credentials", "client", "output"):
+            command = f"{JAVASCRIPT} {form} {self.role}"
+            yield f"the JavaScript SDK: {form}", command, at_moto, "assumed-role"
+
+    def profile(self, session):
+        """A shared credentials file, written by the CLI itself."""
+        path = os.path.join(self.folder, "credentials")
+        environment = clean_environment(AWS_SHARED_CREDENTIALS_FILE=path)
+        for name, value in session.items():
+            subprocess.run([os.environ["AWS_CLI_1"], "configure", "set", name.lower(), value, "--profile", "default"],
+                           env=environment, check=True)
+        return path
+
+    def read_profile(self, session):
+        reader = "import configparser, json, sys; f = configparser.RawConfigParser(); f.read(sys.argv[1]); " \
+                 "print(json.dumps(dict(f['default'])))"
+        return f"{PYTHON} -c {shlex.quote(reader)} {shlex.quote(self.profile(session))}"
+
+
+def as_environment(credentials):
+    names = {"stsAccessKey": "AWS_ACCESS_KEY_ID", "stsSecretKey": "AWS_SECRET_ACCESS_KEY",
+             "stsSessionToken": "AWS_SESSION_TOKEN"}
+    return {names[name]: value for name, value in credentials.items()}
+
+
+def post(program, command, environment, kind):
+    pipe = f"({command}) | curl -sS --json @- -w '\\n%{{http_code}}' {program.url}/verify"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", pipe], env=clean_environment(
+        AWS_DEFAULT_REGION="us-east-1", **environment), capture_output=True, text=True)
+    equal(done.returncode, 0, done.stderr or "exit code")
+    body, _, status = done.stdout.rpartition("\n")
+    equal(status, "200", body)
+    arn = json.loads(body)["aws_res"]["Arn"]
+    names = {"assumed-role": ":assumed-role/Role/Session", "user": ":user/Alice"}
+    assert names[kind] in arn, arn
+
+
+@contextlib.contextmanager
+def single_sign_on(session):
+    """A portal of IAM Identity Center that knows one session: moto has none, and it is the CLI's output that counts."""
+    names = {"accessKeyId": "stsAccessKey", "secretAccessKey": "stsSecretKey", "sessionToken": "stsSessionToken"}
+    body = json.dumps({"roleCredentials": {name: session[ours] for name, ours in names.items()}
+                       | {"expiration": 1800000000000}}).encode()
+
+    class Portal(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Portal) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield "http://%s:%d" % server.server_address
+        server.shutdown()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+//! One line a request: what it says, and the id by which it is found again.
+
+use crate::helpers::{ACCESS_KEY, SECRET_KEY, TOKEN, someone};
+use crate::program::{Service, json, request_id};
+use crate::stub::{Stub, identity, sts_error};
+use crate::wire::Gate;
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Map, Value, json};
+
+fn is_request(line: &str) -> bool {
+    json(line)["message"] == "request"
+}
+
+/// Sends a request and gives the one line that it left.
+async fn line_of(service: &Service, request: RequestBuilder) -> Map<String, Value> {
+    let before = service.program.written().iter().filter(|line| is_request(line)).count();
+    let answer = request.send().await.unwrap();
+    let (status, id) = (answer.status().as_u16(), request_id(&answer));
+    let lines = service.program.lines(before + 1, is_request).await;
+    assert_eq!(lines.len(), before + 1, "one line: {lines:#?}");
+    let line = json(lines.last().unwrap());
+    assert_eq!((&line["status"], &line["request_id"]), (&json!(status), &json!(id)), "{line}");
+    assert!(line["duration_ms"].is_number() && line["timestamp"].is_string(), "{line}");
+    assert_eq!(line["level"], "INFO", "{line}");
+    let Value::Object(line) = line else { unreachable!("{line}") };
+    line
+}
+
+/// The fields of a line without those that every line has, or that differ each time.
+fn told(mut line: Map<String, Value>) -> Value {
+    for name in ["timestamp", "level", "message", "duration_ms", "request_id"] {
+        line.remove(name).unwrap_or_else(|| panic!("no {name} in {line:?}"));
+    }
+    Value::Object(line)
+}
+
+#[tokio::test]
+async fn the_line_of_valid_credentials_says_whose_they_are_and_how_they_were_asked_for() {
+    let stub = Stub::replies(vec![sts_error(500, "InternalFailure", "an error"), identity()]).await;
+    let service = Service::asking(&stub.url, &[]).await;
+    let expected = json!({
+        "method": "POST", "route": "/verify", "status": 200, "verdict": "valid",
+        "sts_request_id": "1020a616-1656-464c-9563-6690998cea47", "account": "123456789012",
+        "access_key": "AKIA…MPLE", "region": "us-east-1", "retries": 1,
+    });
+    assert_eq!(told(line_of(&service, service.request(&someone())).await), expected);
+}
+
+#[tokio::test]
+async fn the_line_of_a_rejection_has_the_code_of_sts() {
+    let stub = Stub::always(sts_error(403, "ExpiredToken", "The token is expired")).await;
+    let service = Service::asking(&stub.url, &[]).await;
+    let expected = json!({
+        "method": "POST", "route": "/verify", "status": 400, "verdict": "invalid", "code": "ExpiredToken",
+        "sts_request_id": "16fc956c-311e-4199-bee1-1680236e9698", "access_key": "AKIA…MPLE", "region": "us-east-1",
+    });
+    assert_eq!(told(line_of(&service, service.request(&someone())).await), expected);
+}
+
+#[tokio::test]
+async fn the_line_of_a_request_that_sts_is_not_asked_about_has_no_verdict() {
+    let stub = Stub::always(identity()).await;
+    let service = Service::asking(&stub.url, &[]).await;
+    let mut elsewhere = someone();
+    elsewhere["region"] = json!("eu-west-1");
+    let cases = [
+        (json!({}), json!({"code": "MissingParameter"})),
+        (json!("text"), json!({"code": "MalformedJson"})),
+        (elsewhere, json!({"code": "RegionNotAllowed", "access_key": "AKIA…MPLE"})),
+    ];
+    for (body, rest) in cases {
+        let mut expected = json!({"method": "POST", "route": "/verify", "status": 400});
+        expected.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+        assert_eq!(told(line_of(&service, service.request(&body)).await), expected);
+    }
+}
+
+#[tokio::test]
+async fn the_line_names_the_route_and_never_the_path() {
+    let stub = Stub::always(identity()).await;
+    let service = Service::asking(&stub.url, &[]).await;
+    let invoke = format!("/2015-03-31/functions/{ACCESS_KEY}/invocations");
+    let cases = [
+        (Method::GET, "/livez".to_owned(), "GET", "/livez"),
+        (Method::HEAD, "/readyz".to_owned(), "HEAD", "/readyz"),
+        (Method::PUT, format!("/verify?secret={SECRET_KEY}"), "PUT", "/verify"),
+        (Method::OPTIONS, "/verify".to_owned(), "OPTIONS", "/verify"),
+        (Method::POST, invoke, "POST", "/2015-03-31/functions/{function}/invocations"),
+        (Method::GET, format!("/nowhere/{SECRET_KEY}?token={TOKEN}"), "GET", "unmatched"),
+        (Method::POST, format!("/verify/{SECRET_KEY}"), "POST", "unmatched"),
+        (Method::GET, format!("//{SECRET_KEY}"), "GET", "unmatched"),
+        (Method::from_bytes(b"ASECRETMETHOD").unwrap(), "/verify".to_owned(), "other", "/verify"),
+    ];
+    for (method, path, said, route) in cases {
+        let request = service.client.request(method, service.url(&path)).body("{}");
+        let line = line_of(&service, request).await;
+        assert_eq!((&line["method"], &line["route"]), (&json!(said), &json!(route)), "{path}");
+        let line = Value::Object(line).to_string();
+        assert!(![SECRET_KEY, TOKEN, ACCESS_KEY, "ASECRET"].iter().any(|text| line.contains(text)), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn an_invocation_leaves_the_line_of_its_verification() {
+    let stub = Stub::always(identity()).await;
+    let service = Service::asking(&stub.url, &[]).await;
+    let invoke = service.url("/2015-03-31/functions/verify/invocations");
+    let line = line_of(&service, service.client.post(&invoke).json(&someone())).await;
+    assert_eq!((&line["verdict"], &line["account"]), (&json!("valid"), &json!("123456789012")));
+    assert_eq!(line["access_key"], "AKIA…MPLE");
+    let line = line_of(&service, service.client.post(&invoke).body("{}")).await;
+    // The envelope is a 200; the code tells what is in it.
+    assert_eq!((&line["status"], &line["code"]), (&json!(200), &json!("MissingParameter")));
+}
+
+#[tokio::test]
+async fn a_sane_request_id_is_taken_over() {
+    let stub = Stub::always(identity()).await;
+    let service = Service::asking(&stub.url, &[]).await;
+    let longest = "a".repeat(64);
+    for id in ["1", "Root=1-67891233-abcdef012345678912345678", "a_b.c:d-e", longest.as_str()] {
+        let line = line_of(&service, service.get_with_id("/livez", id)).await;
+        assert_eq!(line["request_id"], id);
+    }
+}
+
+#[tokio::test]
+async fn any_other_request_id_is_replaced() {
+    let stub = Stub::always(identity()).await;
+    let service = Service::asking(&stub.url, &[]).await;
+    let long = "a".repeat(200);
+    let ids = ["", "with spaces", "a%0ab", "a\tb", "<script>", "\"quoted\"", "ä", SECRET_KEY, long.as_str()];
+    let mut seen = std::collections::HashSet::new();
+    for id in ids {
+        let line = line_of(&service, service.get_with_id("/livez", id)).await;
+        let given = line["request_id"].as_str().unwrap().to_owned();
+        assert_eq!(uuid::Uuid::parse_str(&given).map(|id| id.get_version_num()), Ok(4), "{id}");
+        assert!(seen.insert(given), "no id comes twice");
+    }
+}
+
+#[tokio::test]
+async fn two_request_ids_are_not_both_logged() {
+    let stub = Stub::always(identity()).await;
+    let service = Service::asking(&stub.url, &[]).await;
+    let request = service.get_with_id("/livez", "one").header("x-request-id", "two");
+    let answer = request.send().await.unwrap();
+    assert_eq!(answer.headers().get_all("x-request-id").iter().count(), 1);
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_before_its_answer_leaves_a_line_with_status_499() {
+    let gate = Gate::start().await;
+    let service = Service::asking(&gate.url, &[]).await;
+    let asking = tokio::spawn(service.request(&someone()).header("x-request-id", "gone").send());
+    gate.was_asked(1).await;
+    asking.abort();
+    assert!(asking.await.unwrap_err().is_cancelled());
+    let line = json(&service.program.line(is_request).await);
+    assert_eq!((&line["status"], &line["request_id"]), (&json!(499), &json!("gone")), "{line}");
+    assert_eq!((&line["method"], &line["route"]), (&json!("POST"), &json!("/verify")), "{line}");
+}
+
+impl Service {
+    fn get_with_id(&self, path: &str, id: &str) -> RequestBuilder {
+        let id = reqwest::header::HeaderValue::from_bytes(id.as_bytes()).unwrap();
+        self.client.get(self.url(path)).header("x-request-id", id)
+    }
+}

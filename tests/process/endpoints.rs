@@ -1,0 +1,124 @@
+//! Which STS is asked, for which region it is signed, and how often: the variables of AWS.
+
+use crate::helpers::{expected, someone, summary};
+use crate::program::{Scratch, Service};
+use crate::stub::{Stub, http, identity};
+use serde_json::{Value, json};
+
+/// The regions that requests were signed for.
+fn signed_for(stub: &Stub) -> Vec<String> {
+    let region = |request: &String| {
+        let scope = request.split_once("Credential=").unwrap().1;
+        scope.split('/').nth(2).unwrap().to_owned()
+    };
+    stub.requests().iter().map(region).collect()
+}
+
+fn someone_in(region: &str) -> Value {
+    let mut body = someone();
+    body["region"] = json!(region);
+    body
+}
+
+#[tokio::test]
+async fn the_endpoint_of_sts_goes_before_the_endpoint_of_all_services() {
+    let (own, all) = (Stub::always(identity()).await, Stub::always(identity()).await);
+    let variables = [("AWS_ENDPOINT_URL_STS", own.url.as_str()), ("AWS_ENDPOINT_URL", all.url.as_str())];
+    let service = Service::start(&variables).await;
+    assert_eq!(summary(service.verify_someone().await).await, expected(200, "valid", ""));
+    assert_eq!((own.count(), all.count()), (1, 0));
+}
+
+#[tokio::test]
+async fn either_endpoint_variable_is_enough() {
+    for variable in ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"] {
+        let stub = Stub::always(identity()).await;
+        let service = Service::start(&[(variable, &stub.url)]).await;
+        assert_eq!(summary(service.verify_someone().await).await, expected(200, "valid", ""), "{variable}");
+        assert_eq!(stub.count(), 1, "{variable}");
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_may_have_a_path() {
+    let stub = Stub::always(identity()).await;
+    let service = Service::asking(&format!("{}/sts/", stub.url), &[]).await;
+    assert_eq!(summary(service.verify_someone().await).await, expected(200, "valid", ""));
+    assert!(stub.requests()[0].starts_with("POST /sts"), "{}", stub.requests()[0]);
+}
+
+#[tokio::test]
+async fn a_flag_goes_before_its_variable() {
+    let (flag, variable) = (Stub::always(identity()).await, Stub::always(identity()).await);
+    let arguments = [&format!("--endpoint-url-sts={}", flag.url), "--region=eu-central-1"];
+    let variables = [("AWS_ENDPOINT_URL_STS", variable.url.as_str()), ("AWS_REGION", "eu-west-1")];
+    let service = Service::with_arguments(&arguments, &variables).await;
+    assert_eq!(summary(service.verify_someone().await).await, expected(200, "valid", ""));
+    assert_eq!((signed_for(&flag), variable.count()), (vec!["eu-central-1".to_owned()], 0));
+}
+
+#[tokio::test]
+async fn no_profile_says_whom_to_ask() {
+    let (stub, profile) = (Stub::always(identity()).await, Stub::always(identity()).await);
+    let home = Scratch::new("endpoint-home");
+    let config = format!("[default]\nregion = eu-west-1\nendpoint_url = {}\n", profile.url);
+    home.file(".aws/config", &config);
+    let service = Service::asking(&stub.url, &[("HOME", &home.path(""))]).await;
+    assert_eq!(summary(service.verify_someone().await).await, expected(200, "valid", ""));
+    assert_eq!((signed_for(&stub), profile.count()), (vec!["us-east-1".to_owned()], 0));
+}
+
+#[tokio::test]
+async fn aws_region_is_the_region_that_is_signed_for() {
+    let stub = Stub::always(identity()).await;
+    for variables in [&[] as &[_], &[("AWS_REGION", "eu-west-1")], &[("AWS_REGION", "cn-north-1")]] {
+        let service = Service::asking(&stub.url, variables).await;
+        assert_eq!(summary(service.verify_someone().await).await, expected(200, "valid", ""));
+    }
+    assert_eq!(signed_for(&stub), ["us-east-1", "eu-west-1", "cn-north-1"]);
+}
+
+#[tokio::test]
+async fn a_request_may_name_the_region_of_the_settings_alone() {
+    let stub = Stub::always(identity()).await;
+    let service = Service::asking(&stub.url, &[("AWS_REGION", "eu-west-1")]).await;
+    let answer = summary(service.verify(&someone_in("eu-west-1")).await).await;
+    assert_eq!(answer, expected(200, "valid", ""));
+    for region in ["us-east-1", "eu-west-2", "cn-north-1"] {
+        let answer = summary(service.verify(&someone_in(region)).await).await;
+        assert_eq!(answer, expected(400, "", "RegionNotAllowed"), "{region}");
+    }
+    assert_eq!(signed_for(&stub), ["eu-west-1"]);
+}
+
+#[tokio::test]
+async fn a_request_may_name_the_regions_that_the_operator_allows() {
+    let stub = Stub::always(identity()).await;
+    let service =
+        Service::asking(&stub.url, &[("STS_VERIFY_ALLOWED_REGIONS", "eu-west-1, us-gov-west-1")]).await;
+    for region in ["eu-west-1", "us-gov-west-1", "us-east-1"] {
+        let answer = summary(service.verify(&someone_in(region)).await).await;
+        assert_eq!(answer, expected(200, "valid", ""), "{region}");
+    }
+    let answer = summary(service.verify(&someone_in("eu-west-2")).await).await;
+    assert_eq!(answer, expected(400, "", "RegionNotAllowed"));
+    assert_eq!(signed_for(&stub), ["eu-west-1", "us-gov-west-1", "us-east-1"]);
+}
+
+#[tokio::test]
+async fn the_retry_variables_say_how_often_sts_is_asked() {
+    let cases: [(&[(&str, &str)], usize); 5] = [
+        (&[], 5),
+        (&[("AWS_RETRY_MODE", "standard")], 3),
+        (&[("AWS_RETRY_MODE", "Adaptive")], 3),
+        (&[("AWS_MAX_ATTEMPTS", "2")], 2),
+        (&[("AWS_RETRY_MODE", "standard"), ("AWS_MAX_ATTEMPTS", "1")], 1),
+    ];
+    for (variables, attempts) in cases {
+        let stub = Stub::always(http(500, &[], "")).await;
+        let service = Service::asking(&stub.url, variables).await;
+        let answer = summary(service.verify_someone().await).await;
+        assert_eq!(answer, expected(400, "indeterminate", "500"), "{variables:?}");
+        assert_eq!(stub.count(), attempts, "{variables:?}");
+    }
+}

@@ -1,0 +1,74 @@
+//! `--help` is the reference of the settings.
+
+use crate::program::run;
+use clap::CommandFactory as _;
+use sts_verify::config::Cli;
+
+/// Each way to start the program that has settings, with their variables: first the default, then each command.
+pub fn invocations() -> Vec<(Vec<&'static str>, Vec<String>)> {
+    let variables = |command: &clap::Command| -> Vec<String> {
+        let variables = command.get_arguments().filter_map(clap::Arg::get_env);
+        variables.map(|name| name.to_str().unwrap().to_owned()).collect()
+    };
+    let command = Cli::command();
+    let mut invocations = vec![(Vec::new(), variables(&command))];
+    for (name, command) in
+        ["serve", "sandbox", "healthcheck"].map(|name| (name, command.find_subcommand(name)))
+    {
+        invocations.push((vec![name], variables(command.expect("the command is there"))));
+    }
+    invocations
+}
+
+#[test]
+fn every_command_with_settings_is_tried_here() {
+    let tried = invocations();
+    let command = Cli::command();
+    let all = command.get_subcommands().flat_map(clap::Command::get_arguments);
+    let all = all.filter(|argument| argument.get_env().is_some()).count();
+    let of_commands: usize = tried[1..].iter().map(|(_, variables)| variables.len()).sum();
+    assert_eq!(of_commands, all);
+    assert!(tried[0].1.len() > 20, "the settings of `serve` are those of no command, too");
+}
+
+#[tokio::test]
+async fn help_names_every_variable() {
+    for (arguments, variables) in invocations() {
+        for flag in ["--help", "-h"] {
+            let end = run(&[arguments.as_slice(), &[flag]].concat(), &[]).await;
+            assert_eq!((end.code, end.stderr.len()), (Some(0), 0), "{end:?}");
+            let help = end.stdout.join("\n");
+            let words: Vec<_> = help.split(|c: char| c != '_' && !c.is_ascii_alphanumeric()).collect();
+            for variable in &variables {
+                assert!(words.contains(&variable.as_str()), "{arguments:?} {flag}: {variable}\n{help}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn help_names_what_is_read_besides() {
+    let help = run(&["--help"], &[]).await.stdout.join("\n");
+    for variable in ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"] {
+        assert!(help.contains(variable), "{variable}\n{help}");
+    }
+    for command in ["serve", "sandbox", "healthcheck", "openapi"] {
+        assert!(help.contains(&format!("\n  {command} ")), "{command}\n{help}");
+    }
+}
+
+#[tokio::test]
+async fn help_does_not_print_what_is_set() {
+    let password = "https://operator:the-endpoint-s-password@sts.example.com";
+    let help = run(&["--help"], &[("AWS_ENDPOINT_URL_STS", password)]).await.stdout.join("\n");
+    assert!(!help.contains("the-endpoint-s-password"), "{help}");
+}
+
+#[tokio::test]
+async fn the_version_is_that_of_the_package() {
+    for flag in ["--version", "-V"] {
+        let end = run(&[flag], &[]).await;
+        assert_eq!((end.code, end.stderr.len()), (Some(0), 0), "{end:?}");
+        assert_eq!(end.stdout, [concat!("sts-verify ", env!("CARGO_PKG_VERSION"))]);
+    }
+}

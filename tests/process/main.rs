@@ -1,0 +1,26 @@
+//! The program as its operators meet it: the real binary as a child process, with an environment that holds nothing
+//! but what a case sets. What it asks is on loopback, on free ports: the sandbox, or stubs that say what a case needs.
+
+// In a test a panic is a finding.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "../api/helpers.rs"]
+#[allow(dead_code, reason = "shared with tests/api, which uses all of it")]
+mod helpers;
+mod program;
+#[path = "../api/stub.rs"]
+#[allow(dead_code, reason = "shared with tests/api, which uses all of it")]
+mod stub;
+mod wire;
+
+mod access_log;
+mod certificates;
+mod credentials;
+mod endpoints;
+mod healthcheck;
+mod help;
+mod proxies;
+mod sandbox;
+mod secrets;
+mod settings;
+mod stopping;

@@ -1,0 +1,164 @@
+//! The host that is asked for each setting, seen from a proxy; and who goes round it.
+
+use crate::helpers::{expected, someone, summary};
+use crate::program::Service;
+use crate::stub::{Reply, Stub, http_bytes, identity};
+use crate::wire::{Authority, tls, tunnel};
+use serde_json::json;
+
+/// The host that an HTTPS endpoint has while everything goes through a proxy.
+const STS: &str = "sts.us-east-1.amazonaws.com";
+
+/// A proxy that writes down where one wants to go, and lets nobody through.
+async fn refusing_proxy() -> Stub {
+    Stub::always(Reply::Last(http_bytes(403, &[], ""))).await
+}
+
+/// Where clients of a proxy wanted to go.
+fn wanted(proxy: &Stub) -> Vec<String> {
+    proxy.requests().iter().map(|request| request.lines().next().unwrap().to_owned()).collect()
+}
+
+/// A service whose way out is this proxy. The certificates are never looked at, but have to be there.
+async fn behind(proxy: &Stub, authority: &Authority, variables: &[(&str, &str)]) -> Service {
+    let usual = [
+        ("HTTPS_PROXY", proxy.url.as_str()),
+        ("AWS_CA_BUNDLE", authority.bundle.as_str()),
+        ("AWS_MAX_ATTEMPTS", "1"),
+    ];
+    Service::start(&[&usual, variables].concat()).await
+}
+
+#[tokio::test]
+async fn the_settings_of_aws_choose_the_host() {
+    let cases: [(&[(&str, &str)], &str); 7] = [
+        (&[], STS),
+        (&[("AWS_REGION", "eu-west-1")], "sts.eu-west-1.amazonaws.com"),
+        (&[("AWS_USE_FIPS_ENDPOINT", "true")], "sts-fips.us-east-1.amazonaws.com"),
+        (&[("AWS_USE_DUALSTACK_ENDPOINT", "true")], "sts.us-east-1.api.aws"),
+        (
+            &[("AWS_USE_FIPS_ENDPOINT", "true"), ("AWS_USE_DUALSTACK_ENDPOINT", "true")],
+            "sts-fips.us-east-1.api.aws",
+        ),
+        (&[("AWS_REGION", "cn-north-1")], "sts.cn-north-1.amazonaws.com.cn"),
+        (&[("AWS_ENDPOINT_URL", "https://sts.example.com:8443")], "sts.example.com:8443"),
+    ];
+    let authority = Authority::new("hosts");
+    for (variables, host) in cases {
+        let proxy = refusing_proxy().await;
+        behind(&proxy, &authority, variables).await.verify_someone().await;
+        let port = if host.contains(':') { "" } else { ":443" };
+        assert_eq!(wanted(&proxy), [format!("CONNECT {host}{port} HTTP/1.1")], "{variables:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_s_region_chooses_the_host_in_every_partition() {
+    let hosts = [
+        ("ap-southeast-7", "sts.ap-southeast-7.amazonaws.com"),
+        ("cn-north-1", "sts.cn-north-1.amazonaws.com.cn"),
+        ("us-gov-west-1", "sts.us-gov-west-1.amazonaws.com"),
+        ("eusc-de-east-1", "sts.eusc-de-east-1.amazonaws.eu"),
+        ("us-iso-east-1", "sts.us-iso-east-1.c2s.ic.gov"),
+        ("us-isob-east-1", "sts.us-isob-east-1.sc2s.sgov.gov"),
+        ("eu-isoe-west-1", "sts.eu-isoe-west-1.cloud.adc-e.uk"),
+        ("us-isof-south-1", "sts.us-isof-south-1.csp.hci.ic.gov"),
+    ];
+    let (proxy, authority) = (refusing_proxy().await, Authority::new("partitions"));
+    let service = behind(&proxy, &authority, &[("STS_VERIFY_ALLOWED_REGIONS", "*")]).await;
+    for (region, _) in hosts {
+        let mut body = someone();
+        body["region"] = json!(region);
+        let answer = summary(service.verify(&body).await).await;
+        assert_eq!(answer, expected(502, "indeterminate", "EndpointConnectionError"), "{region}");
+    }
+    assert_eq!(wanted(&proxy), hosts.map(|(_, host)| format!("CONNECT {host}:443 HTTP/1.1")));
+}
+
+#[tokio::test]
+async fn a_proxy_that_refuses_leaves_it_open_whether_the_credentials_are_good() {
+    let (proxy, authority) = (refusing_proxy().await, Authority::new("refusing"));
+    let answer = behind(&proxy, &authority, &[]).await.verify_someone().await;
+    assert!(answer.headers().contains_key("retry-after"));
+    assert_eq!(summary(answer).await, expected(502, "indeterminate", "EndpointConnectionError"));
+}
+
+#[tokio::test]
+async fn each_variable_for_a_proxy_is_heeded() {
+    let authority = Authority::new("variables");
+    for variable in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
+        let proxy = refusing_proxy().await;
+        let bundle = ("AWS_CA_BUNDLE", authority.bundle.as_str());
+        let service = Service::start(&[(variable, &proxy.url), bundle, ("AWS_MAX_ATTEMPTS", "1")]).await;
+        service.verify_someone().await;
+        assert_eq!(wanted(&proxy), [format!("CONNECT {STS}:443 HTTP/1.1")], "{variable}");
+    }
+}
+
+#[tokio::test]
+async fn a_plain_http_endpoint_is_asked_through_the_proxy_for_http() {
+    for variable in ["HTTP_PROXY", "http_proxy"] {
+        let (proxy, stub) = (Stub::always(identity()).await, Stub::always(identity()).await);
+        let service = Service::asking(&stub.url, &[(variable, &proxy.url)]).await;
+        assert_eq!(summary(service.verify_someone().await).await, expected(200, "valid", ""), "{variable}");
+        assert_eq!(wanted(&proxy), [format!("POST {}/ HTTP/1.1", stub.url)], "{variable}");
+        assert_eq!(stub.count(), 0, "{variable}");
+    }
+}
+
+#[tokio::test]
+async fn a_plain_http_endpoint_in_no_proxy_is_asked_directly() {
+    for variable in ["NO_PROXY", "no_proxy"] {
+        let (proxy, stub) = (refusing_proxy().await, Stub::always(identity()).await);
+        let proxies = [("HTTP_PROXY", proxy.url.as_str()), (variable, "elsewhere.example,127.0.0.1")];
+        let service = Service::asking(&stub.url, &proxies).await;
+        assert_eq!(summary(service.verify_someone().await).await, expected(200, "valid", ""), "{variable}");
+        assert_eq!((proxy.count(), stub.count()), (0, 1), "{variable}");
+    }
+}
+
+#[tokio::test]
+async fn an_https_endpoint_in_no_proxy_is_asked_directly() {
+    let (proxy, stub, authority) =
+        (refusing_proxy().await, Stub::always(identity()).await, Authority::new("direct"));
+    let front = tls(&authority, &["127.0.0.1"], &stub.url).await;
+    let endpoint = format!("https://{}", front.address);
+    let variables = [("AWS_ENDPOINT_URL", endpoint.as_str()), ("NO_PROXY", "127.0.0.1")];
+    let service = behind(&proxy, &authority, &variables).await;
+    assert_eq!(summary(service.verify_someone().await).await, expected(200, "valid", ""));
+    assert_eq!((proxy.count(), stub.count()), (0, 1));
+}
+
+#[tokio::test]
+async fn aws_s_own_endpoint_is_asked_through_a_proxy_and_has_to_prove_its_name() {
+    let (stub, authority) = (Stub::always(identity()).await, Authority::new("tunnel"));
+    for (name, answer) in [
+        (STS, expected(200, "valid", "")),
+        ("sts.example.com", expected(502, "indeterminate", "EndpointConnectionError")),
+    ] {
+        let front = tls(&authority, &[name], &stub.url).await;
+        let proxy = tunnel(&front.address).await;
+        let url = format!("http://{}", proxy.address);
+        let bundle = ("AWS_CA_BUNDLE", authority.bundle.as_str());
+        let service = Service::start(&[("HTTPS_PROXY", &url), bundle, ("AWS_MAX_ATTEMPTS", "1")]).await;
+        assert_eq!(summary(service.verify_someone().await).await, answer, "{name}");
+    }
+    let [request] = stub.requests().try_into().unwrap();
+    assert!(request.to_ascii_lowercase().contains(&format!("\r\nhost: {STS}\r\n")), "{request}");
+}
+
+#[tokio::test]
+async fn a_proxy_s_password_reaches_the_proxy_and_nobody_else() {
+    let (proxy, authority) = (refusing_proxy().await, Authority::new("password"));
+    let url = proxy.url.replace("http://", "http://operator:the-proxy-s-password@");
+    let variables = [("HTTPS_PROXY", url.as_str()), ("STS_VERIFY_LOG", "trace")];
+    let service = behind(&proxy, &authority, &variables).await;
+    let answer = service.verify_someone().await;
+    assert!(!answer.text().await.unwrap().contains("password"));
+    // base64 of operator:the-proxy-s-password
+    let proof = "b3BlcmF0b3I6dGhlLXByb3h5LXMtcGFzc3dvcmQ=";
+    assert!(proxy.requests()[0].contains(&format!("Basic {proof}")), "{}", proxy.requests()[0]);
+    let end = service.stop().await;
+    let written = [end.stdout, end.stderr].concat().join("\n");
+    assert!(!written.contains("password") && !written.contains(proof), "{written}");
+}

@@ -1,0 +1,235 @@
+//! A wrong setting: exit code 64, one line that names the variable and keeps the value to itself, and no listener.
+
+use crate::help::invocations;
+use crate::helpers::{caller, header};
+use crate::program::{End, Program, Service, command, run};
+use crate::stub::{Stub, identity};
+use std::ffi::OsStr;
+use std::net::TcpListener;
+use std::os::unix::ffi::OsStrExt as _;
+
+/// What no setting takes, and what no message of ours holds by chance.
+const NONSENSE: &str = "zqxj!";
+
+/// The variables that libraries read, as far as a wrong value can be told.
+const PROXIES: [&str; 6] =
+    ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+
+/// A value for a variable that is of the right kind and yet cannot be meant.
+const ODD_VALUES: &[(&str, &[&str])] = &[
+    ("STS_VERIFY_LISTEN", &["localhost", "10.1.2.3", ":1", "127.0.0.1:99999", "example.com:80"]),
+    ("STS_VERIFY_SANDBOX", &["2", "enabled"]),
+    ("STS_VERIFY_LOG_FORMAT", &["yaml"]),
+    ("AWS_REGION", &["US-EAST-1", "us-east-1.example.com", "-", "us east 1", "us-east-1,eu-west-1", "*"]),
+    ("STS_VERIFY_ALLOWED_REGIONS", &["eu-west-2,", "us-east-1;eu-west-1", "us-*", "*,us-east-1"]),
+    (
+        "AWS_ENDPOINT_URL_STS",
+        &["sts.example.net", "ftp://sts.example.com", "https://", "https://user:pass@sts.example.com"],
+    ),
+    ("AWS_ENDPOINT_URL", &["https://sts.example.com/?key=value", "https://sts.example.com/#part", "//sts"]),
+    ("AWS_RETRY_MODE", &["never", "2"]),
+    ("AWS_MAX_ATTEMPTS", &["0", "-1", "101", "1.5", "five"]),
+    ("STS_VERIFY_RETRY_BACKOFF", &["1", "-1s", "2h", "soon", "0s"]),
+    ("STS_VERIFY_CONNECT_TIMEOUT", &["0s", "0ms", "2", "61m"]),
+    ("STS_VERIFY_ATTEMPT_TIMEOUT", &["0s", "5 parsecs"]),
+    ("STS_VERIFY_DEADLINE", &["0s", "never"]),
+    (
+        "STS_VERIFY_CORS_ORIGINS",
+        &["a.example", "https://a.example/", "https://a.example/path", "https://a.example,*"],
+    ),
+    ("STS_VERIFY_MAX_BODY_BYTES", &["0", "-1", "64k", "99999999999999999999"]),
+    ("STS_VERIFY_MAX_IN_FLIGHT", &["0", "many"]),
+    ("STS_VERIFY_READ_TIMEOUT", &["0s"]),
+    ("STS_VERIFY_KEEP_ALIVE", &["0s"]),
+    ("STS_VERIFY_STOP_DELAY", &["-5s", "2h"]),
+    ("STS_VERIFY_DRAIN_TIMEOUT", &["20"]),
+];
+
+/// Listeners that are on no fixed port, should a setting be taken that must be refused.
+const FREE_PORTS: [(&str, &str); 2] =
+    [("STS_VERIFY_LISTEN", "127.0.0.1:0"), ("STS_VERIFY_SANDBOX_LISTEN", "127.0.0.1:0")];
+
+/// Runs the program with one more variable.
+async fn run_with(arguments: &[&str], variable: &str, value: impl AsRef<OsStr>) -> End {
+    Program::start(command(arguments, &FREE_PORTS).env(variable, value)).refusal().await
+}
+
+fn assert_refused(end: &End, name: &str) {
+    assert_eq!((end.code, end.stdout.len(), end.stderr.len()), (Some(64), 0, 1), "{name}: {end:?}");
+    assert!(end.stderr[0].contains(&format!(" {name}")), "{name}: {end:?}");
+}
+
+/// Short values stand in many a message by chance, so that only their quotation tells.
+fn assert_keeps_to_itself(end: &End, value: &str) {
+    let quoted = [format!("'{value}'"), format!("\"{value}\""), format!("`{value}`")];
+    let repeated = value.len() > 4 && end.stderr[0].contains(value);
+    assert!(!repeated && !quoted.iter().any(|text| end.stderr[0].contains(text)), "{value}: {end:?}");
+}
+
+#[tokio::test]
+async fn nonsense_in_any_variable_is_refused() {
+    for (arguments, variables) in invocations() {
+        for variable in &variables {
+            let end = run_with(&arguments, variable, NONSENSE).await;
+            assert_refused(&end, variable);
+            assert_keeps_to_itself(&end, NONSENSE);
+        }
+    }
+}
+
+#[tokio::test]
+async fn nonsense_in_a_proxy_s_variable_is_refused() {
+    for variable in PROXIES {
+        for value in ["http://operator:zqxj@", "socks5://zqxj.example:1080", "zqxj.example:port", "http://"] {
+            let end = run_with(&[], variable, value).await;
+            assert_refused(&end, variable);
+            assert!(!end.stderr[0].contains("zqxj"), "{end:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_text_are_refused_in_any_variable() {
+    let nonsense = OsStr::from_bytes(b"zqxj\xff");
+    for (arguments, variables) in invocations() {
+        for variable in &variables {
+            let end = run_with(&arguments, variable, nonsense).await;
+            assert_refused(&end, variable);
+            assert!(!end.stderr[0].contains("zqxj"), "{end:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_text_are_refused_in_a_proxy_s_variable() {
+    for variable in PROXIES {
+        assert_refused(&run_with(&[], variable, OsStr::from_bytes(b"http://proxy\xff:3128")).await, variable);
+    }
+}
+
+#[tokio::test]
+async fn values_that_cannot_be_meant_are_refused() {
+    for (variable, values) in ODD_VALUES {
+        let usual = run_with(&[], variable, NONSENSE).await.stderr.concat();
+        for value in *values {
+            let end = run_with(&[], variable, value).await;
+            assert_refused(&end, variable);
+            // What is said of any wrong value is no repetition of this one, even if its example looks like it.
+            if !usual.contains(value) {
+                assert_keeps_to_itself(&end, value);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_level_of_the_log_that_there_is_not_is_refused() {
+    for value in ["verbose", "debgu", "info,verbose", "sts_verify=loud", "trce"] {
+        let end = run_with(&[], "STS_VERIFY_LOG", value).await;
+        assert_refused(&end, "STS_VERIFY_LOG");
+        assert_keeps_to_itself(&end, value);
+    }
+}
+
+#[tokio::test]
+async fn a_flag_with_nonsense_is_refused_like_its_variable() {
+    for (arguments, variable) in [
+        (&["--retry-mode=zqxj!"] as &[&str], "AWS_RETRY_MODE"),
+        (&["serve", "--region=zqxj!"], "AWS_REGION"),
+        (&["serve", "--stop-delay", "zqxj!"], "STS_VERIFY_STOP_DELAY"),
+        (&["--sandbox=zqxj!"], "STS_VERIFY_SANDBOX"),
+        (&["--ca-bundle=zqxj!"], "AWS_CA_BUNDLE"),
+        (&["sandbox", "--listen=zqxj!"], "STS_VERIFY_SANDBOX_LISTEN"),
+        (&["healthcheck", "--listen=zqxj!"], "STS_VERIFY_LISTEN"),
+    ] {
+        let end = run(arguments, &FREE_PORTS).await;
+        assert_refused(&end, variable);
+        assert_keeps_to_itself(&end, NONSENSE);
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_flag_or_command_is_refused_in_one_line() {
+    for arguments in [
+        &["--zqxj"] as &[&str],
+        &["--zqxj=a-secret"],
+        &["-z"],
+        &["a-secret"],
+        &["serve", "a-secret"],
+        &["sandbox", "--docs=a-secret"],
+        &["healthcheck", "--sandbox"],
+        &["--listen"],
+        &["--listen=127.0.0.1:0", "--listen=127.0.0.1:0"],
+        &["--listen=127.0.0.1:0", "sandbox"],
+        &["openapi", "a-secret"],
+    ] {
+        let end = run(arguments, &FREE_PORTS).await;
+        assert_eq!((end.code, end.stdout.len(), end.stderr.len()), (Some(64), 0, 1), "{arguments:?} {end:?}");
+        assert!(!end.stderr[0].contains("a-secret"), "{end:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_sandbox_is_refused_together_with_an_endpoint() {
+    for variable in ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"] {
+        let end = run(&["serve", "--sandbox"], &[(variable, "http://127.0.0.1:1")]).await;
+        assert_refused(&end, "STS_VERIFY_SANDBOX");
+        assert!(end.stderr[0].contains(variable), "{end:?}");
+        let both = [("STS_VERIFY_SANDBOX", "true"), (variable, "http://127.0.0.1:1")];
+        assert_refused(&run(&[], &both).await, "STS_VERIFY_SANDBOX");
+    }
+}
+
+#[tokio::test]
+async fn timeouts_that_contradict_each_other_are_refused() {
+    let cases = [
+        (("STS_VERIFY_ATTEMPT_TIMEOUT", "21s"), ("STS_VERIFY_DEADLINE", "20s")),
+        (("STS_VERIFY_CONNECT_TIMEOUT", "6s"), ("STS_VERIFY_ATTEMPT_TIMEOUT", "5s")),
+        (("STS_VERIFY_CONNECT_TIMEOUT", "3s"), ("STS_VERIFY_ATTEMPT_TIMEOUT", "2999ms")),
+    ];
+    for (longer, shorter) in cases {
+        let end = run(&["--listen=127.0.0.1:0"], &[longer, shorter]).await;
+        assert_refused(&end, longer.0);
+        assert!(end.stderr[0].contains(shorter.0), "{end:?}");
+    }
+}
+
+#[tokio::test]
+async fn empty_variables_count_as_unset() {
+    let stub = Stub::always(identity()).await;
+    let endpoint = format!("--endpoint-url-sts={}", stub.url);
+    let arguments = ["serve", "--listen=127.0.0.1:0", "--log-format=json", &endpoint];
+    let (_, variables) = invocations().remove(0);
+    let names = variables.iter().map(String::as_str).chain(PROXIES).chain(["NO_PROXY"]);
+    let empty: Vec<_> = names.map(|name| (name, "")).collect();
+    let service = Service::with_arguments(&arguments, &empty).await;
+    let answer = service.verify_someone().await;
+    assert_eq!(answer.status(), 200);
+    assert_eq!(header(&answer, "x-sts-sandbox"), None);
+    assert!(stub.requests()[0].contains("/us-east-1/sts/"), "{}", stub.requests()[0]);
+}
+
+#[tokio::test]
+async fn an_empty_listener_counts_as_unset() {
+    // The default is a fixed port, so the wrong setting behind it has to keep it from being taken.
+    for (arguments, listener) in
+        [(&[] as &[&str], "STS_VERIFY_LISTEN"), (&["sandbox"], "STS_VERIFY_SANDBOX_LISTEN")]
+    {
+        let end = run(arguments, &[(listener, ""), ("STS_VERIFY_LOG_FORMAT", NONSENSE)]).await;
+        assert_refused(&end, "STS_VERIFY_LOG_FORMAT");
+    }
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_said_in_one_line() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let listen = [("STS_VERIFY_LISTEN", address.as_str()), ("STS_VERIFY_SANDBOX_LISTEN", address.as_str())];
+    for arguments in [&["serve", "--sandbox"] as &[&str], &["sandbox"]] {
+        let end = run(arguments, &listen).await;
+        assert_eq!((end.code, end.stderr.len()), (Some(1), 1), "{end:?}");
+        assert!(end.stderr[0].contains(&address), "{end:?}");
+        let key = caller("AKIASBXUSER00EXAMPLE").access_key_id;
+        assert!(!end.stdout.iter().any(|line| line.contains(key)), "it printed a table: {end:?}");
+    }
+}

@@ -1,0 +1,166 @@
+//! What the program meets on its way to STS: a certificate authority, TLS, proxies, an STS that takes its time.
+
+use crate::program::{PATIENCE, Scratch};
+use crate::stub::{IDENTITY, http_bytes};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use std::sync::Arc;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
+
+/// A certificate authority of a test's own.
+pub struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    /// The file with its certificate.
+    pub bundle: String,
+    _scratch: Scratch,
+}
+
+impl Authority {
+    /// `name` must not be that of another test.
+    pub fn new(name: &str) -> Self {
+        let scratch = Scratch::new(name);
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let bundle = scratch.file("ca.pem", &params.self_signed(&key).unwrap().pem());
+        Self { issuer: Issuer::new(params, key), bundle, _scratch: scratch }
+    }
+
+    /// TLS for a server with these names.
+    fn acceptor(&self, names: &[&str]) -> TlsAcceptor {
+        let key = KeyPair::generate().unwrap();
+        let names: Vec<String> = names.iter().copied().map(str::to_owned).collect();
+        let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &self.issuer).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![certificate.der().clone()],
+                PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+            );
+        TlsAcceptor::from(Arc::new(config.unwrap()))
+    }
+}
+
+/// A server on loopback that ends when this is dropped.
+pub struct Server {
+    /// `127.0.0.1:port`
+    pub address: String,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Server {
+    /// Does the same with each connection.
+    async fn start<F, C>(converse: C) -> Self
+    where
+        F: Future<Output = std::io::Result<()>> + Send + 'static,
+        C: Fn(TcpStream) -> F + Send + 'static,
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let task = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                // How a conversation ends is for the client to say.
+                drop(tokio::spawn(converse(stream)));
+            }
+        });
+        Self { address, task }
+    }
+}
+
+/// TLS before the server at a URL, which speaks none. Its certificate is for these names.
+pub async fn tls(authority: &Authority, names: &[&str], behind: &str) -> Server {
+    let acceptor = authority.acceptor(names);
+    let behind = behind.strip_prefix("http://").unwrap().to_owned();
+    Server::start(move |stream| {
+        let (acceptor, behind) = (acceptor.clone(), behind.clone());
+        async move {
+            let mut outside = acceptor.accept(stream).await?;
+            let mut inside = TcpStream::connect(behind).await?;
+            copy_bidirectional(&mut outside, &mut inside).await.map(drop)
+        }
+    })
+    .await
+}
+
+/// A proxy that takes everyone to one address, wherever they want to go.
+pub async fn tunnel(target: &str) -> Server {
+    let target = target.to_owned();
+    Server::start(move |mut stream| {
+        let target = target.clone();
+        async move {
+            read_until(&mut stream, b"\r\n\r\n").await?;
+            stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
+            copy_bidirectional(&mut stream, &mut TcpStream::connect(target).await?).await.map(drop)
+        }
+    })
+    .await
+}
+
+/// How the body of a request to STS ends.
+const END_OF_REQUEST: &[u8] = b"Version=2011-06-15";
+
+/// An STS that names the caller, but not before it is told to.
+pub struct Gate {
+    pub url: String,
+    asked: watch::Receiver<usize>,
+    open: watch::Sender<bool>,
+    _server: Server,
+}
+
+impl Gate {
+    pub async fn start() -> Self {
+        let (asking, asked) = watch::channel(0);
+        let (open, opened) = watch::channel(false);
+        let server = Server::start(move |mut stream| {
+            let (asking, mut opened) = (asking.clone(), opened.clone());
+            async move {
+                loop {
+                    read_until(&mut stream, END_OF_REQUEST).await?;
+                    asking.send_modify(|count| *count += 1);
+                    opened.wait_for(|open| *open).await.map_err(std::io::Error::other)?;
+                    stream.write_all(&http_bytes(200, &[("Content-Type", "text/xml")], IDENTITY)).await?;
+                }
+            }
+        })
+        .await;
+        Self { url: format!("http://{}", server.address), asked, open, _server: server }
+    }
+
+    /// Waits until so many requests have come in all.
+    pub async fn was_asked(&self, count: usize) {
+        let mut asked = self.asked.clone();
+        let come = timeout(PATIENCE, asked.wait_for(|come| *come >= count));
+        come.await.expect("the service asks").unwrap();
+    }
+
+    /// Answers what was asked, and all that will be.
+    pub fn open(&self) {
+        self.open.send_replace(true);
+    }
+}
+
+/// Reads up to the end of what is wanted, which must be the last that was sent.
+pub async fn read_until(stream: &mut TcpStream, wanted: &[u8]) -> std::io::Result<String> {
+    let mut bytes = Vec::new();
+    while !bytes.ends_with(wanted) {
+        if stream.read_buf(&mut bytes).await? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
