@@ -96,8 +96,8 @@ fn with_layers(routes: Router, metrics: Arc<Metrics>, http: &HttpArgs, sandbox: 
         .layer(default_header(CONTENT_SECURITY_POLICY, NO_CONTENT_AT_ALL))
         .layer(default_header(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
         .layer(default_header(REFERRER_POLICY, HeaderValue::from_static("no-referrer")))
-        .layer(SetResponseHeaderLayer::overriding(SANDBOX_HEADER, move |_: &Response| sandbox.clone()))
         .layer(cors(&http.cors_origins))
+        .layer(SetResponseHeaderLayer::overriding(SANDBOX_HEADER, move |_: &Response| sandbox.clone()))
         .layer(from_fn_with_state(metrics, access_log))
 }
 

@@ -103,6 +103,14 @@ fn new_id() -> HeaderValue {
     HeaderValue::from_str(id).unwrap_or_else(|_| HeaderValue::from_static(UNMATCHED))
 }
 
+/// A text of STS's as the log may hold it: a code or an id. Anything else may repeat the request.
+fn plain(text: Option<&str>) -> Option<&str> {
+    let sane = |text: &str| {
+        text.len() <= 64 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b))
+    };
+    text.map(|text| if sane(text) { text } else { "unreadable" })
+}
+
 /// The line of one request. Dropped before it was written, it says that the client left.
 struct AccessLine {
     method: &'static str,
@@ -143,9 +151,9 @@ impl AccessLine {
             duration_ms = took.as_secs_f64() * 1e3,
             request_id = self.id.to_str().unwrap_or_default(),
             verdict = record.verdict.map(Verdict::as_str),
-            code = record.code,
-            sts_request_id = record.sts_request_id,
-            account = record.account,
+            code = plain(record.code.as_deref()),
+            sts_request_id = plain(record.sts_request_id.as_deref()),
+            account = plain(record.account.as_deref()),
             access_key = record.access_key,
             region = record.region,
             retries = record.retries,

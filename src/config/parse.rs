@@ -5,7 +5,7 @@ use crate::credentials::is_region_name;
 use crate::partitions::all_regions;
 use axum::http::HeaderValue;
 use std::{net::SocketAddr, time::Duration};
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use url::Url;
 
 /// No setting of time makes sense beyond this.
@@ -125,21 +125,24 @@ fn cors_origin(text: &str) -> Option<HeaderValue> {
 }
 
 pub(super) fn log_filter(text: &str) -> Result<Targets, String> {
-    text.parse()
-        .map_err(|_| "must be a level (error, warn, info, debug, trace) or levels by module".to_owned())
+    // A word alone would be taken for a module's name, and all of that be logged.
+    let levels = text.split(',').all(|part| part.contains('=') || part.trim().parse::<LevelFilter>().is_ok());
+    let filter = levels.then(|| text.parse().ok()).flatten();
+    filter.ok_or_else(|| "must be a level (error, warn, info, debug, trace) or levels by module".to_owned())
 }
 
 /// The SDK takes the proxies from the environment by itself and passes over one that it cannot read; a service whose
 /// only way out is a proxy should not start then.
 pub(super) fn check_proxies() -> Result<(), String> {
     for name in ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
-        let value = std::env::var(name).unwrap_or_default();
+        let value = std::env::var_os(name).unwrap_or_default();
+        let value = value.to_str().unwrap_or("not text");
         let usable = |text: &str| {
             // A proxy may be written without a scheme, as in `proxy.example:3128`.
             let text = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
             Url::parse(&text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
         };
-        if !value.is_empty() && !usable(&value) {
+        if !value.is_empty() && !usable(value) {
             return Err(format!("{name}: must be the URL of a proxy, such as http://proxy.example:3128"));
         }
     }

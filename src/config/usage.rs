@@ -16,6 +16,12 @@ use std::process::ExitCode;
 /// The exit code of the program.
 pub fn parse_command_line(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, ExitCode> {
     let mut command = without_empty_variables(Cli::command());
+    if let Some(variable) = variable_that_is_no_text(&command) {
+        eprintln!("sts-verify: {variable}: must be text in UTF-8");
+        return Err(ExitCode::from(EXIT_USAGE));
+    }
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let named = arguments.get(1).and_then(|name| command.find_subcommand(name)).cloned();
     let parsed =
         command.try_get_matches_from_mut(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
     parsed.map_err(|error| match error.kind() {
@@ -25,7 +31,7 @@ pub fn parse_command_line(arguments: impl IntoIterator<Item = OsString>) -> Resu
             ExitCode::SUCCESS
         }
         _ => {
-            eprintln!("sts-verify: {}", one_line(&command, &error));
+            eprintln!("sts-verify: {}", one_line(&command, named.as_ref(), &error));
             ExitCode::from(EXIT_USAGE)
         }
     })
@@ -43,7 +49,7 @@ fn without_empty_variables(command: Command) -> Command {
 }
 
 /// What is wrong, in one line: the variable, the flag, and what is wanted. The value is not repeated.
-fn one_line(command: &Command, error: &clap::Error) -> String {
+fn one_line(command: &Command, named: Option<&Command>, error: &clap::Error) -> String {
     let culprit = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(name)) => name.clone(),
         Some(ContextValue::Strings(names)) => names.join(", "),
@@ -57,11 +63,21 @@ fn one_line(command: &Command, error: &clap::Error) -> String {
         }
         _ => error.kind().to_string(),
     };
-    match variable_of(command, &flag) {
+    match named.and_then(|named| variable_of(named, &flag)).or_else(|| variable_of(command, &flag)) {
         Some(variable) => format!("{variable} ({flag}): {reason}"),
-        None if flag.is_empty() => format!("{reason}; see sts-verify --help"),
-        None => format!("{flag}: {reason}; see sts-verify --help"),
+        // An argument that is none of ours may be anything, a secret too.
+        None => format!("{reason}; see sts-verify --help"),
     }
+}
+
+/// The first variable of ours whose value is not UTF-8.
+fn variable_that_is_no_text(command: &Command) -> Option<String> {
+    let own = command
+        .get_arguments()
+        .filter_map(Arg::get_env)
+        .find(|name| std::env::var_os(name).is_some_and(|value| value.to_str().is_none()));
+    own.map(|name| name.to_string_lossy().into_owned())
+        .or_else(|| command.get_subcommands().find_map(variable_that_is_no_text))
 }
 
 fn variable_of(command: &Command, flag: &str) -> Option<String> {

@@ -6,6 +6,7 @@ use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provi
 use aws_smithy_http_client::{Builder, Connector, ConnectorBuilder};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use rustls::RootCertStore;
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 use std::path::Path;
 use std::time::Duration;
@@ -72,15 +73,22 @@ fn trusted_roots(bundle: Option<&Path>, needed: bool) -> Result<TlsContext, Setu
         Some(path) => {
             let pem = std::fs::read(path)?;
             // The SDK panics on a file without certificates, so look first.
-            let usable = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
-            if !usable.is_ok_and(|certificates| !certificates.is_empty()) {
+            let read = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
+            let certificates = read.map_err(|_| SetupError::CaBundleEmpty)?;
+            let mut roots = RootCertStore::empty();
+            if certificates.is_empty() || certificates.into_iter().any(|one| roots.add(one).is_err()) {
                 return Err(SetupError::CaBundleEmpty);
             }
             TrustStore::empty().with_pem_certificate(pem)
         }
         None if !needed => TrustStore::empty(),
-        None if rustls_native_certs::load_native_certs().certs.is_empty() => return Err(SetupError::NoRoots),
+        None if !system_has_roots() => return Err(SetupError::NoRoots),
         None => TrustStore::default(),
     };
     TlsContext::builder().with_trust_store(store).build().map_err(|_| SetupError::CaBundleEmpty)
+}
+
+fn system_has_roots() -> bool {
+    let found = rustls_native_certs::load_native_certs().certs;
+    RootCertStore::empty().add_parsable_certificates(found).0 > 0
 }

@@ -53,6 +53,7 @@ async fn the_line_of_a_rejection_has_the_code_of_sts() {
     let expected = json!({
         "method": "POST", "route": "/verify", "status": 400, "verdict": "invalid", "code": "ExpiredToken",
         "sts_request_id": "16fc956c-311e-4199-bee1-1680236e9698", "access_key": "AKIA…MPLE", "region": "us-east-1",
+        "retries": 0,
     });
     assert_eq!(told(line_of(&service, service.request(&someone())).await), expected);
 }
