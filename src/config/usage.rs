@@ -52,7 +52,7 @@ fn without_empty_variables(command: Command) -> Command {
 fn one_line(command: &Command, named: Option<&Command>, error: &clap::Error) -> String {
     let culprit = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(name)) => name.clone(),
-        Some(ContextValue::Strings(names)) => names.join(", "),
+        Some(ContextValue::Strings(several)) => several.join(", "),
         _ => String::new(),
     };
     let flag = culprit.split([' ', '=', '[', '<']).next().unwrap_or_default().to_owned();
