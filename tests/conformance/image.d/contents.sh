@@ -48,7 +48,7 @@ check_contents() {
     check "the user is a number, and not root's" says '.User | test("^[1-9][0-9]*:[1-9][0-9]*$")'
     check "it runs the program" says '.Config | .Entrypoint == ["/sts-verify"] and .Cmd == ["serve"]'
     check "it is stopped by SIGTERM" says '.Config.StopSignal == "SIGTERM"'
-    check "port 8080 is exposed" says '.Config.ExposedPorts | keys == ["8080/tcp"]'
+    check "ports 8080 and 9090 are exposed" says '.Config.ExposedPorts | keys == ["8080/tcp", "9090/tcp"]'
     check "the health check is the subcommand" says '.Healthcheck.Test == ["CMD", "/sts-verify", "healthcheck"]'
     check "the labels are there" says "$labels"
     size=$(container save --quiet --format docker-archive "$image" | gzip -9 | wc -c)
