@@ -157,7 +157,7 @@ fn refusal_code(refusal: &Refusal) -> &'static str {
 /// botocore's exception classes for what kept STS from answering; each is its own code.
 fn failure_class(failure: &StsFailure) -> (StatusCode, &'static str, &'static str) {
     let (status, class) = match failure {
-        StsFailure::Unreachable(_) => (StatusCode::BAD_GATEWAY, "EndpointConnectionError"),
+        StsFailure::Unreachable(..) => (StatusCode::BAD_GATEWAY, "EndpointConnectionError"),
         StsFailure::Closed(_) => (StatusCode::BAD_GATEWAY, "ConnectionClosedError"),
         StsFailure::ConnectTimeout(_) => (StatusCode::GATEWAY_TIMEOUT, "ConnectTimeoutError"),
         StsFailure::ReadTimeout(_) => (StatusCode::GATEWAY_TIMEOUT, "ReadTimeoutError"),

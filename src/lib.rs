@@ -15,6 +15,7 @@
 //! `sts` and `credentials` know no HTTP status of ours and no axum; `verify` knows no type of the SDK.
 
 pub mod app;
+pub mod check;
 pub mod config;
 pub mod credentials;
 pub mod error;

@@ -9,7 +9,7 @@ use sts_verify::config::{Cli, Command, EXIT_USAGE, SandboxArgs, ServeArgs, parse
 use sts_verify::server::{self, Stop};
 use sts_verify::state::AppState;
 use sts_verify::sts::{Sts, StsSettings, Transport};
-use sts_verify::{healthcheck, sandbox, telemetry};
+use sts_verify::{check, healthcheck, sandbox, telemetry};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
@@ -46,13 +46,19 @@ fn report(error: &(dyn Error + 'static), code: ExitCode) -> ExitCode {
 
 async fn run(cli: Cli) -> Result<(), (Failure, ExitCode)> {
     let failure = |error: Failure| (error, ExitCode::FAILURE);
+    let usage = |error: Failure| (error, ExitCode::from(EXIT_USAGE));
     match cli.command.unwrap_or_else(|| Command::Serve(Box::new(cli.serve))) {
         Command::Serve(args) => {
-            let (sts, settings) = check(&args).await.map_err(|error| (error, ExitCode::from(EXIT_USAGE)))?;
-            serve(&args, sts, settings).await.map_err(failure)
+            let (sts, stand_in) = prepare(&args).await.map_err(usage)?;
+            serve(&args, sts, stand_in).await.map_err(failure)
         }
         Command::Sandbox(args) => serve_sandbox(&args).await.map_err(failure),
         Command::Healthcheck(args) => healthcheck::run(args.listen).await.map_err(failure),
+        Command::Check(args) => {
+            let settings = args.sts.settings(false).map_err(|error| usage(error.into()))?;
+            let sts = check::sts(settings).await.map_err(|error| usage(error.into()))?;
+            check::run(sts, print).await.map_err(failure)
+        }
         Command::Openapi => {
             let text = document().to_pretty_json().map_err(|error| failure(error.into()))?;
             print(&text).map_err(|error| failure(error.into()))
@@ -62,7 +68,7 @@ async fn run(cli: Cli) -> Result<(), (Failure, ExitCode)> {
 
 /// Everything that can be wrong with the settings comes out here, before a port opens. The sandbox's endpoint is not
 /// known before its listener is, which is on a free port of loopback and is part of its clients' settings.
-async fn check(args: &ServeArgs) -> Result<(Sts, Option<TcpListener>), Failure> {
+async fn prepare(args: &ServeArgs) -> Result<(Sts, Option<TcpListener>), Failure> {
     let mut settings: StsSettings = args.sts_settings()?;
     let stand_in = args.sandbox.then(|| TcpListener::bind("127.0.0.1:0")).transpose()?;
     if let Some(listener) = &stand_in {

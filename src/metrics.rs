@@ -205,7 +205,7 @@ fn outcome_name(outcome: &Result<Answer, StsFailure>) -> &'static str {
     match outcome {
         Ok(Answer::Identity(_)) => "identity",
         Ok(Answer::Rejection(_)) => "rejection",
-        Err(StsFailure::Unreachable(_)) => "unreachable",
+        Err(StsFailure::Unreachable(..)) => "unreachable",
         Err(StsFailure::Closed(_)) => "closed",
         Err(StsFailure::ConnectTimeout(_)) => "connect_timeout",
         Err(StsFailure::ReadTimeout(_)) => "read_timeout",

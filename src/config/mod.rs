@@ -47,6 +47,10 @@ pub enum Command {
     Sandbox(SandboxArgs),
     /// Ask the /livez of this machine's own listener; exit 0 if it answers, 1 if not
     Healthcheck(HealthcheckArgs),
+    /// Ask the STS of each allowed region once, with made-up credentials, and say whether name, route, TLS, proxy and clock
+    /// are good; exit 0 if they are for all regions, 1 if not
+    #[command(after_help = ALSO_READ)]
+    Check(CheckArgs),
     /// Print the OpenAPI document
     Openapi,
 }
@@ -81,6 +85,14 @@ pub struct SandboxArgs {
     /// What is logged.
     #[command(flatten)]
     pub log: LogArgs,
+}
+
+/// Settings of the check: those by which the service would ask STS.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// How STS is asked.
+    #[command(flatten)]
+    pub sts: StsArgs,
 }
 
 /// Settings of the health check.
@@ -207,36 +219,46 @@ impl ServeArgs {
     ///
     /// One line, naming the variable that is wrong.
     pub fn sts_settings(&self) -> Result<StsSettings, String> {
-        let sts = &self.sts;
-        let endpoint_url = sts.endpoint_url_sts.clone().or_else(|| sts.endpoint_url.clone());
-        if self.sandbox && endpoint_url.is_some() {
+        self.sts.settings(self.sandbox)
+    }
+}
+
+impl StsArgs {
+    /// The same, for a service with a sandbox of its own or without.
+    ///
+    /// # Errors
+    ///
+    /// One line, naming the variable that is wrong.
+    pub fn settings(&self, sandbox: bool) -> Result<StsSettings, String> {
+        let endpoint_url = self.endpoint_url_sts.clone().or_else(|| self.endpoint_url.clone());
+        if sandbox && endpoint_url.is_some() {
             return Err("STS_VERIFY_SANDBOX: the sandbox asks its own stand-in; \
                         unset AWS_ENDPOINT_URL_STS and AWS_ENDPOINT_URL, or leave the sandbox off"
                 .to_owned());
         }
-        if sts.attempt_timeout > sts.deadline {
+        if self.attempt_timeout > self.deadline {
             return Err("STS_VERIFY_ATTEMPT_TIMEOUT: must not be longer than STS_VERIFY_DEADLINE".to_owned());
         }
-        if sts.connect_timeout > sts.attempt_timeout {
+        if self.connect_timeout > self.attempt_timeout {
             return Err(
                 "STS_VERIFY_CONNECT_TIMEOUT: must not be longer than STS_VERIFY_ATTEMPT_TIMEOUT".to_owned()
             );
         }
         parse::check_proxies()?;
-        let every = if self.sandbox { Regions::All } else { Regions::List(Vec::new()) };
-        let max_attempts = sts.max_attempts.unwrap_or(sts.retry_mode.default_max_attempts());
+        let every = if sandbox { Regions::All } else { Regions::List(Vec::new()) };
+        let max_attempts = self.max_attempts.unwrap_or(self.retry_mode.default_max_attempts());
         Ok(StsSettings {
-            region: sts.region.clone(),
-            allowed_regions: sts.allowed_regions.as_ref().unwrap_or(&every).names(),
+            region: self.region.clone(),
+            allowed_regions: self.allowed_regions.as_ref().unwrap_or(&every).names(),
             endpoint_url,
-            use_fips: sts.use_fips_endpoint,
-            use_dual_stack: sts.use_dualstack_endpoint,
-            ca_bundle: sts.ca_bundle.clone(),
-            proxy_from_environment: !self.sandbox,
-            connect_timeout: sts.connect_timeout,
-            attempt_timeout: sts.attempt_timeout,
-            deadline: sts.deadline,
-            retry: RetryPolicy { mode: sts.retry_mode, max_attempts, backoff: sts.retry_backoff },
+            use_fips: self.use_fips_endpoint,
+            use_dual_stack: self.use_dualstack_endpoint,
+            ca_bundle: self.ca_bundle.clone(),
+            proxy_from_environment: !sandbox,
+            connect_timeout: self.connect_timeout,
+            attempt_timeout: self.attempt_timeout,
+            deadline: self.deadline,
+            retry: RetryPolicy { mode: self.retry_mode, max_attempts, backoff: self.retry_backoff },
         })
     }
 }

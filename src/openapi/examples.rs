@@ -4,7 +4,7 @@ use super::spellings::SPELLINGS;
 use crate::credentials::Refusal;
 use crate::error::ApiError;
 use crate::sandbox::{self, Caller};
-use crate::sts::{Endpoint, Rejection, StsFailure};
+use crate::sts::{Endpoint, Hop, Rejection, StsFailure};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use utoipa::openapi::example::ExampleBuilder;
@@ -127,7 +127,7 @@ fn errors() -> Vec<(&'static str, ApiError)> {
         ("RequestTooLarge", ApiError::TooLarge),
         ("UnsupportedMediaType", ApiError::UnsupportedMediaType),
         ("InternalError", ApiError::Internal),
-        ("EndpointConnectionError", ApiError::Sts(StsFailure::Unreachable(endpoint()))),
+        ("EndpointConnectionError", ApiError::Sts(StsFailure::Unreachable(endpoint(), Hop::Route))),
         ("ConnectionClosedError", ApiError::Sts(StsFailure::Closed(endpoint()))),
         (
             "ResponseParserError",

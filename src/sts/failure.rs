@@ -21,6 +21,19 @@ impl std::fmt::Display for Endpoint {
     }
 }
 
+/// Where on the way to STS a connection failed: for the person who has to mend it. Callers are not told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hop {
+    /// The host's name has no address.
+    Name,
+    /// Nobody takes the connection at the address.
+    Route,
+    /// No agreement on TLS, or a certificate that is not trusted.
+    Tls,
+    /// The proxy does not pass the connection on.
+    Proxy,
+}
+
 /// STS could not be asked or did not answer. The credentials may be good or not: nobody knows.
 ///
 /// The messages are botocore's own for the same event.
@@ -28,7 +41,7 @@ impl std::fmt::Display for Endpoint {
 pub enum StsFailure {
     /// No connection: no such host, refused, a failed TLS handshake, a proxy that says no.
     #[error("Could not connect to the endpoint URL: \"{0}\"")]
-    Unreachable(Endpoint),
+    Unreachable(Endpoint, Hop),
     /// The connection ended before an answer had come.
     #[error("Connection was closed before we received a valid response from endpoint URL: \"{0}\".")]
     Closed(Endpoint),
@@ -64,7 +77,7 @@ impl StsFailure {
         match error {
             SdkError::DispatchFailure(failure) if failure.is_timeout() => Self::ConnectTimeout(endpoint),
             SdkError::DispatchFailure(_) => match find::<hyper_util::client::legacy::Error>(error) {
-                Some(transport) if transport.is_connect() => Self::Unreachable(endpoint),
+                Some(transport) if transport.is_connect() => Self::Unreachable(endpoint, Hop::of(transport)),
                 Some(_) => Self::Closed(endpoint),
                 None => Self::Internal("the request could not be signed or sent"),
             },
@@ -78,7 +91,32 @@ impl StsFailure {
     }
 }
 
+impl Hop {
+    /// hyper-util's own types are private: they are told apart by the constant part of their texts, which
+    /// `tests/process/check.rs` holds against real failures. The texts go nowhere.
+    fn of(error: &(dyn Error + 'static)) -> Self {
+        let starts = |text: &str| chain(error).any(|cause| cause.to_string().starts_with(text));
+        // The innermost cause comes first: a tunnel fails, too, when the proxy's own name has no address.
+        let is_tls = find::<rustls::Error>(error).is_some() || starts("TLS handshake failed");
+        let causes = [
+            (starts("dns error"), Self::Name),
+            (starts("tcp connect error"), Self::Route),
+            (is_tls, Self::Tls),
+            (starts("tunnel error"), Self::Proxy),
+        ];
+        causes.into_iter().find_map(|(is_it, hop)| is_it.then_some(hop)).unwrap_or(Self::Route)
+    }
+}
+
 /// The first error of a type in a chain of causes.
 fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
-    std::iter::successors(Some(error), |error| (*error).source()).find_map(|error| error.downcast_ref())
+    chain(error).find_map(|error| error.downcast_ref())
+}
+
+/// An error and its causes. An I/O error tells only the cause of what it holds, not that itself.
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error| match error.downcast_ref::<std::io::Error>() {
+        Some(io) => io.get_ref().map(|held| held as &(dyn Error + 'static)),
+        None => (*error).source(),
+    })
 }

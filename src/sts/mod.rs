@@ -13,7 +13,7 @@ mod reply;
 mod retry;
 mod transport;
 
-pub use failure::{Endpoint, StsFailure};
+pub use failure::{Endpoint, Hop, StsFailure};
 pub use retry::{RetryMode, RetryPolicy};
 pub use transport::{SetupError, Transport};
 
@@ -188,6 +188,14 @@ impl Sts {
     #[must_use]
     pub fn region<'a>(&'a self, asked: Option<&str>) -> Option<&'a str> {
         self.clients.get_key_value(asked.unwrap_or(&self.region)).map(|(region, _)| region.as_str())
+    }
+
+    /// The regions that may be asked, each with the URL of its STS, in the order of their names.
+    pub fn endpoints(&self) -> impl Iterator<Item = (&str, &Endpoint)> {
+        let mut all: Vec<_> =
+            self.clients.iter().map(|(region, client)| (region.as_str(), client.endpoint())).collect();
+        all.sort_unstable_by_key(|(region, _)| *region);
+        all.into_iter()
     }
 
     /// Asks the STS of a region (one that [`Sts::region`] gave) whose credentials these are.

@@ -13,7 +13,7 @@ pub fn invocations() -> Vec<(Vec<&'static str>, Vec<String>)> {
     let command = Cli::command();
     let mut invocations = vec![(Vec::new(), variables(&command))];
     for (name, command) in
-        ["serve", "sandbox", "healthcheck"].map(|name| (name, command.find_subcommand(name)))
+        ["serve", "sandbox", "healthcheck", "check"].map(|name| (name, command.find_subcommand(name)))
     {
         invocations.push((vec![name], variables(command.expect("the command is there"))));
     }
@@ -52,7 +52,7 @@ async fn help_names_what_is_read_besides() {
     for variable in ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"] {
         assert!(help.contains(variable), "{variable}\n{help}");
     }
-    for command in ["serve", "sandbox", "healthcheck", "openapi"] {
+    for command in ["serve", "sandbox", "healthcheck", "check", "openapi"] {
         assert!(help.contains(&format!("\n  {command} ")), "{command}\n{help}");
     }
 }

@@ -15,6 +15,7 @@ mod wire;
 
 mod access_log;
 mod certificates;
+mod check;
 mod credentials;
 mod endpoints;
 mod healthcheck;
