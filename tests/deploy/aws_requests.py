@@ -1,6 +1,7 @@
 """What CloudFormation would ask of AWS for a stack, and whether botocore's models of these APIs know it.
 
-CloudFormation's names are those of the APIs, ECS's and the log's with a capital letter; where they differ, it is said here.
+CloudFormation's names are those of the APIs, ECS's and the log's with a capital letter; where they differ, it is said
+here.
 """
 
 import json
@@ -32,7 +33,11 @@ def permission(rule):
 
 
 def security_group(group):
-    yield "ec2", "CreateSecurityGroup", {"GroupName": "name", "Description": group["GroupDescription"], "VpcId": group["VpcId"]}
+    yield "ec2", "CreateSecurityGroup", {
+        "GroupName": "name",
+        "Description": group["GroupDescription"],
+        "VpcId": group["VpcId"],
+    }
     for way in ("Ingress", "Egress"):
         rules = [permission(rule) for rule in group[f"SecurityGroup{way}"]]
         yield "ec2", f"AuthorizeSecurityGroup{way}", {"GroupId": "sg-1", "IpPermissions": rules}
@@ -40,14 +45,20 @@ def security_group(group):
 
 def target_group(group):
     yield "elbv2", "CreateTargetGroup", without(group, "TargetGroupAttributes") | {"Name": "name"}
-    yield "elbv2", "ModifyTargetGroupAttributes", {"TargetGroupArn": "arn", "Attributes": group["TargetGroupAttributes"]}
+    yield "elbv2", "ModifyTargetGroupAttributes", {
+        "TargetGroupArn": "arn",
+        "Attributes": group["TargetGroupAttributes"],
+    }
 
 
 def role(properties):
     trust = json.dumps(properties["AssumeRolePolicyDocument"])
     yield "iam", "CreateRole", without(properties, "Policies") | {"RoleName": "name", "AssumeRolePolicyDocument": trust}
     for policy in properties["Policies"]:
-        yield "iam", "PutRolePolicy", policy | {"RoleName": "name", "PolicyDocument": json.dumps(policy["PolicyDocument"])}
+        yield "iam", "PutRolePolicy", policy | {
+            "RoleName": "name",
+            "PolicyDocument": json.dumps(policy["PolicyDocument"]),
+        }
 
 
 def scaling_policy(policy):

@@ -33,8 +33,12 @@ OPTIONAL = {
 
 
 def lint(claims):
-    done = subprocess.run(["cfn-lint", "--include-checks", "I", "--regions", "us-east-1", "eu-west-1", "--", str(TEMPLATE)],
-                          text=True, capture_output=True, check=False)
+    done = subprocess.run(
+        ["cfn-lint", "--include-checks", "I", "--regions", "us-east-1", "eu-west-1", "--", str(TEMPLATE)],
+        text=True,
+        capture_output=True,
+        check=False,
+    )
     said = (done.stdout + done.stderr).strip()
     claims.none("cfn-lint finds nothing", said or (f"exit code {done.returncode}" if done.returncode else None))
 
@@ -49,7 +53,9 @@ def check_shapes(claims, name, stack):
 def check_command(claims, parameters):
     """The command in the documentation gives what has to be given, and nothing that there is not."""
     text = re.sub(r"\\\n\s*", " ", program.read("docs/deploying.md"))
-    commands = re.findall(r"^ +aws cloudformation deploy .*--template-file deploy/ecs/template\.yaml.*$", text, re.MULTILINE)
+    commands = re.findall(
+        r"^ +aws cloudformation deploy .*--template-file deploy/ecs/template\.yaml.*$", text, re.MULTILINE
+    )
     given = [set(re.findall(r"\b([A-Z][A-Za-z]+)=", command)) for command in commands]
     claims.true("docs/deploying.md has the command", bool(given))
     if given:
@@ -64,7 +70,7 @@ def main():
     loaded = template.load(TEMPLATE)
     for name, parameters in {"as it is": REQUIRED, "with everything": REQUIRED | OPTIONAL}.items():
         stack = template.Stack(loaded, parameters)
-        check_shapes(claims, name, stack)
+        claims.each([check_shapes], name, stack)
         promises.check(claims, name, stack)
     check_command(claims, loaded["Parameters"])
     strange, pending = program.unknown(program.named_in("deploy/ecs"))

@@ -1,6 +1,6 @@
 """Renders all that deploy/kubernetes offers, has it validated, and checks what is promised of it.
 
-    check_kubernetes.py FOLDER      what was rendered is left there
+check_kubernetes.py FOLDER      what was rendered is left there
 """
 
 import os
@@ -60,7 +60,10 @@ def validate(claims, name, objects, folder):
         done = run("kubernetes-validate", "--strict", "--quiet", "-k", version, str(path))
         said = (done.stdout + done.stderr).strip()
         # It passes over what it has no schema of, with a warning.
-        claims.none(f"{name}: valid for Kubernetes {version}", said or (f"exit code {done.returncode}" if done.returncode else None))
+        claims.none(
+            f"{name}: valid for Kubernetes {version}",
+            said or (f"exit code {done.returncode}" if done.returncode else None),
+        )
     for item in objects:
         if item["kind"] == "ServiceMonitor":
             claims.none(f"{name}: the ServiceMonitor is one to the Prometheus Operator", service_monitor.problems(item))
@@ -74,9 +77,9 @@ def check_names(claims):
         print(f"kubernetes: pending: {name} is agreed but not yet in the program")
 
 
-def check_sandbox(claims, objects):
-    claims.equal("sandbox: STS is the stand-in", promises.environment(objects).get("STS_VERIFY_SANDBOX"), "true")
-    claims.equal("sandbox: nothing can be reached", promises.only(objects, "NetworkPolicy")["spec"]["egress"], [])
+def check_sandbox(claims, name, objects):
+    claims.equal(f"{name}: STS is the stand-in", promises.environment(objects).get("STS_VERIFY_SANDBOX"), "true")
+    claims.equal(f"{name}: nothing can be reached", promises.only(objects, "NetworkPolicy")["spec"]["egress"], [])
 
 
 def main():
@@ -93,10 +96,10 @@ def main():
         validate(claims, name, objects, folder)
         promises.check(claims, name, objects)
     check_names(claims)
-    check_sandbox(claims, rendered["overlays/sandbox"])
-    promises.check_production(claims, rendered["overlays/production"])
-    promises.check_tls(claims, rendered["components/tls"], rendered["overlays/production"])
-    promises.check_monitor(claims, rendered["components/servicemonitor"])
+    claims.each([check_sandbox], "sandbox", rendered["overlays/sandbox"])
+    claims.each([promises.check_production], "production", rendered["overlays/production"])
+    claims.each([promises.check_tls], "TLS", (rendered["components/tls"], rendered["overlays/production"]))
+    claims.each([promises.check_monitor], "monitor", rendered["components/servicemonitor"])
     return claims.close()
 
 

@@ -23,6 +23,14 @@ class Claims:
     def true(self, claim, holds, found=""):
         self.none(claim, None if holds else f"it does not {found}".strip())
 
+    def each(self, parts, name, subject):
+        """Tries these functions; one that cannot even be tried, since what it looks at is not there, has failed."""
+        for part in parts:
+            try:
+                part(self, name, subject)
+            except (AssertionError, AttributeError, KeyError, TypeError, ValueError) as error:
+                self.none(f"{name}: {part.__name__}", f"cannot be tried: {error!r}")
+
     def close(self):
         """The last line, and the exit code."""
         if self.bad:

@@ -46,26 +46,34 @@ def selects(selector, labels):
 
 def check(claims, name, objects):
     """What holds of everything that can be rendered."""
-    check_identity(claims, name, objects)
-    check_pod(claims, name, objects)
-    check_probes(claims, name, objects)
-    check_stopping(claims, name, objects)
-    check_spread(claims, name, objects)
-    check_services(claims, name, objects)
-    check_policy(claims, name, objects)
-    check_files(claims, name, objects)
+    parts = (
+        check_identity,
+        check_pod,
+        check_probes,
+        check_stopping,
+        check_spread,
+        check_services,
+        check_policy,
+        check_files,
+    )
+    claims.each(parts, name, objects)
 
 
 def check_identity(claims, name, objects):
     namespace = only(objects, "Namespace")["metadata"]
-    claims.equal(f"{name}: the namespace enforces the restricted profile", namespace["labels"].get(ENFORCE), "restricted")
+    claims.equal(
+        f"{name}: the namespace enforces the restricted profile", namespace["labels"].get(ENFORCE), "restricted"
+    )
     elsewhere = [
-        item["kind"] for item in objects
+        item["kind"]
+        for item in objects
         if item["kind"] != "Namespace" and item["metadata"].get("namespace") != namespace["name"]
     ]
     claims.none(f"{name}: everything is in that namespace", elsewhere)
     account, pod = only(objects, "ServiceAccount"), pod_of(objects)["spec"]
-    claims.equal(f"{name}: the pod has an account of its own", pod.get("serviceAccountName"), account["metadata"]["name"])
+    claims.equal(
+        f"{name}: the pod has an account of its own", pod.get("serviceAccountName"), account["metadata"]["name"]
+    )
     tokens = (account.get("automountServiceAccountToken"), pod.get("automountServiceAccountToken"))
     claims.equal(f"{name}: neither account nor pod mounts a token", tokens, (False, False))
     claims.none(f"{name}: the account has no IAM role", list(account["metadata"].get("annotations", {})))
@@ -81,7 +89,9 @@ def check_pod(claims, name, objects):
     user, group = map(int, program.image()["user"].split(":"))
     claims.none(f"{name}: the pod is within the restricted profile", pod_security.violations(pod))
     context = pod["securityContext"]
-    claims.equal(f"{name}: user and group are the image's", (context.get("runAsUser"), context.get("runAsGroup")), (user, group))
+    claims.equal(
+        f"{name}: user and group are the image's", (context.get("runAsUser"), context.get("runAsGroup")), (user, group)
+    )
     read_only = container.get("securityContext", {}).get("readOnlyRootFilesystem")
     claims.equal(f"{name}: the root file system is read-only", read_only, True)
     claims.equal(f"{name}: no variables are made of Services", pod.get("enableServiceLinks"), False)
@@ -104,13 +114,18 @@ def check_probes(claims, name, objects):
         found = (get.get("path"), ports.get(get.get("port")))
         claims.equal(f"{name}: the {probe} asks {path} of the public port", found, (path, image["http"]))
         claims.true(f"{name}: {path} is a route of the program", path in routes)
+    liveness = container.get("livenessProbe", {})
+    patience = liveness.get("periodSeconds", 10) * liveness.get("failureThreshold", 3)
+    claims.true(f"{name}: a slow node is no reason for a restart", patience >= 60, f"({patience} s)")
 
 
 def check_stopping(claims, name, objects):
     deployment, pod = only(objects, "Deployment")["spec"], pod_of(objects)["spec"]
     needed = program.stopping(environment(objects)) + SPARE
     grace = pod.get("terminationGracePeriodSeconds", 0)
-    claims.true(f"{name}: the grace period is longer than a stop takes", grace >= needed, f"({grace} s, needed {needed} s)")
+    claims.true(
+        f"{name}: the grace period is longer than a stop takes", grace >= needed, f"({grace} s, needed {needed} s)"
+    )
     rolling = deployment["strategy"].get("rollingUpdate", {})
     claims.equal(f"{name}: a rollout takes no pod away first", rolling.get("maxUnavailable"), 0)
     claims.true(f"{name}: a rollout starts new pods first", rolling.get("maxSurge") not in (None, 0, "0%"))
@@ -125,7 +140,8 @@ def check_stopping(claims, name, objects):
 def check_spread(claims, name, objects):
     labels = pod_of(objects)["metadata"]["labels"]
     spread = {
-        rule["topologyKey"]: rule for rule in pod_of(objects)["spec"].get("topologySpreadConstraints", [])
+        rule["topologyKey"]: rule
+        for rule in pod_of(objects)["spec"].get("topologySpreadConstraints", [])
         if selects(rule["labelSelector"]["matchLabels"], labels)
     }
     for topology in ("topology.kubernetes.io/zone", "kubernetes.io/hostname"):
@@ -143,7 +159,9 @@ def check_services(claims, name, objects):
         claims.true(f"{title}: it is for these pods", selects(spec["selector"], labels))
         inside = service["metadata"]["name"].endswith("-metrics")
         wanted = [image["metrics"] if inside else image["http"]]
-        claims.equal(f"{title}: it leads to one port", [ports.get(port["targetPort"]) for port in spec["ports"]], wanted)
+        claims.equal(
+            f"{title}: it leads to one port", [ports.get(port["targetPort"]) for port in spec["ports"]], wanted
+        )
         if inside:
             claims.equal(f"{title}: it cannot be published", spec.get("clusterIP"), "None")
 
@@ -151,17 +169,32 @@ def check_services(claims, name, objects):
 def check_policy(claims, name, objects):
     policy = only(objects, "NetworkPolicy")
     spec = policy["spec"]
-    claims.true(f"{name}: the NetworkPolicy is for these pods",
-                selects(spec["podSelector"]["matchLabels"], pod_of(objects)["metadata"]["labels"]))
+    claims.true(
+        f"{name}: the NetworkPolicy is for these pods",
+        selects(spec["podSelector"]["matchLabels"], pod_of(objects)["metadata"]["labels"]),
+    )
     claims.equal(f"{name}: it is for both ways", sorted(spec["policyTypes"]), ["Egress", "Ingress"])
     for address in network_policy.CREDENTIALS:
-        claims.none(f"{name}: {address} hands out credentials, and cannot be reached",
-                    [str(port) for port in network_policy.ports_to(policy, address)])
-    outside = set(network_policy.ports_to(policy, "203.0.113.1")) | set(network_policy.ports_to(policy, "2001:db8::1"))
-    wanted = set() if environment(objects).get("STS_VERIFY_SANDBOX") == "true" else {443}
-    claims.equal(f"{name}: the world outside can be reached by HTTPS, from the sandbox not at all", outside, wanted)
+        claims.none(
+            f"{name}: {address} hands out credentials, and cannot be reached",
+            [str(port) for port in network_policy.ports_to(policy, address)],
+        )
+    sandboxed = environment(objects).get("STS_VERIFY_SANDBOX") == "true"
+    for address in network_policy.OUTSIDE:
+        claims.equal(
+            f"{name}: {address} can be reached by HTTPS, from the sandbox not at all",
+            network_policy.ports_to(policy, address),
+            [] if sandboxed else [443],
+        )
+    claims.equal(
+        f"{name}: so can the cluster's DNS",
+        network_policy.names(policy),
+        set() if sandboxed else {"kube-system", "169.254.20.10/32"},
+    )
     claims.equal(f"{name}: requests come from anywhere", network_policy.namespaces_to(policy, "http"), [None])
-    claims.equal(f"{name}: the metrics are for monitoring alone", network_policy.namespaces_to(policy, "metrics"), ["monitoring"])
+    claims.equal(
+        f"{name}: the metrics are for monitoring alone", network_policy.namespaces_to(policy, "metrics"), ["monitoring"]
+    )
 
 
 def check_files(claims, name, objects):
@@ -174,46 +207,80 @@ def check_files(claims, name, objects):
             continue
         mount = mounts.get(path.rsplit("/", 1)[0], {})
         claims.true(f"{name}: {variable} is in a Secret", mount.get("name") in secrets)
-        claims.equal(f"{name}: {variable} is mounted read-only, as a folder", (mount.get("readOnly"), "subPath" in mount), (True, False))
+        claims.equal(
+            f"{name}: {variable} is mounted read-only, as a folder",
+            (mount.get("readOnly"), "subPath" in mount),
+            (True, False),
+        )
         mode = secrets.get(mount.get("name"), {}).get("defaultMode")
-        claims.equal(f"{name}: {variable} is for the pod's group alone", (mode, pod["securityContext"].get("fsGroup")),
-                     (0o440, int(program.image()["user"].split(":")[1])))
+        claims.equal(
+            f"{name}: {variable} is for the pod's group alone",
+            (mode, pod["securityContext"].get("fsGroup")),
+            (0o440, int(program.image()["user"].split(":")[1])),
+        )
 
 
-def check_production(claims, objects):
+def check_production(claims, name, objects):
     deployment, scaler = only(objects, "Deployment"), only(objects, "HorizontalPodAutoscaler")["spec"]
     target = scaler["scaleTargetRef"]
-    claims.equal("production: the autoscaler is for the Deployment", (target["kind"], target["name"]),
-                 ("Deployment", deployment["metadata"]["name"]))
-    claims.true("production: nobody but the autoscaler sets the number", "replicas" not in deployment["spec"])
-    claims.true("production: there is a replica for each of three zones, and room above",
-                3 <= scaler["minReplicas"] < scaler["maxReplicas"])
+    claims.equal(
+        f"{name}: the autoscaler is for the Deployment",
+        (target["kind"], target["name"]),
+        ("Deployment", deployment["metadata"]["name"]),
+    )
+    claims.true(f"{name}: nobody but the autoscaler sets the number", "replicas" not in deployment["spec"])
+    claims.true(
+        f"{name}: there is a replica for each of three zones, and room above",
+        3 <= scaler["minReplicas"] < scaler["maxReplicas"],
+    )
+    (metric,) = scaler["metrics"]
+    cpu = metric["resource"]["target"].get("averageUtilization", 0) if metric["resource"]["name"] == "cpu" else None
+    claims.true(f"{name}: it scales by CPU, with room until more pods are there", cpu and 40 <= cpu <= 80)
     behavior = scaler["behavior"]
-    claims.true("production: it scales up at once and down slowly",
-                behavior["scaleUp"]["stabilizationWindowSeconds"] == 0 and behavior["scaleDown"]["stabilizationWindowSeconds"] >= 300)
-    claims.true("production: the image is named by digest", "@sha256:" in container_of(objects)["image"])
+    claims.true(
+        f"{name}: it scales up at once and down slowly",
+        behavior["scaleUp"]["stabilizationWindowSeconds"] == 0
+        and behavior["scaleDown"]["stabilizationWindowSeconds"] >= 300,
+    )
+    claims.true(f"{name}: the image is named by digest", "@sha256:" in container_of(objects)["image"])
     settings = environment(objects)
-    claims.true("production: callers need an API key", "STS_VERIFY_API_KEYS_FILE" in settings)
-    claims.equal("production: no Swagger UI", settings.get("STS_VERIFY_DOCS"), "false")
-    claims.true("production: STS is AWS's", "STS_VERIFY_SANDBOX" not in settings)
+    claims.true(f"{name}: callers need an API key", "STS_VERIFY_API_KEYS_FILE" in settings)
+    claims.equal(f"{name}: no Swagger UI", settings.get("STS_VERIFY_DOCS"), "false")
+    claims.true(f"{name}: STS is AWS's", "STS_VERIFY_SANDBOX" not in settings)
 
 
-def check_tls(claims, with_tls, without):
+def check_tls(claims, name, renders):
+    with_tls, without = renders
+
     def schemes(objects):
         container = container_of(objects)
-        return {container[probe]["httpGet"].get("scheme", "HTTP") for probe in ("startupProbe", "readinessProbe", "livenessProbe")}
+        return {
+            container[probe]["httpGet"].get("scheme", "HTTP")
+            for probe in ("startupProbe", "readinessProbe", "livenessProbe")
+        }
 
-    claims.equal("TLS: the probes speak it where the program does", (schemes(with_tls), schemes(without)), ({"HTTPS"}, {"HTTP"}))
+    claims.equal(
+        f"{name}: the probes speak it where the program does",
+        (schemes(with_tls), schemes(without)),
+        ({"HTTPS"}, {"HTTP"}),
+    )
     ports = [port["port"] for port in only(with_tls, "Service")["spec"]["ports"]]
-    claims.equal("TLS: the Service's port is 443", ports, [443])
+    claims.equal(f"{name}: the Service's port is 443", ports, [443])
 
 
-def check_monitor(claims, objects):
+def check_monitor(claims, name, objects):
     monitor = only(objects, "ServiceMonitor")["spec"]
-    selected = [item for item in of_kind(objects, "Service") if selects(monitor["selector"]["matchLabels"], item["metadata"]["labels"])]
-    claims.equal("monitor: it finds the Service of the metrics, and no other",
-                 [item["metadata"]["name"] for item in selected], ["sts-verify-metrics"])
+    selected = [
+        item
+        for item in of_kind(objects, "Service")
+        if selects(monitor["selector"]["matchLabels"], item["metadata"]["labels"])
+    ]
+    claims.equal(
+        f"{name}: it finds the Service of the metrics, and no other",
+        [item["metadata"]["name"] for item in selected],
+        ["sts-verify-metrics"],
+    )
     (endpoint,) = monitor["endpoints"]
     names = [port["name"] for item in selected for port in item["spec"]["ports"]]
-    claims.true("monitor: its port is one of that Service", endpoint.get("port") in names)
-    claims.true("monitor: its path is a route", f'"{endpoint.get("path")}"' in program.read("src/app.rs"))
+    claims.true(f"{name}: its port is one of that Service", endpoint.get("port") in names)
+    claims.true(f"{name}: its path is a route", f'"{endpoint.get("path")}"' in program.read("src/app.rs"))

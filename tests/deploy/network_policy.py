@@ -2,13 +2,34 @@
 
 import ipaddress
 
-# Who hands out credentials to whoever asks: the metadata service of instances, ECS, EKS Pod Identity; IPv4 and IPv6.
-CREDENTIALS = ["169.254.169.254", "169.254.170.2", "169.254.170.23", "fd00:ec2::254", "fd00:ec2::23"]
+# Who hands out credentials to whoever asks: the metadata service of instances, ECS, EKS Pod Identity; IPv4 and IPv6, OpenStack besides.
+CREDENTIALS = [
+    "169.254.169.254",
+    "169.254.170.2",
+    "169.254.170.23",
+    "fd00:ec2::254",
+    "fd00:ec2::23",
+    "fe80::a9fe:a9fe",
+]
+
+# Documentation's own, standing for any.
+OUTSIDE = ["203.0.113.1", "2001:db8::1"]
 
 
 def ports_to(policy, address):
     """The ports on which this address can be reached; None among them means all."""
     return [port for rule in policy["spec"]["egress"] if reaches(rule, address) for port in ports(rule)]
+
+
+def names(policy):
+    """Where names can be asked for, by UDP and TCP: namespaces and addresses."""
+    wanted = [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]
+    peers = [peer for rule in policy["spec"]["egress"] if rule.get("ports") == wanted for peer in rule["to"]]
+    return {namespace(peer) or peer["ipBlock"]["cidr"] for peer in peers}
+
+
+def namespace(peer):
+    return peer.get("namespaceSelector", {}).get("matchLabels", {}).get("kubernetes.io/metadata.name")
 
 
 def reaches(rule, address):
@@ -32,5 +53,5 @@ def namespaces_to(policy, port):
     for rule in policy["spec"]["ingress"]:
         if port in ports(rule) or None in ports(rule):
             peers = rule.get("from") or [{}]
-            found += [peer.get("namespaceSelector", {}).get("matchLabels", {}).get("kubernetes.io/metadata.name") for peer in peers]
+            found += [namespace(peer) for peer in peers]
     return found

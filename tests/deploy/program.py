@@ -84,7 +84,9 @@ def image():
     """The last stage of the Dockerfile: user, ports by setting, command of the health check."""
     text = re.sub(r"\\\n\s*", " ", read("Dockerfile").rsplit("\nFROM ", 1)[1])
     variables = dict(re.findall(r"([A-Z_]+)=(\S+)", re.search(r"^ENV (.*)$", text, re.MULTILINE)[1]))
-    ports = {name: int(variables[name].rsplit(":", 1)[1]) for name in ("STS_VERIFY_LISTEN", "STS_VERIFY_METRICS_LISTEN")}
+    ports = {
+        name: int(variables[name].rsplit(":", 1)[1]) for name in ("STS_VERIFY_LISTEN", "STS_VERIFY_METRICS_LISTEN")
+    }
     exposed = [int(port) for port in re.search(r"^EXPOSE (.*)$", text, re.MULTILINE)[1].split()]
     assert sorted(ports.values()) == sorted(exposed), "the Dockerfile exposes other ports than it listens on"
     user = re.search(r"^USER (\S+)$", text, re.MULTILINE)[1]

@@ -15,7 +15,9 @@ PSEUDO = {
 }
 
 # What CloudFormation knows once it has made the resource, where its form matters to us.
-ATTRIBUTES = {"DnsEntries": ["Z1:vpce-1-2.sts.eu-west-1.vpce.amazonaws.com", "Z2:vpce-1-2-a.sts.eu-west-1.vpce.amazonaws.com"]}
+ATTRIBUTES = {
+    "DnsEntries": ["Z1:vpce-1-2.sts.eu-west-1.vpce.amazonaws.com", "Z2:vpce-1-2-a.sts.eu-west-1.vpce.amazonaws.com"]
+}
 
 
 class Loader(yaml.SafeLoader):
@@ -23,7 +25,10 @@ class Loader(yaml.SafeLoader):
 
 
 def function(loader, suffix, node):
-    values = {yaml.ScalarNode: loader.construct_scalar, yaml.SequenceNode: lambda node: loader.construct_sequence(node, deep=True)}
+    values = {
+        yaml.ScalarNode: loader.construct_scalar,
+        yaml.SequenceNode: lambda node: loader.construct_sequence(node, deep=True),
+    }
     return {suffix if suffix == "Ref" else f"Fn::{suffix}": values[type(node)](node)}
 
 
@@ -40,7 +45,9 @@ class Stack:
 
     def __init__(self, template, parameters):
         self.template = template
-        self.parameters = {name: parameters.get(name, about.get("Default")) for name, about in template["Parameters"].items()}
+        self.parameters = {
+            name: parameters.get(name, about.get("Default")) for name, about in template["Parameters"].items()
+        }
         self.conditions = {name: self.value(about) for name, about in template["Conditions"].items()}
         self.resources = {
             name: (about["Type"], self.value(about["Properties"]))
@@ -78,7 +85,9 @@ class Stack:
         return ATTRIBUTES.get(attribute, f"<{resource}.{attribute}>")
 
     def sub(self, text):
-        return re.sub(r"\$\{([^}]+)\}", lambda match: str(self.getatt(match[1]) if "." in match[1] else self.ref(match[1])), text)
+        return re.sub(
+            r"\$\{([^}]+)\}", lambda match: str(self.getatt(match[1]) if "." in match[1] else self.ref(match[1])), text
+        )
 
     def join(self, argument):
         return argument[0].join(self.value(argument[1]))
