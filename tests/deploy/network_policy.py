@@ -2,7 +2,7 @@
 
 import ipaddress
 
-# Who hands out credentials to whoever asks: the metadata service of instances, ECS, EKS Pod Identity; IPv4 and IPv6, OpenStack besides.
+# Who hands out credentials to whoever asks: the metadata service of instances, ECS, EKS Pod Identity, OpenStack.
 CREDENTIALS = [
     "169.254.169.254",
     "169.254.170.2",
