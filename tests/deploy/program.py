@@ -1,0 +1,114 @@
+"""What the program says of itself, read from its sources: names and defaults of settings, and what its image sets."""
+
+import pathlib
+import re
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+# Read by a library, without the program's knowing.
+BY_LIBRARIES = {"TOKIO_WORKER_THREADS"}
+
+# Agreed, and about to be merged from other branches. Told of in the output while the program does not have them.
+PENDING = {
+    "STS_VERIFY_API_KEYS_FILE",
+    "STS_VERIFY_MAX_CONNECTIONS",
+    "STS_VERIFY_RATE_LIMIT",
+    "STS_VERIFY_TLS_CERT_FILE",
+    "STS_VERIFY_TLS_KEY_FILE",
+    "STS_VERIFY_TRUSTED_PROXIES",
+}
+
+# What a program without credentials of its own must not be given.
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_PROFILE",
+    "AWS_ROLE_ARN",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+}
+
+
+def read(path):
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def seconds(text):
+    """A duration as the settings spell it: 5s, 500ms, 10m."""
+    number, unit = re.fullmatch(r"(\d+)(ms|s|m|h)", text).groups()
+    return int(number) * {"ms": 0.001, "s": 1, "m": 60, "h": 3600}[unit]
+
+
+def settings():
+    """Each variable of the program, with its default where it has one."""
+    found = {}
+    for path in sorted((ROOT / "src/config").rglob("*.rs")):
+        for attribute in re.findall(r"#\[arg\((.*?)\)\]", path.read_text(encoding="utf-8"), re.DOTALL):
+            name = re.search(r'env = "([A-Z0-9_]+)"', attribute)
+            default = re.search(r'default_value = "([^"]*)"', attribute)
+            if name:
+                found[name[1]] = default[1] if default else None
+    assert len(found) > 20, "the settings are no longer where this looks for them"
+    return found
+
+
+def known():
+    """Every variable that has an effect: the program's own, and those that --help says libraries read."""
+    also = re.search(r'const ALSO_READ: &str = "(.*?)";', read("src/config/mod.rs"), re.DOTALL)[1]
+    otel = set(re.findall(r"\bOTEL_[A-Z_]*[A-Z]\b", "".join(map(read, sources()))))
+    return set(settings()) | set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", also)) | otel | BY_LIBRARIES
+
+
+def sources():
+    return [path.relative_to(ROOT) for path in (ROOT / "src").rglob("*.rs")]
+
+
+def unknown(names):
+    """Those of these variables that the program would not heed, and those that it will once the branches are merged."""
+    strange = set(names) - known()
+    return sorted(strange - PENDING), sorted(strange & PENDING)
+
+
+def named_in(folder):
+    """Every variable that a file under here names, in a comment, too."""
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / folder).rglob("*") if path.is_file()]
+    return set(re.findall(r"\b(?:STS_VERIFY|AWS|OTEL)_[A-Z0-9_]*[A-Z0-9]\b", "\n".join(texts)))
+
+
+def image():
+    """The last stage of the Dockerfile: user, ports by setting, command of the health check."""
+    text = re.sub(r"\\\n\s*", " ", read("Dockerfile").rsplit("\nFROM ", 1)[1])
+    variables = dict(re.findall(r"([A-Z_]+)=(\S+)", re.search(r"^ENV (.*)$", text, re.MULTILINE)[1]))
+    ports = {
+        name: int(variables[name].rsplit(":", 1)[1]) for name in ("STS_VERIFY_LISTEN", "STS_VERIFY_METRICS_LISTEN")
+    }
+    exposed = [int(port) for port in re.search(r"^EXPOSE (.*)$", text, re.MULTILINE)[1].split()]
+    assert sorted(ports.values()) == sorted(exposed), "the Dockerfile exposes other ports than it listens on"
+    user = re.search(r"^USER (\S+)$", text, re.MULTILINE)[1]
+    health = re.search(r"^HEALTHCHECK .*CMD (\[.*\])$", text, re.MULTILINE)[1]
+    return {
+        "user": user,
+        "http": ports["STS_VERIFY_LISTEN"],
+        "metrics": ports["STS_VERIFY_METRICS_LISTEN"],
+        "health": re.findall(r'"([^"]+)"', health),
+    }
+
+
+def value(environment, name):
+    """A setting as it is in this environment, where an empty variable is one that is not set."""
+    return environment.get(name) or settings()[name]
+
+
+def stopping(environment):
+    """How long a stop takes at most, in seconds."""
+    return sum(seconds(value(environment, name)) for name in ("STS_VERIFY_STOP_DELAY", "STS_VERIFY_DRAIN_TIMEOUT"))
+
+
+def longest_answer(environment):
+    """How long a request may take from its first byte to its answer, in seconds."""
+    return sum(seconds(value(environment, name)) for name in ("STS_VERIFY_READ_TIMEOUT", "STS_VERIFY_DEADLINE"))

@@ -1,0 +1,15 @@
+"""Whether an object is a ServiceMonitor, by the types made from the Prometheus Operator's own CRDs."""
+
+from cloudcoil.models.prometheus_operator import v1
+from pydantic import ValidationError
+
+
+def problems(item):
+    """What is wrong with it; None if nothing is."""
+    try:
+        parsed = v1.ServiceMonitor.model_validate(item)
+    except ValidationError as error:
+        return str(error)
+    # Fields that the types don't have are passed over in silence: what is written out again lacks them.
+    again = parsed.model_dump(by_alias=True, exclude_unset=True, mode="json")
+    return None if again == item else f"it has fields that a ServiceMonitor has not: {item} became {again}"
