@@ -8,6 +8,7 @@ mod helpers;
 mod stub;
 
 mod answers;
+mod authentication;
 mod failures;
 mod http;
 mod isolation;

@@ -14,6 +14,7 @@ mod stub;
 mod wire;
 
 mod access_log;
+mod api_keys;
 mod certificates;
 mod credentials;
 mod endpoints;
