@@ -113,14 +113,12 @@ fn with_layers(routes: Router, metrics: Arc<Metrics>, http: &HttpArgs, sandbox: 
         .layer(DefaultBodyLimit::max(http.max_body_bytes))
         .layer(RequestBodyDeadlineLayer::new(http.read_timeout))
         .layer(CatchPanicLayer::custom(answer_a_panic))
+        .layer(cors(&http.cors_origins))
         .layer(default_header(CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .layer(default_header(CONTENT_SECURITY_POLICY, NO_CONTENT_AT_ALL))
         .layer(default_header(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
         .layer(default_header(REFERRER_POLICY, HeaderValue::from_static("no-referrer")))
-        .layer(SetResponseHeaderLayer::overriding(STRICT_TRANSPORT_SECURITY, move |_: &Response| {
-            https_only.clone()
-        }))
-        .layer(cors(&http.cors_origins))
+        .layer(SetResponseHeaderLayer::overriding(STRICT_TRANSPORT_SECURITY, https_only))
         .layer(SetResponseHeaderLayer::overriding(SANDBOX_HEADER, move |_: &Response| sandbox.clone()))
         .layer(from_fn_with_state(metrics, access_log))
 }

@@ -20,4 +20,5 @@ mod readme;
 mod regions;
 mod requests;
 mod retries;
+mod security_headers;
 mod stopping;
