@@ -91,8 +91,11 @@ impl ApiKeys {
         let digest: [u8; 32] = Sha256::digest(key).into();
         let known = Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner));
         // Each is compared, and each in constant time: how long it takes tells nothing of any.
-        let same = known.iter().filter(|known| digest.ct_eq(&known.digest).into());
-        same.last().map(|known| (id_of(&digest), known.name.clone()))
+        let found = known.iter().fold(None, |found, known| {
+            let same: bool = digest.ct_eq(&known.digest).into();
+            if same { Some(known) } else { found }
+        });
+        found.map(|known| (id_of(&digest), known.name.clone()))
     }
 }
 
@@ -135,8 +138,7 @@ impl NewKey {
 }
 
 fn id_of(digest: &[u8; 32]) -> KeyId {
-    let [a, b, c, d, e, f, g, h, ..] = *digest;
-    KeyId([a, b, c, d, e, f, g, h])
+    KeyId(std::array::from_fn(|index| digest[index]))
 }
 
 fn read_file(path: &Path) -> Result<Arc<[KnownKey]>, KeyFileError> {

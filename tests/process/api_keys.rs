@@ -41,7 +41,8 @@ async fn a_hangup_brings_in_new_keys_and_takes_out_old_ones() {
     let (files, stub) = (Scratch::new("rotation"), Stub::always(identity()).await);
     let ((old, old_line), (new, new_line)) = (new_key(&["old"]).await, new_key(&[]).await);
     let file = files.file("keys", &format!("{old_line}\n"));
-    let service = Service::asking(&stub.url, &[("STS_VERIFY_API_KEYS_FILE", &file)]).await;
+    let talkative = ("STS_VERIFY_LOG", "trace");
+    let service = Service::asking(&stub.url, &[("STS_VERIFY_API_KEYS_FILE", &file), talkative]).await;
     let statuses =
         async || (ask(&service, &old).await.status().as_u16(), ask(&service, &new).await.status().as_u16());
     let mut again = 0;

@@ -26,5 +26,6 @@ mod proxies;
 mod sandbox;
 mod secrets;
 mod settings;
+mod smuggling;
 mod stopping;
 mod tls;

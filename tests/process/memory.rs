@@ -12,10 +12,10 @@ use std::io::ErrorKind;
 use std::os::unix::fs::FileExt as _;
 use std::time::Instant;
 
-/// Who can look for a secret in the memory of another process, which hides it : root.
+/// The memory of the service, which hides it: only root (with CAP_SYS_PTRACE, where that can be missing) may look.
 struct Memory {
     process: u32,
-    memory: File,
+    bytes: File,
     /// Which pages are there (pagemap in proc(5)).
     pages: File,
 }
@@ -25,12 +25,12 @@ impl Memory {
     fn of(service: &Service) -> Option<Self> {
         let process = service.program.id();
         match File::open(format!("/proc/{process}/mem")) {
-            Ok(memory) => {
+            Ok(bytes) => {
                 let pages = File::open(format!("/proc/{process}/pagemap")).unwrap();
-                Some(Self { process, memory, pages })
+                Some(Self { process, bytes, pages })
             }
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-                eprintln!("not run: only root may read the memory of the service");
+                eprintln!("not run: who runs the tests may not read the memory of the service");
                 None
             }
             Err(error) => panic!("{error}"),
@@ -47,18 +47,19 @@ impl Memory {
 
     /// Only in the pages that are there: the allocator reserves far more than it uses.
     fn found_in(&self, line: &str, secrets: &[Secret]) -> Vec<String> {
+        let page_size = procfs::page_size();
         let (start, end) = line.split(' ').next().unwrap().split_once('-').unwrap();
-        let [start, end] = [start, end].map(|address| u64::from_str_radix(address, 16).unwrap() / PAGE);
+        let [start, end] = [start, end].map(|address| u64::from_str_radix(address, 16).unwrap() / page_size);
         let mut entries = vec![0; usize::try_from(end - start).unwrap() * 8];
         // A region may have gone since it was listed.
         let read = self.pages.read_at(&mut entries, start * 8).unwrap_or_default();
         let there = |entry: &[u8]| entry[7] & 0b1100_0000 != 0;
         let pages = (start..end).zip(entries[..read].chunks_exact(8)).filter(|(_, entry)| there(entry));
         let mut found = Vec::new();
-        let mut page = vec![0; usize::try_from(PAGE).unwrap() + LONGEST];
+        let mut page = vec![0; usize::try_from(page_size).unwrap() + LONGEST];
         for (number, _) in pages {
             // With the start of the next one, into which a secret may reach.
-            let read = self.memory.read_at(&mut page, number * PAGE).unwrap_or_default();
+            let read = self.bytes.read_at(&mut page, number * page_size).unwrap_or_default();
             let starts =
                 page[..read].windows(MARK.len()).enumerate().filter(|(_, here)| *here == MARK.as_bytes());
             for (at, _) in starts {
@@ -71,9 +72,6 @@ impl Memory {
         found
     }
 }
-
-/// The size of a page, whatever that of the machine is: a part of it is read as well.
-const PAGE: u64 = 4096;
 
 /// No secret of these tests is longer.
 const LONGEST: usize = 512;
