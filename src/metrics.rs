@@ -226,6 +226,7 @@ impl Metrics {
     /// A request was refused because it came without a good API key.
     pub(crate) fn unauthenticated(&self) {
         self.unauthenticated.inc();
+        self.question_answered(None, Some("Unauthorized"));
     }
 
     /// A file could not be read again on SIGHUP.
