@@ -1,5 +1,6 @@
 //! The routes, and the layers around them in their order.
 
+use crate::authentication::{API_KEY_HEADER, authenticate};
 use crate::config::{CorsOrigins, HttpArgs};
 use crate::error::ApiError;
 use crate::metrics::{Metrics, TEXT_TYPE};
@@ -10,11 +11,11 @@ use crate::{health, lambda, openapi, verify};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ORIGIN, REFERRER_POLICY, RETRY_AFTER,
-    X_CONTENT_TYPE_OPTIONS,
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ORIGIN, REFERRER_POLICY,
+    RETRY_AFTER, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderName, HeaderValue, Method};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use std::any::Any;
@@ -31,15 +32,22 @@ use utoipa_axum::routes;
 /// The response header that says that nothing is real.
 pub const SANDBOX_HEADER: HeaderName = HeaderName::from_static("x-sts-sandbox");
 
+/// Routes with their descriptions.
+type Routes = OpenApiRouter<AppState>;
+
 /// How long a browser may remember a preflight; browsers take no more than two hours.
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(2);
 
 /// What an answer that is not a page may load: nothing.
 const NO_CONTENT_AT_ALL: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
+/// For a year a browser that once had TLS from this host asks for nothing else.
+const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
 /// The whole service. `sandbox` says that the STS behind it is the stand-in.
 pub fn router(state: AppState, http: &HttpArgs, sandbox: bool) -> Router {
-    let (mut routes, mut document) = documented_routes(http.lambda).split_for_parts();
+    let (mut routes, mut document) =
+        documented_routes(http.lambda, |routes| guarded(routes, &state)).split_for_parts();
     openapi::complete(&mut document, sandbox);
     routes = routes.route("/healthz", get(health::readyz)).route("/health", get(health::readyz));
     routes = if http.docs {
@@ -70,33 +78,47 @@ where
 /// The OpenAPI document, as `sts-verify openapi` prints it.
 #[must_use]
 pub fn document() -> OpenApi {
-    let (_, mut document) = documented_routes(true).split_for_parts();
+    let (_, mut document) = documented_routes(true, |routes| routes).split_for_parts();
     openapi::complete(&mut document, false);
     document
 }
 
 /// The routes of the OpenAPI document: one that is not described cannot be added.
-fn documented_routes(lambda: bool) -> OpenApiRouter<AppState> {
+/// Those that ask STS are `guarded`.
+fn documented_routes(lambda: bool, guarded: impl Fn(Routes) -> Routes) -> Routes {
     let routes = OpenApiRouter::with_openapi(openapi::base())
-        .routes(routes!(verify::verify))
+        .merge(guarded(OpenApiRouter::new().routes(routes!(verify::verify))))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz));
-    if lambda { routes.routes(routes!(lambda::invoke)) } else { routes }
+    if lambda {
+        let invoke = guarded(OpenApiRouter::new().routes(routes!(lambda::invoke)));
+        routes.merge(invoke.layer(map_response(lambda::name_the_refusal)))
+    } else {
+        routes
+    }
+}
+
+/// What a request has to pass before STS is asked for it: the last layer is the first to see it.
+fn guarded(routes: Routes, state: &AppState) -> Routes {
+    routes.route_layer(from_fn_with_state(state.clone(), authenticate))
 }
 
 /// From the inside out: the last one sees a request first and its answer last.
 fn with_layers(routes: Router, metrics: Arc<Metrics>, http: &HttpArgs, sandbox: bool) -> Router {
     let default_header = SetResponseHeaderLayer::if_not_present;
+    // RFC 6797, section 7.2: not over plain HTTP.
+    let https_only = http.tls_cert_file.as_ref().map(|_| HTTPS_ONLY);
     let sandbox = sandbox.then(|| HeaderValue::from_static("true"));
     routes
         .layer(DefaultBodyLimit::max(http.max_body_bytes))
         .layer(RequestBodyDeadlineLayer::new(http.read_timeout))
         .layer(CatchPanicLayer::custom(answer_a_panic))
+        .layer(cors(&http.cors_origins))
         .layer(default_header(CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .layer(default_header(CONTENT_SECURITY_POLICY, NO_CONTENT_AT_ALL))
         .layer(default_header(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
         .layer(default_header(REFERRER_POLICY, HeaderValue::from_static("no-referrer")))
-        .layer(cors(&http.cors_origins))
+        .layer(SetResponseHeaderLayer::overriding(STRICT_TRANSPORT_SECURITY, https_only))
         .layer(SetResponseHeaderLayer::overriding(SANDBOX_HEADER, move |_: &Response| sandbox.clone()))
         .layer(from_fn_with_state(metrics, access_log))
 }
@@ -104,7 +126,7 @@ fn with_layers(routes: Router, metrics: Arc<Metrics>, http: &HttpArgs, sandbox: 
 fn cors(origins: &CorsOrigins) -> CorsLayer {
     let layer = CorsLayer::new()
         .allow_methods([Method::POST])
-        .allow_headers([CONTENT_TYPE, REQUEST_ID_HEADER])
+        .allow_headers([CONTENT_TYPE, REQUEST_ID_HEADER, AUTHORIZATION, API_KEY_HEADER])
         .expose_headers([VERDICT_HEADER, RETRY_AFTER, REQUEST_ID_HEADER, SANDBOX_HEADER])
         .max_age(PREFLIGHT_MAX_AGE);
     match origins {

@@ -5,7 +5,8 @@
 
 use crate::credentials::Refusal;
 use crate::sts::{Rejection, StsFailure};
-use axum::http::{HeaderValue, StatusCode, header::RETRY_AFTER};
+use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use std::borrow::Cow;
@@ -38,6 +39,11 @@ pub enum ApiError {
     Rejected(Rejection),
     /// STS could not be asked, or its answer not be understood.
     Sts(StsFailure),
+    /// The request comes without an API key, or with none of the operator's.
+    Unauthorized {
+        /// Whether there was one.
+        key_given: bool,
+    },
     /// As many requests as the operator allows are waiting for STS.
     Overloaded,
     /// A fault of this program. Nothing is told about it; the log has more.
@@ -66,6 +72,8 @@ pub struct ErrorAnswer {
     pub body: ErrorBody,
     /// After how many seconds to try again, where that may help.
     pub retry_after: Option<u16>,
+    /// How to authenticate, where that is what is missing.
+    pub challenge: Option<&'static str>,
 }
 
 /// STS was throttling, failing or out of reach: long enough not to make it worse.
@@ -85,8 +93,16 @@ impl ApiError {
             Self::Rejected(rejection) if rejection.may_pass() => RETRY_STS,
             _ => None,
         };
+        // RFC 6750, section 3: no error is named when no key was given.
+        let challenge = match self {
+            Self::Unauthorized { key_given: false } => Some("Bearer realm=\"sts-verify\""),
+            Self::Unauthorized { key_given: true } => {
+                Some("Bearer realm=\"sts-verify\", error=\"invalid_token\"")
+            }
+            _ => None,
+        };
         let body = ErrorBody { exception, error_code: code, error_message: self.message() };
-        ErrorAnswer { status, body, retry_after }
+        ErrorAnswer { status, body, retry_after, challenge }
     }
 
     fn class(&self) -> (StatusCode, &'static str, Cow<'static, str>) {
@@ -113,6 +129,7 @@ impl ApiError {
                 (StatusCode::BAD_REQUEST, "RequestError", "InvalidParameterValueException")
             }
             Self::Sts(failure) => failure_class(failure),
+            Self::Unauthorized { .. } => (StatusCode::UNAUTHORIZED, "ServiceError", "Unauthorized"),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "ServiceError", "Overloaded"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "ServiceError", "InternalError"),
         };
@@ -139,6 +156,10 @@ impl ApiError {
                 "X-Amz-Invocation-Type must be RequestResponse or DryRun: an answer that nobody waits for is none."
                     .into()
             }
+            Self::Unauthorized { key_given: false } => {
+                "This service wants an API key, as Authorization: Bearer KEY or as x-api-key: KEY.".into()
+            }
+            Self::Unauthorized { key_given: true } => "The API key is none of this service's.".into(),
             Self::Overloaded => "As many requests as this service takes are waiting for STS.".into(),
         };
         Some(text)
@@ -181,6 +202,9 @@ impl IntoResponse for ApiError {
         let mut response = (answer.status, axum::Json(answer.body)).into_response();
         if let Some(seconds) = answer.retry_after {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(challenge) = answer.challenge {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         response
     }

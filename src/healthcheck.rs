@@ -4,25 +4,45 @@ use http_body_util::Empty;
 use hyper::client::conn::http1;
 use hyper::{Request, body::Bytes, header::HOST};
 use hyper_util::rt::TokioIo;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 /// The longest wait for an answer. Docker's own default for a health check is 30 s.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Asks the /livez of the listener at this address.
+type Failure = Box<dyn Error + Send + Sync>;
+
+/// Asks the /livez of the listener at this address, which speaks TLS or not.
 ///
 /// # Errors
 ///
 /// Why it is not alive.
-pub async fn run(listener: SocketAddr) -> Result<(), Box<dyn Error + Send + Sync>> {
-    tokio::time::timeout(TIMEOUT, ask(reachable(listener))).await?
+pub async fn run(listener: SocketAddr, tls: bool) -> Result<(), Failure> {
+    tokio::time::timeout(TIMEOUT, ask(reachable(listener), tls)).await?
 }
 
-async fn ask(address: SocketAddr) -> Result<(), Box<dyn Error + Send + Sync>> {
+async fn ask(address: SocketAddr, tls: bool) -> Result<(), Failure> {
     let stream = TcpStream::connect(address).await?;
+    if !tls {
+        return ask_over(stream, address).await;
+    }
+    let connector = TlsConnector::from(Arc::new(client_of_anyone()?));
+    ask_over(connector.connect(ServerName::from(address.ip()), stream).await?, address).await
+}
+
+async fn ask_over(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    address: SocketAddr,
+) -> Result<(), Failure> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let connection = tokio::spawn(connection);
     let request = Request::get("/livez").header(HOST, address.to_string()).body(Empty::<Bytes>::new())?;
@@ -39,4 +59,56 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
         _ => {}
     }
     address
+}
+
+fn client_of_anyone() -> Result<ClientConfig, rustls::Error> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let builder =
+        ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;
+    let anyone = Arc::new(AnyCertificate(provider));
+    Ok(builder.dangerous().with_custom_certificate_verifier(anyone).with_no_client_auth())
+}
+
+/// Takes any certificate whose key the server has, as the kubelet's probes do.
+///
+/// It is sound here, and here alone: what is asked is a listener of this machine at its own address, for which no
+/// certificate needs to be made out; the request is a constant that holds nothing of worth, and of the answer only the
+/// status is read, which plain HTTP would not vouch for either. To compare with the certificate in the file would make a
+/// healthy service ill between the renewal of the file and SIGHUP.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
 }

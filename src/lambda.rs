@@ -11,6 +11,7 @@ use crate::telemetry::CallRecord;
 use crate::verify::{Verification, read_body, verify_json};
 use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::http::header::WWW_AUTHENTICATE;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
@@ -94,11 +95,13 @@ struct ProxyEvent {
         ("function" = String, Path, description = "Any name or ARN: there is one function here"),
         InvokeHeaders,
     ),
+    security((), ("bearer" = []), ("apiKey" = [])),
     request_body(content = Object, content_type = "application/json", description = "The event: the credentials, or an API Gateway proxy event"),
     responses(
         (status = 200, description = "The function's answer", body = Envelope),
         (status = 204, description = "DryRun: the invocation would be taken"),
         (status = 400, description = "The payload is not JSON, or the invocation type is not served", body = ErrorBody),
+        (status = 401, description = "The service wants an API key, and the request has no good one", body = ErrorBody),
         (status = 408, description = "The payload did not arrive in time", body = ErrorBody),
         (status = 413, description = "The payload is too large", body = ErrorBody),
         (status = 500, description = "A fault of this service", body = ErrorBody),
@@ -134,6 +137,14 @@ fn refuse(error: ApiError) -> Response {
     };
     let mut response = error.into_response();
     response.headers_mut().insert(ERROR_TYPE, HeaderValue::from_static(name));
+    response
+}
+
+/// The same for what is refused before the handler, for want of an API key: Lambda's own name for that.
+pub(crate) async fn name_the_refusal(mut response: Response) -> Response {
+    if response.headers().contains_key(WWW_AUTHENTICATE) {
+        response.headers_mut().insert(ERROR_TYPE, HeaderValue::from_static("UnrecognizedClientException"));
+    }
     response
 }
 

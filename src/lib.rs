@@ -14,11 +14,15 @@
 //!
 //! `sts` and `credentials` know no HTTP status of ours and no axum; `verify` knows no type of the SDK.
 
+pub mod api_keys;
 pub mod app;
 pub mod check;
+mod authentication;
+mod caller;
 pub mod config;
 pub mod credentials;
 pub mod error;
+pub mod hardening;
 mod health;
 pub mod healthcheck;
 mod lambda;
@@ -26,9 +30,11 @@ mod metrics;
 mod openapi;
 pub mod partitions;
 mod redact;
+pub mod reload;
 pub mod sandbox;
 pub mod server;
 pub mod state;
 pub mod sts;
 pub mod telemetry;
+pub mod tls;
 mod verify;

@@ -1,22 +1,29 @@
 //! The command line of `sts-verify`.
 
+use mimalloc::MiMalloc;
+use secrecy::ExposeSecret as _;
 use std::error::Error;
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
+use std::sync::Arc;
+use sts_verify::api_keys::{ApiKeys, NewKey};
 use sts_verify::app::{document, metrics_routes, router};
-use sts_verify::config::{Cli, Command, EXIT_USAGE, SandboxArgs, ServeArgs, parse_command_line};
+use sts_verify::config::{ApiKeyArgs, Cli, Command, EXIT_USAGE, SandboxArgs, ServeArgs, parse_command_line};
 use sts_verify::server::{self, Stop};
 use sts_verify::state::AppState;
 use sts_verify::sts::{Sts, StsSettings, Transport};
-use sts_verify::{check, healthcheck, sandbox, telemetry};
+use sts_verify::tls::Tls;
+use sts_verify::{check, hardening, healthcheck, reload, sandbox, telemetry};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
+use zeroizing_alloc::ZeroAlloc;
 
-/// musl's allocator is several times slower under load.
+/// musl's allocator is several times slower under load. What is freed is wiped, so that secrets do not outlive their use in
+/// the copies that the SDK, hyper and parsers make of them.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: ZeroAlloc<MiMalloc> = ZeroAlloc(MiMalloc);
 
 /// The exit code after a second signal: the process did not wait for its requests.
 const EXIT_INTERRUPTED: i32 = 130;
@@ -49,11 +56,14 @@ async fn run(cli: Cli) -> Result<(), (Failure, ExitCode)> {
     let usage = |error: Failure| (error, ExitCode::from(EXIT_USAGE));
     match cli.command.unwrap_or_else(|| Command::Serve(Box::new(cli.serve))) {
         Command::Serve(args) => {
-            let (sts, stand_in) = prepare(&args).await.map_err(usage)?;
-            serve(&args, sts, stand_in).await.map_err(failure)
+            let checked = prepare(&args).await.map_err(usage)?;
+            serve(&args, checked).await.map_err(failure)
         }
         Command::Sandbox(args) => serve_sandbox(&args).await.map_err(failure),
-        Command::Healthcheck(args) => healthcheck::run(args.listen).await.map_err(failure),
+        Command::Healthcheck(args) => {
+            healthcheck::run(args.listen, args.tls_cert_file.is_some()).await.map_err(failure)
+        }
+        Command::ApiKey(args) => print_key(&args).map_err(failure),
         Command::Check(args) => {
             let settings = args.sts.settings(false).map_err(|error| usage(error.into()))?;
             let sts = check::sts(settings).await.map_err(|error| usage(error.into()))?;
@@ -66,21 +76,37 @@ async fn run(cli: Cli) -> Result<(), (Failure, ExitCode)> {
     }
 }
 
+/// What the settings name, read and found to be good.
+struct Checked {
+    sts: Sts,
+    /// The sandbox's listener, when there is one.
+    stand_in: Option<TcpListener>,
+    api_keys: Option<Arc<ApiKeys>>,
+    tls: Option<Tls>,
+}
+
 /// Everything that can be wrong with the settings comes out here, before a port opens. The sandbox's endpoint is not
 /// known before its listener is, which is on a free port of loopback and is part of its clients' settings.
-async fn prepare(args: &ServeArgs) -> Result<(Sts, Option<TcpListener>), Failure> {
+async fn prepare(args: &ServeArgs) -> Result<Checked, Failure> {
     let mut settings: StsSettings = args.sts_settings()?;
     let stand_in = args.sandbox.then(|| TcpListener::bind("127.0.0.1:0")).transpose()?;
     if let Some(listener) = &stand_in {
         settings.endpoint_url = Some(format!("http://{}", listener.local_addr()?));
     }
+    let api_keys = args.http.api_keys_file.as_deref().map(ApiKeys::read).transpose()?.map(Arc::new);
+    let tls = args.http.tls_files()?.map(|(certificate, key)| Tls::read(certificate, key)).transpose()?;
     let transport = Transport::new(&settings)?;
-    Ok((Sts::new(&settings, &transport).await?, stand_in))
+    Ok(Checked { sts: Sts::new(&settings, &transport).await?, stand_in, api_keys, tls })
 }
 
-async fn serve(args: &ServeArgs, sts: Sts, stand_in: Option<TcpListener>) -> Result<(), Failure> {
+async fn serve(args: &ServeArgs, checked: Checked) -> Result<(), Failure> {
+    let Checked { sts, stand_in, api_keys, tls } = checked;
     telemetry::init(&args.log);
+    if let Err(error) = hardening::forbid_core_dumps() {
+        warn!(%error, "a crash may leave a core dump with secrets in it");
+    }
     let signals = Signals::new()?;
+    let hangups = signal(SignalKind::hangup())?;
     let listener = bind(args.listen)?;
     let sandboxed = stand_in.is_some();
     if let Some(stand_in) = stand_in {
@@ -91,15 +117,22 @@ async fn serve(args: &ServeArgs, sts: Sts, stand_in: Option<TcpListener>) -> Res
         tokio::spawn(sandbox::serve(tokio_listener(stand_in)?, std::future::pending()));
     }
     info!(address = %listener.local_addr()?, version = env!("CARGO_PKG_VERSION"), "listening");
-    let state = AppState::new(sts, args.http.max_in_flight);
+    if tls.is_none() && !listener.local_addr()?.ip().is_loopback() {
+        warn!(
+            "plain HTTP on an address that others can reach: who sees the traffic sees the credentials; set \
+             STS_VERIFY_TLS_CERT_FILE and STS_VERIFY_TLS_KEY_FILE, or put a load balancer with TLS before it"
+        );
+    }
+    let state = AppState::new(sts, args.http.max_in_flight).with_api_keys(api_keys);
     if let Some(address) = args.http.metrics_listen {
         let listener = bind(address)?;
         info!(address = %listener.local_addr()?, "metrics listening");
         let (routes, http) = (metrics_routes(&state), args.http.clone());
         tokio::spawn(async move { server::run_until_dropped(listener, routes, &http).await });
     }
+    tokio::spawn(reload::run(hangups, state.clone(), tls.clone()));
     let routes = router(state.clone(), &args.http, sandboxed);
-    server::run(listener, routes, state, &args.http, signals.into_stop()).await?;
+    server::run(listener, tls, routes, state, &args.http, signals.into_stop()).await?;
     info!("stopped");
     Ok(())
 }
@@ -113,6 +146,15 @@ async fn serve_sandbox(args: &SandboxArgs) -> Result<(), Failure> {
     let stop = async { _ = signals.into_stop().await };
     sandbox::serve(tokio_listener(listener)?, stop).await?;
     Ok(())
+}
+
+/// Prints a new key for its caller and its digest for the service, and keeps neither.
+fn print_key(args: &ApiKeyArgs) -> Result<(), Failure> {
+    let new = NewKey::generate(args.name.as_deref())?;
+    print("# An API key, for its caller alone. It is shown this once and kept nowhere:")?;
+    print(new.key.expose_secret())?;
+    print("# Its digest, a line of the file that STS_VERIFY_API_KEYS_FILE names:")?;
+    Ok(print(&new.line)?)
 }
 
 /// Unlike `println!`, no panic when nobody reads any more.

@@ -85,6 +85,27 @@ struct CodeLabels {
     code: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FileLabels {
+    file: &'static str,
+}
+
+/// A file that is read again on SIGHUP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ReloadedFile {
+    ApiKeys,
+    Tls,
+}
+
+impl ReloadedFile {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::ApiKeys => "api_keys",
+            Self::Tls => "tls",
+        }
+    }
+}
+
 /// A verdict as the value of a label.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Word(Verdict);
@@ -105,6 +126,8 @@ pub struct Metrics {
     codes: Family<CodeLabels, Counter>,
     retries: Counter,
     shed: Counter,
+    unauthenticated: Counter,
+    reload_failures: Family<FileLabels, Counter>,
 }
 
 impl Default for Metrics {
@@ -119,6 +142,8 @@ impl Default for Metrics {
             codes: Family::default(),
             retries: Counter::default(),
             shed: Counter::default(),
+            unauthenticated: Counter::default(),
+            reload_failures: Family::default(),
         };
         metrics.register();
         metrics
@@ -137,12 +162,19 @@ impl Metrics {
         registry.register("sts_errors", "Errors answered to questions, by code", self.codes.clone());
         registry.register("sts_retries", "Attempts after a call's first", self.retries.clone());
         registry.register("sts_verify_shed", "Requests refused because too many waited", self.shed.clone());
+        let unauthenticated = "Requests refused because they came without a good API key";
+        registry.register("sts_verify_unauthenticated", unauthenticated, self.unauthenticated.clone());
+        let reload = "Files that could not be read again on SIGHUP";
+        registry.register("sts_verify_reload_failures", reload, self.reload_failures.clone());
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "What is running", version);
         registry.register_collector(Box::new(process::Process));
         // A verdict that was never given is 0, not absent: alerts compare with it.
         for verdict in [Verdict::Valid, Verdict::Invalid, Verdict::Indeterminate] {
             let _ = self.verdicts.get_or_create(&VerdictLabels { verdict: Word(verdict) });
+        }
+        for file in [ReloadedFile::ApiKeys, ReloadedFile::Tls] {
+            let _ = self.reload_failures.get_or_create(&FileLabels { file: file.as_str() });
         }
     }
 
@@ -189,6 +221,17 @@ impl Metrics {
     /// A request was refused because too many waited for STS.
     pub(crate) fn request_shed(&self) {
         self.shed.inc();
+    }
+
+    /// A request was refused because it came without a good API key.
+    pub(crate) fn unauthenticated(&self) {
+        self.unauthenticated.inc();
+        self.question_answered(None, Some("Unauthorized"));
+    }
+
+    /// A file could not be read again on SIGHUP.
+    pub(crate) fn reload_failed(&self, file: ReloadedFile) {
+        self.reload_failures.get_or_create(&FileLabels { file: file.as_str() }).inc();
     }
 
     /// The figures, as Prometheus reads them.

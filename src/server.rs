@@ -6,6 +6,7 @@
 
 use crate::config::HttpArgs;
 use crate::state::AppState;
+use crate::tls::Tls;
 use axum::Router;
 use axum_server::Handle;
 use std::future::Future;
@@ -23,20 +24,21 @@ pub enum Stop {
     Interrupt,
 }
 
-/// Serves until `stop` resolves and the requests in flight have ended or had their time.
+/// Serves, with TLS if there is a certificate, until `stop` resolves and the requests in flight have ended or had their time.
 ///
 /// # Errors
 ///
 /// What the system says about the listener.
 pub async fn run(
     listener: TcpListener,
+    tls: Option<Tls>,
     routes: Router,
     state: AppState,
     http: &HttpArgs,
     stop: impl Future<Output = Stop>,
 ) -> io::Result<()> {
     let handle = Handle::<SocketAddr>::new();
-    let serving = serve(listener, routes, http, handle.clone());
+    let serving = serve(listener, tls, routes, http, handle.clone());
     tokio::pin!(serving);
     let (delay, drain) = (http.stop_delay, http.drain_timeout);
     tokio::select! {
@@ -48,17 +50,18 @@ pub async fn run(
     serving.await
 }
 
-/// Serves for as long as anybody polls it: for figures that are wanted until the process has ended.
+/// Serves plain HTTP for as long as anybody polls it: for figures that are wanted until the process has ended.
 ///
 /// # Errors
 ///
 /// What the system says about the listener.
 pub async fn run_until_dropped(listener: TcpListener, routes: Router, http: &HttpArgs) -> io::Result<()> {
-    serve(listener, routes, http, Handle::new()).await
+    serve(listener, None, routes, http, Handle::new()).await
 }
 
 async fn serve(
     listener: TcpListener,
+    tls: Option<Tls>,
     routes: Router,
     http: &HttpArgs,
     handle: Handle<SocketAddr>,
@@ -69,7 +72,12 @@ async fn serve(
         .first_request_timeout(http.read_timeout)
         .handle(handle);
     server.http_builder().http1().header_read_timeout(http.keep_alive);
-    server.serve(routes.into_make_service()).await
+    let routes = routes.into_make_service();
+    match tls {
+        // A handshake has as long as a first request's head.
+        Some(tls) => server.map(|plain| tls.acceptor(plain, http.read_timeout)).serve(routes).await,
+        None => server.serve(routes).await,
+    }
 }
 
 async fn wait_for_stop(stop: impl Future<Output = Stop>, state: &AppState, delay: Duration) {

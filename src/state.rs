@@ -1,5 +1,6 @@
 //! What the handlers share.
 
+use crate::api_keys::ApiKeys;
 use crate::metrics::Metrics;
 use crate::sts::Sts;
 use std::sync::Arc;
@@ -13,6 +14,8 @@ pub struct AppState {
     pub(crate) sts: Arc<Sts>,
     /// One place for each request that may wait for STS.
     pub(crate) places: Arc<Semaphore>,
+    /// Who may ask, when not everybody may.
+    pub(crate) api_keys: Option<Arc<ApiKeys>>,
     /// What Prometheus is told.
     pub(crate) metrics: Arc<Metrics>,
     /// Whether the process was told to stop.
@@ -26,9 +29,16 @@ impl AppState {
         Self {
             sts: Arc::new(sts),
             places: Arc::new(Semaphore::new(max_in_flight)),
+            api_keys: None,
             metrics: Arc::default(),
             stopping: Arc::new(AtomicBool::new(false)),
         }
+    }
+
+    /// The same for callers with one of these keys alone; `None` lets everybody ask.
+    #[must_use]
+    pub fn with_api_keys(self, api_keys: Option<Arc<ApiKeys>>) -> Self {
+        Self { api_keys, ..self }
     }
 
     /// From now on /readyz says 503.

@@ -3,6 +3,7 @@
 //! A line names the route that matched, never the path or query as it was sent, and an access key as its first and
 //! last four characters. Secrets are never passed to it: there is nothing here to redact.
 
+use crate::api_keys::KeyName;
 use crate::config::{LogArgs, LogFormat};
 use crate::metrics::Metrics;
 use crate::sts::Verdict;
@@ -137,10 +138,10 @@ impl AccessLine {
     fn write(mut self, response: &Response) {
         self.written = true;
         let record = response.extensions().get::<CallRecord>().cloned().unwrap_or_default();
-        self.emit(response.status().as_u16(), &record);
+        self.emit(response.status().as_u16(), &record, response.extensions().get());
     }
 
-    fn emit(&self, status: u16, record: &CallRecord) {
+    fn emit(&self, status: u16, record: &CallRecord, api_key: Option<&KeyName>) {
         let route = self.route.as_ref().map_or(UNMATCHED, MatchedPath::as_str);
         let took = self.started.elapsed();
         self.metrics.request_ended(self.method, route, status, took);
@@ -154,6 +155,7 @@ impl AccessLine {
             code = plain(record.code.as_deref()),
             sts_request_id = plain(record.sts_request_id.as_deref()),
             account = plain(record.account.as_deref()),
+            api_key = api_key.map(KeyName::as_str),
             access_key = record.access_key,
             region = record.region,
             retries = record.retries,
@@ -166,7 +168,7 @@ impl AccessLine {
 impl Drop for AccessLine {
     fn drop(&mut self) {
         if !self.written {
-            self.emit(CLIENT_CLOSED_REQUEST, &CallRecord::default());
+            self.emit(CLIENT_CLOSED_REQUEST, &CallRecord::default(), None);
         }
     }
 }

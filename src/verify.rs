@@ -138,10 +138,12 @@ pub(crate) struct Verification {
     path = "/verify",
     operation_id = "verify",
     tag = "verify",
+    security((), ("bearer" = []), ("apiKey" = [])),
     request_body(content = VerifyRequest, content_type = "application/json"),
     responses(
         (status = 200, description = "The credentials are good; this is whose they are", body = VerifyResponse),
         (status = 400, description = "STS said no or could not say (ClientError), or the request is malformed (ParamValidationError)", body = ErrorBody),
+        (status = 401, description = "The service wants an API key, and the request has no good one", body = ErrorBody),
         (status = 408, description = "The request body did not arrive in time", body = ErrorBody),
         (status = 413, description = "The request body is too large", body = ErrorBody),
         (status = 415, description = "The Content-Type is not JSON's", body = ErrorBody),

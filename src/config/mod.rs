@@ -11,7 +11,8 @@ pub use usage::parse_command_line;
 
 use crate::sts::{RetryMode, RetryPolicy, StsSettings};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::path::{Path, PathBuf};
+use std::{net::SocketAddr, time::Duration};
 
 /// The exit code for a setting that is wrong: `EX_USAGE` of sysexits.h.
 pub const EXIT_USAGE: u8 = 64;
@@ -51,6 +52,8 @@ pub enum Command {
     /// are good; exit 0 if they are for all regions, 1 if not
     #[command(after_help = ALSO_READ)]
     Check(CheckArgs),
+    /// Make an API key: print it and the line for the file that STS_VERIFY_API_KEYS_FILE names
+    ApiKey(ApiKeyArgs),
     /// Print the OpenAPI document
     Openapi,
 }
@@ -101,6 +104,17 @@ pub struct HealthcheckArgs {
     /// The listener to ask, as it is given to `serve`; an unspecified address is asked on loopback
     #[arg(long, env = "STS_VERIFY_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT", value_parser = parse::address)]
     pub listen: SocketAddr,
+    /// As it is given to `serve`: when it is set, the listener is asked over TLS. It may have any certificate
+    #[arg(long, env = "STS_VERIFY_TLS_CERT_FILE", value_name = "FILE", value_parser = parse::existing_file)]
+    pub tls_cert_file: Option<PathBuf>,
+}
+
+/// What a new API key is to be called.
+#[derive(Debug, Args)]
+pub struct ApiKeyArgs {
+    /// What the log calls the key, such as its caller's name [default: the start of its digest]
+    #[arg(value_name = "NAME", value_parser = parse::key_name)]
+    pub name: Option<String>,
 }
 
 /// Settings of the service.
@@ -181,6 +195,16 @@ pub struct HttpArgs {
     /// Serve the Lambda's own interface, POST /2015-03-31/functions/{function}/invocations
     #[arg(long, env = "STS_VERIFY_LAMBDA", default_value = "true", value_name = "BOOL", value_parser = parse::boolean, action = clap::ArgAction::Set)]
     pub lambda: bool,
+    /// A file with the SHA-256 digests of API keys, one a line, read again on SIGHUP. Only callers with one of the keys may
+    /// ask then, by `Authorization: Bearer KEY` or `x-api-key: KEY`; `sts-verify api-key` makes one [default: everybody may]
+    #[arg(long, env = "STS_VERIFY_API_KEYS_FILE", value_name = "FILE")]
+    pub api_keys_file: Option<PathBuf>,
+    /// A PEM file with the certificate to serve TLS with and those that lead to its CA; read again on SIGHUP [default: plain HTTP]
+    #[arg(long, env = "STS_VERIFY_TLS_CERT_FILE", value_name = "FILE")]
+    pub tls_cert_file: Option<PathBuf>,
+    /// A PEM file with its private key; both or neither
+    #[arg(long, env = "STS_VERIFY_TLS_KEY_FILE", value_name = "FILE")]
+    pub tls_key_file: Option<PathBuf>,
     /// Where to serve GET /metrics for Prometheus, and there only [default: on the listener of everything else]
     #[arg(long, env = "STS_VERIFY_METRICS_LISTEN", value_name = "ADDRESS:PORT", value_parser = parse::address)]
     pub metrics_listen: Option<SocketAddr>,
@@ -209,6 +233,22 @@ impl HttpArgs {
     #[must_use]
     pub fn own_metrics_listener(&self) -> bool {
         self.metrics_listen.is_some()
+    }
+}
+
+impl HttpArgs {
+    /// The files of the certificate and of its key, if TLS is to be served.
+    ///
+    /// # Errors
+    ///
+    /// One line, when there is one without the other.
+    pub fn tls_files(&self) -> Result<Option<(&Path, &Path)>, String> {
+        match (&self.tls_cert_file, &self.tls_key_file) {
+            (Some(certificate), Some(key)) => Ok(Some((certificate, key))),
+            (None, None) => Ok(None),
+            (Some(_), None) => Err("STS_VERIFY_TLS_CERT_FILE: needs STS_VERIFY_TLS_KEY_FILE, too".to_owned()),
+            (None, Some(_)) => Err("STS_VERIFY_TLS_KEY_FILE: needs STS_VERIFY_TLS_CERT_FILE, too".to_owned()),
+        }
     }
 }
 

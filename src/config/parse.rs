@@ -1,10 +1,11 @@
 //! One function for each kind of value. Their messages say what is wanted and never repeat the value, which may hold
 //! a password (a proxy's, an endpoint's).
 
+use crate::api_keys::KEY_PREFIX;
 use crate::credentials::is_region_name;
 use crate::partitions::all_regions;
 use axum::http::HeaderValue;
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use url::Url;
 
@@ -107,6 +108,20 @@ pub(super) fn endpoint_url(text: &str) -> Result<String, String> {
         && url.query().is_none()
         && url.fragment().is_none();
     if plain { Ok(url.to_string().trim_end_matches('/').to_owned()) } else { Err(wanted.to_owned()) }
+}
+
+pub(super) fn existing_file(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    if path.is_file() { Ok(path) } else { Err("must be the path of a file".to_owned()) }
+}
+
+pub(super) fn key_name(text: &str) -> Result<String, String> {
+    let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.@".contains(&b));
+    if plain && (1..=64).contains(&text.len()) && !text.contains(KEY_PREFIX) {
+        Ok(text.to_owned())
+    } else {
+        Err("a name must be at most 64 characters of A-Z, a-z, 0-9, -, _, . and @".to_owned())
+    }
 }
 
 pub(super) fn cors_origins(text: &str) -> Result<CorsOrigins, String> {

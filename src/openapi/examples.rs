@@ -133,6 +133,8 @@ fn errors() -> Vec<(&'static str, ApiError)> {
             "ResponseParserError",
             ApiError::Sts(StsFailure::NotSts { endpoint: endpoint(), status: 200, well_formed: false }),
         ),
+        ("Unauthorized", ApiError::Unauthorized { key_given: false }),
+        ("Unauthorized-wrong", ApiError::Unauthorized { key_given: true }),
         ("Overloaded", ApiError::Overloaded),
         ("ConnectTimeoutError", ApiError::Sts(StsFailure::ConnectTimeout(endpoint()))),
         ("ReadTimeoutError", ApiError::Sts(StsFailure::ReadTimeout(endpoint()))),

@@ -9,6 +9,7 @@ mod spellings;
 
 pub use spellings::VerifyRequest;
 
+use crate::authentication::API_KEY_HEADER;
 use crate::error::ApiError;
 use axum::Router;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
@@ -20,10 +21,11 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
-    ContactBuilder, Header, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathsBuilder, RefOr,
-    SecurityRequirement, ServerBuilder,
+    ComponentsBuilder, ContactBuilder, Header, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder,
+    PathsBuilder, RefOr, SecurityRequirement, ServerBuilder,
 };
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
@@ -55,6 +57,14 @@ pub(crate) fn base() -> OpenApi {
         .contact(Some(ContactBuilder::new().name(Some("The sts-verify authors")).build()))
         .license(Some(LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build()))
         .build();
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("An API key, where the service was given any: only its callers may ask then"));
+    let own = ApiKeyValue::with_description(API_KEY_HEADER.as_str(), "The same key in a header of its own");
+    let components = ComponentsBuilder::new()
+        .security_scheme("bearer", SecurityScheme::Http(bearer.build()))
+        .security_scheme("apiKey", SecurityScheme::ApiKey(ApiKey::Header(own)))
+        .build();
     OpenApiBuilder::new()
         .info(info)
         .paths(PathsBuilder::new().build())
@@ -65,6 +75,7 @@ pub(crate) fn base() -> OpenApi {
             tag("lambda", "The interface of the Lambda function that this service replaces"),
             tag("health", "What the process says of itself"),
         ]))
+        .components(Some(components))
         .build()
 }
 
@@ -100,6 +111,9 @@ fn describe_headers(operation: &mut Operation, verdicts: bool) {
             "x-request-id",
             text_header("The request's id, in the log too; the caller's own if it sent a sane one"),
         );
+        if status == "401" {
+            add("www-authenticate", text_header("How to authenticate (RFC 6750)"));
+        }
         if verdicts && matches!(status.as_str(), "200" | "400" | "502" | "504") {
             add("x-sts-verdict", verdict_header());
         }

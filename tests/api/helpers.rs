@@ -3,12 +3,15 @@
 use reqwest::Response;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
+use std::sync::Arc;
+use sts_verify::api_keys::ApiKeys;
 use sts_verify::app::router;
 use sts_verify::config::{Cli, Command, ServeArgs, parse_command_line};
 use sts_verify::sandbox::{self, Caller};
 use sts_verify::server::{self, Stop};
 use sts_verify::state::AppState;
 use sts_verify::sts::{Sts, Transport};
+use sts_verify::tls::Tls;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -68,13 +71,17 @@ impl App {
         let sts = Sts::new(&settings, &transport).await.expect("the regions have endpoints");
         let listener = std::net::TcpListener::bind(args.listen).unwrap();
         let address = listener.local_addr().unwrap();
-        let state = AppState::new(sts, args.http.max_in_flight);
+        let api_keys =
+            args.http.api_keys_file.as_deref().map(|path| ApiKeys::read(path).expect("they are good"));
+        let state = AppState::new(sts, args.http.max_in_flight).with_api_keys(api_keys.map(Arc::new));
         let routes = router(state.clone(), &args.http, sandbox);
+        let files = args.http.tls_files().expect("they are given together");
+        let tls = files.map(|(certificate, key)| Tls::read(certificate, key).expect("they are good"));
         let (stop, stopped) = oneshot::channel();
         let http = args.http.clone();
         let served = tokio::spawn(async move {
             let stopped = async { stopped.await.unwrap_or(Stop::Interrupt) };
-            server::run(listener, routes, state, &http, stopped).await
+            server::run(listener, tls, routes, state, &http, stopped).await
         });
         Self { address, client: reqwest::Client::new(), stop: Some(stop), served }
     }

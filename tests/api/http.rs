@@ -57,7 +57,10 @@ async fn any_origin_may_call_and_read_unless_the_operator_lists_some() {
             assert_eq!(preflight.status(), 200);
             assert_eq!(header(&preflight, "access-control-allow-origin"), allowed, "{origin} {path}");
             assert_eq!(header(&preflight, "access-control-allow-methods"), Some("POST"));
-            assert_eq!(header(&preflight, "access-control-allow-headers"), Some("content-type,x-request-id"));
+            assert_eq!(
+                header(&preflight, "access-control-allow-headers"),
+                Some("content-type,x-request-id,authorization,x-api-key")
+            );
             assert_eq!(header(&preflight, "access-control-max-age"), Some("7200"));
         }
     }

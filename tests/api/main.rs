@@ -8,6 +8,7 @@ mod helpers;
 mod stub;
 
 mod answers;
+mod authentication;
 mod failures;
 mod http;
 mod isolation;
@@ -19,4 +20,5 @@ mod readme;
 mod regions;
 mod requests;
 mod retries;
+mod security_headers;
 mod stopping;

@@ -98,6 +98,7 @@ fn there_is_an_example_of_each_error_code_of_the_contract() {
         "RegionNotAllowed",
         "UnsupportedMediaType",
         "RequestTooLarge",
+        "Unauthorized",
         "Overloaded",
         "InternalError",
     ] {

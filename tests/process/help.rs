@@ -52,7 +52,7 @@ async fn help_names_what_is_read_besides() {
     for variable in ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"] {
         assert!(help.contains(variable), "{variable}\n{help}");
     }
-    for command in ["serve", "sandbox", "healthcheck", "check", "openapi"] {
+    for command in ["serve", "sandbox", "healthcheck", "check", "api-key", "openapi"] {
         assert!(help.contains(&format!("\n  {command} ")), "{command}\n{help}");
     }
 }

@@ -81,6 +81,11 @@ impl Program {
         self.stdout.borrow().clone()
     }
 
+    /// The id of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal, such as `TERM`. The shell's own `kill` is there on any machine.
     pub fn signal(&self, name: &str) {
         let kill = format!("kill -{name} {}", self.child.id());
@@ -150,7 +155,11 @@ impl Service {
             ("STS_VERIFY_LOG_FORMAT", "json"),
             ("STS_VERIFY_RETRY_BACKOFF", "1ms"),
         ];
-        let program = Program::start(command(arguments, &usual).envs(variables.iter().copied()));
+        Self::of(Program::start(command(arguments, &usual).envs(variables.iter().copied()))).await
+    }
+
+    /// A program that is about to listen.
+    pub async fn of(program: Program) -> Self {
         let line = program.line(|line| address_of(line, "listening").is_some()).await;
         let address = address_of(&line, "listening").unwrap();
         // The proxies of the machine that runs the tests are none of ours.

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
-use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 
 /// A certificate authority of a test's own.
 pub struct Authority {
@@ -33,6 +33,14 @@ impl Authority {
         Self { issuer: Issuer::new(params, key), bundle, _scratch: scratch }
     }
 
+    /// A certificate for a server with these names, and its key, as PEM.
+    pub fn pair(&self, names: &[&str]) -> Pair {
+        let key = KeyPair::generate().unwrap();
+        let names: Vec<String> = names.iter().copied().map(str::to_owned).collect();
+        let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &self.issuer).unwrap();
+        Pair { certificate: certificate.pem(), key: key.serialize_pem(), der: certificate.der().clone() }
+    }
+
     /// TLS for a server with these names.
     fn acceptor(&self, names: &[&str]) -> TlsAcceptor {
         let key = KeyPair::generate().unwrap();
@@ -48,6 +56,14 @@ impl Authority {
             );
         TlsAcceptor::from(Arc::new(config.unwrap()))
     }
+}
+
+/// A certificate and its key.
+#[derive(Clone)]
+pub struct Pair {
+    pub certificate: String,
+    pub key: String,
+    pub der: CertificateDer<'static>,
 }
 
 /// A server on loopback that ends when this is dropped.

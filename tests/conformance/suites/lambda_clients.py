@@ -189,6 +189,27 @@ class Tests:
         error = self.fails(code, 413, event=self.user | {"padding": "x" * 100_000})
         equal(type(error), self.client.exceptions.RequestTooLargeException, "class")
 
+    def test_an_api_key_beside_the_signature(self):
+        """As the README has it: boto3 signs in Authorization, so the key has a header of its own."""
+        made = subprocess.run(
+            [os.environ["STS_VERIFY_BIN"], "api-key"], check=True, capture_output=True, text=True).stdout
+        key, digest = (line for line in made.splitlines() if not line.startswith("#"))
+        with tempfile.NamedTemporaryFile("w") as keys:
+            keys.write(digest + "\n")
+            keys.flush()
+            with Program("serve", "--sandbox", STS_VERIFY_API_KEYS_FILE=keys.name) as program:
+                client = boto3.client("lambda", endpoint_url=program.url, **INVOKER)
+                try:
+                    client.invoke(FunctionName="verify", Payload=json.dumps(self.user))
+                    raise AssertionError("it was let in without a key")
+                except ClientError as error:
+                    equal(error.response["Error"]["Code"], "UnrecognizedClientException", "code")
+                    equal(error.response["ResponseMetadata"]["HTTPStatusCode"], 401, "status")
+                client.meta.events.register(
+                    "before-sign.lambda.Invoke", lambda request, **_: request.headers.add_header("x-api-key", key))
+                answer = client.invoke(FunctionName="verify", Payload=json.dumps(self.user))
+                equal(json.loads(answer["Payload"].read())["statusCode"], 200, "statusCode")
+
     def test_the_interface_switched_off(self):
         with Program("serve", "--sandbox", STS_VERIFY_LAMBDA="false") as program:
             path = "/2015-03-31/functions/verify/invocations"

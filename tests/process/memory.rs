@@ -1,0 +1,199 @@
+//! What is left of a secret in the program's memory once its answer is complete.
+
+use crate::program::{PATIENCE, Service};
+use crate::stub::{Reply, Stub, identity, sts_error};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use futures_util::future::join_all;
+use reqwest::{Client, RequestBuilder};
+use serde_json::json;
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::os::unix::fs::FileExt as _;
+use std::time::Instant;
+
+/// The memory of the service, which hides it: only root (with CAP_SYS_PTRACE, where that can be missing) may look.
+struct Memory {
+    process: u32,
+    bytes: File,
+    /// Which pages are there (pagemap in proc(5)).
+    pages: File,
+}
+
+impl Memory {
+    /// `None` when whoever runs the tests may not look.
+    fn of(service: &Service) -> Option<Self> {
+        let process = service.program.id();
+        match File::open(format!("/proc/{process}/mem")) {
+            Ok(bytes) => {
+                let pages = File::open(format!("/proc/{process}/pagemap")).unwrap();
+                Some(Self { process, bytes, pages })
+            }
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                eprintln!("not run: who runs the tests may not read the memory of the service");
+                None
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Where the secrets are, as the regions' lines in /proc/PID/maps.
+    fn places_of(&self, secrets: &[Secret]) -> Vec<String> {
+        let maps = fs::read_to_string(format!("/proc/{}/maps", self.process)).unwrap();
+        let written =
+            maps.lines().filter(|line| line.split(' ').nth(1).is_some_and(|rights| rights.starts_with("rw")));
+        written.flat_map(|line| self.found_in(line, secrets)).collect()
+    }
+
+    /// Only in the pages that are there: the allocator reserves far more than it uses.
+    fn found_in(&self, line: &str, secrets: &[Secret]) -> Vec<String> {
+        let page_size = procfs::page_size();
+        let (start, end) = line.split(' ').next().unwrap().split_once('-').unwrap();
+        let [start, end] = [start, end].map(|address| u64::from_str_radix(address, 16).unwrap() / page_size);
+        let mut entries = vec![0; usize::try_from(end - start).unwrap() * 8];
+        // A region may have gone since it was listed.
+        let read = self.pages.read_at(&mut entries, start * 8).unwrap_or_default();
+        let there = |entry: &[u8]| entry[7] & 0b1100_0000 != 0;
+        let pages = (start..end).zip(entries[..read].chunks_exact(8)).filter(|(_, entry)| there(entry));
+        let mut found = Vec::new();
+        let mut page = vec![0; usize::try_from(page_size).unwrap() + LONGEST];
+        for (number, _) in pages {
+            // With the start of the next one, into which a secret may reach.
+            let read = self.bytes.read_at(&mut page, number * page_size).unwrap_or_default();
+            let starts =
+                page[..read].windows(MARK.len()).enumerate().filter(|(_, here)| *here == MARK.as_bytes());
+            for (at, _) in starts {
+                let here = &page[at..read];
+                let values = secrets.iter().flat_map(Secret::values);
+                let known = values.filter(|(_, value)| here.starts_with(value.as_bytes()));
+                found.extend(known.map(|(kind, _)| format!("{kind}: {line}")));
+            }
+        }
+        found
+    }
+}
+
+/// No secret of these tests is longer.
+const LONGEST: usize = 512;
+
+/// How every secret of these tests begins.
+const MARK: &str = "zqxjSECRETzqxj";
+
+/// Secrets of one request, like no others.
+struct Secret {
+    kind: &'static str,
+    key: String,
+    token: String,
+}
+
+impl Secret {
+    fn new(kind: &'static str, number: usize) -> Self {
+        // A slash, which JSON may write in two ways.
+        let key = format!("{MARK}/{number:04}/{}", "k".repeat(20));
+        let token = format!("{MARK}+token/{number:04}/{}", "t".repeat(400));
+        Self { kind, key, token }
+    }
+
+    fn values(&self) -> [(&'static str, &str); 2] {
+        [(self.kind, &self.key), (self.kind, &self.token)]
+    }
+
+    fn body(&self) -> String {
+        json!({"stsAccessKey": "AKIAIOSFODNN7EXAMPLE", "stsSecretKey": self.key, "stsSessionToken": self.token}).to_string()
+    }
+}
+
+/// A way to post a secret: its name, and the request.
+type Way = (&'static str, fn(&Client, &Service, &Secret) -> RequestBuilder);
+
+const WAYS: [Way; 8] = [
+    ("plain", |client, service, secret| post(client, service, "/verify", secret.body())),
+    ("escaped", |client, service, secret| {
+        post(client, service, "/verify", secret.body().replace('/', "\\u002f"))
+    }),
+    ("nested", |client, service, secret| {
+        post(client, service, "/verify", format!("{{\"Credentials\":{}}}", secret.body()))
+    }),
+    ("event", |client, service, secret| {
+        post(client, service, INVOKE, json!({"body": secret.body()}).to_string())
+    }),
+    ("base64 event", |client, service, secret| {
+        let body = BASE64_STANDARD.encode(secret.body());
+        post(client, service, INVOKE, json!({"body": body, "isBase64Encoded": true}).to_string())
+    }),
+    ("closed at once", |client, service, secret| {
+        post(client, service, "/verify", secret.body()).header("connection", "close")
+    }),
+    ("malformed", |client, service, secret| {
+        post(client, service, "/verify", format!("{}{}", secret.body(), secret.key))
+    }),
+    ("too large", |client, service, secret| {
+        post(client, service, "/verify", format!("{}{}", secret.body(), " ".repeat(70_000)))
+    }),
+];
+
+const INVOKE: &str = "/2015-03-31/functions/verify/invocations";
+
+fn post(client: &Client, service: &Service, path: &str, body: String) -> RequestBuilder {
+    client.post(service.url(path)).header("content-type", "application/json").body(body)
+}
+
+/// An STS that closes each connection: one that is kept holds the last token that was sent over it.
+async fn sts() -> Stub {
+    Stub::start(|number, _| {
+        let answers = [
+            identity(),
+            sts_error(403, "SignatureDoesNotMatch", "no"),
+            sts_error(500, "InternalFailure", "no"),
+        ];
+        match answers[number % answers.len()].clone() {
+            Reply::Bytes(bytes) => Reply::Last(bytes),
+            other => other,
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn no_secret_outlives_its_answer_and_its_connection() {
+    let stub = sts().await;
+    let service = Service::asking(&stub.url, &[("AWS_MAX_ATTEMPTS", "2")]).await;
+    let Some(memory) = Memory::of(&service) else { return };
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let mut secrets = Vec::new();
+    for round in 0..20 {
+        for (number, (kind, way)) in WAYS.iter().enumerate() {
+            let secret = Secret::new(kind, round * WAYS.len() + number);
+            let answer = way(&client, &service, &secret).send().await.unwrap();
+            answer.bytes().await.unwrap();
+            secrets.push(secret);
+        }
+    }
+    drop(client);
+    // Connections are closed in their own time. And what a thread had in its registers may lie on its stack until it
+    // comes by there again, as it does when others ask the like.
+    let began = Instant::now();
+    loop {
+        let others = (0..8)
+            .map(|_| service.client.post(service.url("/verify")).header("content-type", "application/json"));
+        join_all(others.map(|request| request.body(format!("{{}}{}", " ".repeat(900) + "x")).send())).await;
+        let places = memory.places_of(&secrets);
+        if places.is_empty() {
+            break;
+        }
+        assert!(began.elapsed() < PATIENCE, "{places:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_in_the_memory_would_be_found() {
+    let gate = crate::wire::Gate::start().await;
+    let service = Service::asking(&gate.url, &[]).await;
+    let Some(memory) = Memory::of(&service) else { return };
+    let secrets = [Secret::new("in flight", 0)];
+    let answer = tokio::spawn(post(&service.client, &service, "/verify", secrets[0].body()).send());
+    gate.was_asked(1).await;
+    let places = memory.places_of(&secrets);
+    assert!(places.len() >= 2, "{places:?}");
+    answer.abort();
+}
