@@ -5,12 +5,12 @@ use crate::error::ApiError;
 use crate::metrics::{Metrics, TEXT_TYPE};
 use crate::state::AppState;
 use crate::telemetry::{REQUEST_ID_HEADER, access_log};
-use crate::verify::VERDICT_HEADER;
+use crate::verify::{CACHE_STATUS_HEADER, VERDICT_HEADER};
 use crate::{health, lambda, openapi, verify};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ORIGIN, REFERRER_POLICY, RETRY_AFTER,
+    AGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ORIGIN, REFERRER_POLICY, RETRY_AFTER,
     X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderName, HeaderValue, Method};
@@ -105,7 +105,14 @@ fn cors(origins: &CorsOrigins) -> CorsLayer {
     let layer = CorsLayer::new()
         .allow_methods([Method::POST])
         .allow_headers([CONTENT_TYPE, REQUEST_ID_HEADER])
-        .expose_headers([VERDICT_HEADER, RETRY_AFTER, REQUEST_ID_HEADER, SANDBOX_HEADER])
+        .expose_headers([
+            VERDICT_HEADER,
+            RETRY_AFTER,
+            REQUEST_ID_HEADER,
+            SANDBOX_HEADER,
+            CACHE_STATUS_HEADER,
+            AGE,
+        ])
         .max_age(PREFLIGHT_MAX_AGE);
     match origins {
         CorsOrigins::Any => layer.allow_origin(AnyOrigin).vary([]),

@@ -116,7 +116,7 @@ pub(crate) async fn invoke(State(app): State<AppState>, request: Request) -> Res
         Err(error) => return refuse(error),
     };
     match event_body(payload) {
-        Ok(Some(body)) => envelope(verify_json(&app, &body).await),
+        Ok(Some(body)) => envelope(verify_json(&app, body).await),
         Ok(None) => {
             envelope(Verification::error(&Refusal::MalformedJson.into(), None, CallRecord::default()))
         }

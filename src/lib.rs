@@ -6,6 +6,7 @@
 //! ```text
 //! request ─▶ app          request id · access log · CORS · panic guard · body limit and deadline
 //!         ─▶ verify       JSON ─▶ Credentials (credentials); a refusal goes to error, STS is not asked
+//!         ─▶ sharing      the same question is put to STS once
 //!         ─▶ sts          one client per region, credentials per call ─▶ Answer or StsFailure
 //!         ─▶ verify       Answer ─▶ the Lambda function's body
 //!         ─▶ error        refusal, rejection or failure ─▶ status and {exception, error_code, error_message}
@@ -27,6 +28,7 @@ pub mod partitions;
 mod redact;
 pub mod sandbox;
 pub mod server;
+pub mod sharing;
 pub mod state;
 pub mod sts;
 pub mod telemetry;

@@ -85,7 +85,7 @@ async fn serve(args: &ServeArgs, sts: Sts, stand_in: Option<TcpListener>) -> Res
         tokio::spawn(sandbox::serve(tokio_listener(stand_in)?, std::future::pending()));
     }
     info!(address = %listener.local_addr()?, version = env!("CARGO_PKG_VERSION"), "listening");
-    let state = AppState::new(sts, args.http.max_in_flight);
+    let state = AppState::new(sts, &args.http)?;
     if let Some(address) = args.http.metrics_listen {
         let listener = bind(address)?;
         info!(address = %listener.local_addr()?, "metrics listening");

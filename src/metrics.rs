@@ -81,6 +81,11 @@ struct StsLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SourceLabels {
+    source: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CodeLabels {
     code: &'static str,
 }
@@ -105,6 +110,7 @@ pub struct Metrics {
     codes: Family<CodeLabels, Counter>,
     retries: Counter,
     shed: Counter,
+    shared: Family<SourceLabels, Counter>,
 }
 
 impl Default for Metrics {
@@ -119,6 +125,7 @@ impl Default for Metrics {
             codes: Family::default(),
             retries: Counter::default(),
             shed: Counter::default(),
+            shared: Family::default(),
         };
         metrics.register();
         metrics
@@ -137,12 +144,17 @@ impl Metrics {
         registry.register("sts_errors", "Errors answered to questions, by code", self.codes.clone());
         registry.register("sts_retries", "Attempts after a call's first", self.retries.clone());
         registry.register("sts_verify_shed", "Requests refused because too many waited", self.shed.clone());
+        let shared = "Answers that STS was not asked for: another caller's call, or a kept answer";
+        registry.register("sts_verify_shared", shared, self.shared.clone());
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "What is running", version);
         registry.register_collector(Box::new(process::Process));
         // A verdict that was never given is 0, not absent: alerts compare with it.
         for verdict in [Verdict::Valid, Verdict::Invalid, Verdict::Indeterminate] {
             let _ = self.verdicts.get_or_create(&VerdictLabels { verdict: Word(verdict) });
+        }
+        for source in ["in_flight", "cache"] {
+            let _ = self.shared.get_or_create(&SourceLabels { source });
         }
     }
 
@@ -189,6 +201,13 @@ impl Metrics {
     /// A request was refused because too many waited for STS.
     pub(crate) fn request_shed(&self) {
         self.shed.inc();
+    }
+
+    /// A question was answered without a call to STS of its own, if `source` says so.
+    pub(crate) fn answer_shared(&self, source: Option<&'static str>) {
+        if let Some(source) = source {
+            self.shared.get_or_create(&SourceLabels { source }).inc();
+        }
     }
 
     /// The figures, as Prometheus reads them.

@@ -1,6 +1,8 @@
 //! What the handlers share.
 
+use crate::config::HttpArgs;
 use crate::metrics::Metrics;
+use crate::sharing::Sharing;
 use crate::sts::Sts;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,6 +13,8 @@ use tokio::sync::Semaphore;
 pub struct AppState {
     /// The way to STS.
     pub(crate) sts: Arc<Sts>,
+    /// What STS is being asked, and what of its answers is kept.
+    pub(crate) sharing: Arc<Sharing>,
     /// One place for each request that may wait for STS.
     pub(crate) places: Arc<Semaphore>,
     /// What Prometheus is told.
@@ -20,15 +24,19 @@ pub struct AppState {
 }
 
 impl AppState {
-    /// The state of a service that asks this STS for so many requests at once.
-    #[must_use]
-    pub fn new(sts: Sts, max_in_flight: usize) -> Self {
-        Self {
+    /// The state of a service that asks this STS within these limits.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no randomness for the key under which questions are told apart.
+    pub fn new(sts: Sts, http: &HttpArgs) -> Result<Self, getrandom::Error> {
+        Ok(Self {
             sts: Arc::new(sts),
-            places: Arc::new(Semaphore::new(max_in_flight)),
+            sharing: Arc::new(Sharing::new(http.limits.keep())?),
+            places: Arc::new(Semaphore::new(http.max_in_flight)),
             metrics: Arc::default(),
             stopping: Arc::new(AtomicBool::new(false)),
-        }
+        })
     }
 
     /// From now on /readyz says 503.

@@ -66,6 +66,13 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+pub(super) fn duration_up_to(text: &str, longest: Duration) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(duration) if duration <= longest => Ok(duration),
+        _ => Err(format!("must be a time such as 500ms or 30s, of {}s at most", longest.as_secs())),
+    }
+}
+
 pub(super) fn count(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(number) if (1..=16 * 1024 * 1024).contains(&number) => Ok(number),

@@ -68,7 +68,7 @@ impl App {
         let sts = Sts::new(&settings, &transport).await.expect("the regions have endpoints");
         let listener = std::net::TcpListener::bind(args.listen).unwrap();
         let address = listener.local_addr().unwrap();
-        let state = AppState::new(sts, args.http.max_in_flight);
+        let state = AppState::new(sts, &args.http).expect("the system has randomness");
         let routes = router(state.clone(), &args.http, sandbox);
         let (stop, stopped) = oneshot::channel();
         let http = args.http.clone();
@@ -149,4 +149,11 @@ pub async fn summary(response: Response) -> (u16, Option<String>, Option<String>
 pub fn expected(status: u16, verdict: &str, code: &str) -> (u16, Option<String>, Option<String>) {
     let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     (status, some(verdict), some(code))
+}
+
+/// The value of a series at /metrics, named with its labels.
+pub async fn metric(app: &App, series: &str) -> Option<f64> {
+    let text = app.get("/metrics").await.text().await.unwrap();
+    let line = text.lines().find(|line| line.strip_prefix(series).is_some_and(|rest| rest.starts_with(' ')));
+    line.map(|line| line.rsplit(' ').next().unwrap().parse().unwrap())
 }

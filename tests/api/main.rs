@@ -19,4 +19,5 @@ mod readme;
 mod regions;
 mod requests;
 mod retries;
+mod sharing;
 mod stopping;

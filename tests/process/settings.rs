@@ -43,6 +43,9 @@ const ODD_VALUES: &[(&str, &[&str])] = &[
     ("STS_VERIFY_KEEP_ALIVE", &["0s"]),
     ("STS_VERIFY_STOP_DELAY", &["-5s", "2h"]),
     ("STS_VERIFY_DRAIN_TIMEOUT", &["20"]),
+    ("STS_VERIFY_CACHE_VALID", &["61s", "2m", "-1s", "60"]),
+    ("STS_VERIFY_CACHE_EXPIRED", &["601s", "11m", "600"]),
+    ("STS_VERIFY_CACHE_ENTRIES", &["0", "-1", "10k"]),
 ];
 
 /// Listeners that are on no fixed port, should a setting be taken that must be refused.
