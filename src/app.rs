@@ -2,6 +2,7 @@
 
 use crate::config::{CorsOrigins, HttpArgs};
 use crate::error::ApiError;
+use crate::limits::{CallerGuard, Refuse, limit_callers};
 use crate::metrics::{Metrics, TEXT_TYPE};
 use crate::state::AppState;
 use crate::telemetry::{REQUEST_ID_HEADER, access_log};
@@ -39,7 +40,8 @@ const NO_CONTENT_AT_ALL: HeaderValue = HeaderValue::from_static("default-src 'no
 
 /// The whole service. `sandbox` says that the STS behind it is the stand-in.
 pub fn router(state: AppState, http: &HttpArgs, sandbox: bool) -> Router {
-    let (mut routes, mut document) = documented_routes(http.lambda).split_for_parts();
+    let (mut routes, mut document) =
+        documented_routes(http.lambda, |routes, refuse| guarded(routes, &state, refuse)).split_for_parts();
     openapi::complete(&mut document, sandbox);
     routes = routes.route("/healthz", get(health::readyz)).route("/health", get(health::readyz));
     routes = if http.docs {
@@ -58,8 +60,15 @@ pub fn router(state: AppState, http: &HttpArgs, sandbox: bool) -> Router {
     with_layers(routes, metrics, http, sandbox)
 }
 
+/// What the listener of the metrics serves: these, and health for whoever restarts a process that does not answer. The
+/// public listener may have no place for another connection when it is wanted most.
+pub fn internal_routes(state: &AppState) -> Router {
+    let health = Router::new().route("/livez", get(health::livez)).route("/readyz", get(health::readyz));
+    health.with_state(state.clone()).merge(metrics_routes(state))
+}
+
 /// GET /metrics, for the public listener or for one of its own.
-pub fn metrics_routes<S>(state: &AppState) -> Router<S>
+fn metrics_routes<S>(state: &AppState) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
@@ -70,18 +79,31 @@ where
 /// The OpenAPI document, as `sts-verify openapi` prints it.
 #[must_use]
 pub fn document() -> OpenApi {
-    let (_, mut document) = documented_routes(true).split_for_parts();
+    let (_, mut document) = documented_routes(true, |routes, _| routes).split_for_parts();
     openapi::complete(&mut document, false);
     document
 }
 
-/// The routes of the OpenAPI document: one that is not described cannot be added.
-fn documented_routes(lambda: bool) -> OpenApiRouter<AppState> {
+/// The routes of the OpenAPI document: one that is not described cannot be added. Those that ask STS are guarded, and
+/// each words a refusal in its own way.
+fn documented_routes(
+    lambda: bool,
+    guarded: impl Fn(OpenApiRouter<AppState>, Refuse) -> OpenApiRouter<AppState>,
+) -> OpenApiRouter<AppState> {
+    let verify = OpenApiRouter::new().routes(routes!(verify::verify));
+    let invoke = OpenApiRouter::new().routes(routes!(lambda::invoke));
     let routes = OpenApiRouter::with_openapi(openapi::base())
-        .routes(routes!(verify::verify))
+        .merge(guarded(verify, ApiError::into_response))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz));
-    if lambda { routes.routes(routes!(lambda::invoke)) } else { routes }
+    if lambda { routes.merge(guarded(invoke, lambda::refuse)) } else { routes }
+}
+
+/// What stands before the routes that ask STS, from the inside out. Nothing has been read of a body by then.
+fn guarded(routes: OpenApiRouter<AppState>, state: &AppState, refuse: Refuse) -> OpenApiRouter<AppState> {
+    let Some(limit) = state.callers.clone() else { return routes };
+    let guard = CallerGuard { limit, metrics: state.metrics.clone(), refuse };
+    routes.route_layer(from_fn_with_state(guard, limit_callers))
 }
 
 /// From the inside out: the last one sees a request first and its answer last.

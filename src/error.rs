@@ -38,6 +38,11 @@ pub enum ApiError {
     Rejected(Rejection),
     /// STS could not be asked, or its answer not be understood.
     Sts(StsFailure),
+    /// This caller asks more often than the operator allows.
+    RateLimited {
+        /// After how many seconds it may ask again.
+        retry_after: u16,
+    },
     /// As many requests as the operator allows are waiting for STS.
     Overloaded,
     /// A fault of this program. Nothing is told about it; the log has more.
@@ -80,6 +85,7 @@ impl ApiError {
         let (status, exception, code) = self.class();
         let retry_after = match self {
             Self::Overloaded => RETRY_HERE,
+            Self::RateLimited { retry_after } => Some(*retry_after),
             Self::Sts(StsFailure::Internal(_)) => None,
             Self::Sts(_) => RETRY_STS,
             Self::Rejected(rejection) if rejection.may_pass() => RETRY_STS,
@@ -113,6 +119,7 @@ impl ApiError {
                 (StatusCode::BAD_REQUEST, "RequestError", "InvalidParameterValueException")
             }
             Self::Sts(failure) => failure_class(failure),
+            Self::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "ServiceError", "RateLimited"),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "ServiceError", "Overloaded"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "ServiceError", "InternalError"),
         };
@@ -139,6 +146,7 @@ impl ApiError {
                 "X-Amz-Invocation-Type must be RequestResponse or DryRun: an answer that nobody waits for is none."
                     .into()
             }
+            Self::RateLimited { .. } => "This caller asks more often than this service allows.".into(),
             Self::Overloaded => "As many requests as this service takes are waiting for STS.".into(),
         };
         Some(text)

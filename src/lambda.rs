@@ -101,6 +101,7 @@ struct ProxyEvent {
         (status = 400, description = "The payload is not JSON, or the invocation type is not served", body = ErrorBody),
         (status = 408, description = "The payload did not arrive in time", body = ErrorBody),
         (status = 413, description = "The payload is too large", body = ErrorBody),
+        (status = 429, description = "This caller asks too often", body = ErrorBody),
         (status = 500, description = "A fault of this service", body = ErrorBody),
     )
 )]
@@ -125,11 +126,12 @@ pub(crate) async fn invoke(State(app): State<AppState>, request: Request) -> Res
 }
 
 /// What Lambda itself refuses, without asking the function: its clients read the error's name from a header.
-fn refuse(error: ApiError) -> Response {
+pub(crate) fn refuse(error: ApiError) -> Response {
     let name = match error {
         ApiError::InvalidRequestContent => "InvalidRequestContentException",
         ApiError::UnsupportedInvocationType => "InvalidParameterValueException",
         ApiError::TooLarge => "RequestTooLargeException",
+        ApiError::RateLimited { .. } => "TooManyRequestsException",
         _ => "ServiceException",
     };
     let mut response = error.into_response();

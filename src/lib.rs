@@ -16,12 +16,14 @@
 //! `sts` and `credentials` know no HTTP status of ours and no axum; `verify` knows no type of the SDK.
 
 pub mod app;
+mod caller;
 pub mod config;
 pub mod credentials;
 pub mod error;
 mod health;
 pub mod healthcheck;
 mod lambda;
+pub mod limits;
 mod metrics;
 mod openapi;
 pub mod partitions;

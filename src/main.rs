@@ -4,8 +4,9 @@ use std::error::Error;
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
-use sts_verify::app::{document, metrics_routes, router};
+use sts_verify::app::{document, internal_routes, router};
 use sts_verify::config::{Cli, Command, EXIT_USAGE, SandboxArgs, ServeArgs, parse_command_line};
+use sts_verify::limits::take_file_descriptors;
 use sts_verify::server::{self, Stop};
 use sts_verify::state::AppState;
 use sts_verify::sts::{Sts, StsSettings, Transport};
@@ -74,6 +75,7 @@ async fn check(args: &ServeArgs) -> Result<(Sts, Option<TcpListener>), Failure> 
 
 async fn serve(args: &ServeArgs, sts: Sts, stand_in: Option<TcpListener>) -> Result<(), Failure> {
     telemetry::init(&args.log);
+    take_file_descriptors(args.http.limits.max_connections, args.http.max_in_flight);
     let signals = Signals::new()?;
     let listener = bind(args.listen)?;
     let sandboxed = stand_in.is_some();
@@ -89,7 +91,7 @@ async fn serve(args: &ServeArgs, sts: Sts, stand_in: Option<TcpListener>) -> Res
     if let Some(address) = args.http.metrics_listen {
         let listener = bind(address)?;
         info!(address = %listener.local_addr()?, "metrics listening");
-        let (routes, http) = (metrics_routes(&state), args.http.clone());
+        let (routes, http) = (internal_routes(&state), args.http.clone());
         tokio::spawn(async move { server::run_until_dropped(listener, routes, &http).await });
     }
     let routes = router(state.clone(), &args.http, sandboxed);

@@ -111,6 +111,15 @@ pub struct Metrics {
     retries: Counter,
     shed: Counter,
     shared: Family<SourceLabels, Counter>,
+    rate_limited: Counter,
+    connections: ConnectionFigures,
+}
+
+/// What a listener counts.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ConnectionFigures {
+    pub active: Gauge,
+    pub refused: Counter,
 }
 
 impl Default for Metrics {
@@ -126,6 +135,8 @@ impl Default for Metrics {
             retries: Counter::default(),
             shed: Counter::default(),
             shared: Family::default(),
+            rate_limited: Counter::default(),
+            connections: ConnectionFigures::default(),
         };
         metrics.register();
         metrics
@@ -146,6 +157,12 @@ impl Metrics {
         registry.register("sts_verify_shed", "Requests refused because too many waited", self.shed.clone());
         let shared = "Answers that STS was not asked for: another caller's call, or a kept answer";
         registry.register("sts_verify_shared", shared, self.shared.clone());
+        let limited = "Requests refused because their caller asked too often";
+        registry.register("sts_verify_rate_limited", limited, self.rate_limited.clone());
+        let connections = &self.connections;
+        let (open, refused) = ("Connections open", "Connections refused because too many were open");
+        registry.register("http_server_active_connections", open, connections.active.clone());
+        registry.register("http_server_refused_connections", refused, connections.refused.clone());
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "What is running", version);
         registry.register_collector(Box::new(process::Process));
@@ -201,6 +218,17 @@ impl Metrics {
     /// A request was refused because too many waited for STS.
     pub(crate) fn request_shed(&self) {
         self.shed.inc();
+    }
+
+    /// A request was refused because its caller asked too often.
+    pub(crate) fn caller_limited(&self) {
+        self.rate_limited.inc();
+        self.codes.get_or_create(&CodeLabels { code: "RateLimited" }).inc();
+    }
+
+    /// The figures of the public listener.
+    pub(crate) fn connections(&self) -> ConnectionFigures {
+        self.connections.clone()
     }
 
     /// A question was answered without a call to STS of its own, if `source` says so.

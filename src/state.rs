@@ -1,6 +1,7 @@
 //! What the handlers share.
 
 use crate::config::HttpArgs;
+use crate::limits::CallerLimit;
 use crate::metrics::Metrics;
 use crate::sharing::Sharing;
 use crate::sts::Sts;
@@ -15,6 +16,8 @@ pub struct AppState {
     pub(crate) sts: Arc<Sts>,
     /// What STS is being asked, and what of its answers is kept.
     pub(crate) sharing: Arc<Sharing>,
+    /// How often each caller may ask, if that is limited.
+    pub(crate) callers: Option<Arc<CallerLimit>>,
     /// One place for each request that may wait for STS.
     pub(crate) places: Arc<Semaphore>,
     /// What Prometheus is told.
@@ -33,6 +36,7 @@ impl AppState {
         Ok(Self {
             sts: Arc::new(sts),
             sharing: Arc::new(Sharing::new(http.limits.keep())?),
+            callers: http.limits.per_caller().map(|settings| Arc::new(CallerLimit::new(&settings))),
             places: Arc::new(Semaphore::new(http.max_in_flight)),
             metrics: Arc::default(),
             stopping: Arc::new(AtomicBool::new(false)),

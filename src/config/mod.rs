@@ -227,6 +227,7 @@ impl ServeArgs {
                 "STS_VERIFY_CONNECT_TIMEOUT: must not be longer than STS_VERIFY_ATTEMPT_TIMEOUT".to_owned()
             );
         }
+        self.http.limits.check()?;
         parse::check_proxies()?;
         let every = if self.sandbox { Regions::All } else { Regions::List(Vec::new()) };
         let max_attempts = sts.max_attempts.unwrap_or(sts.retry_mode.default_max_attempts());

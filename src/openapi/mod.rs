@@ -110,7 +110,7 @@ fn describe_headers(operation: &mut Operation, verdicts: bool) {
         if verdicts && matches!(status.as_str(), "200" | "400") {
             add("age", text_header("For how many seconds a kept answer has been kept (RFC 9111)"));
         }
-        if verdicts && matches!(status.as_str(), "200" | "400" | "502" | "503" | "504") {
+        if verdicts && matches!(status.as_str(), "200" | "400" | "429" | "502" | "503" | "504") {
             add("retry-after", text_header("Seconds after which to try again, where that may help"));
         }
     }

@@ -8,6 +8,8 @@ mod helpers;
 mod stub;
 
 mod answers;
+mod callers;
+mod connections;
 mod failures;
 mod http;
 mod isolation;

@@ -19,6 +19,7 @@ mod credentials;
 mod endpoints;
 mod healthcheck;
 mod help;
+mod limits;
 mod proxies;
 mod sandbox;
 mod secrets;
