@@ -1,21 +1,22 @@
 //! The routes, and the layers around them in their order.
 
-use crate::authentication::{API_KEY_HEADER, authenticate};
+use crate::authentication::{API_KEY_HEADER, KeyGuard, authenticate};
 use crate::config::{CorsOrigins, HttpArgs};
-use crate::error::ApiError;
+use crate::error::{ApiError, Refuse};
+use crate::limits::{CallerGuard, limit_callers};
 use crate::metrics::{Metrics, TEXT_TYPE};
 use crate::state::AppState;
 use crate::telemetry::{REQUEST_ID_HEADER, access_log};
-use crate::verify::VERDICT_HEADER;
+use crate::verify::{CACHE_STATUS_HEADER, VERDICT_HEADER};
 use crate::{health, lambda, openapi, verify};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ORIGIN, REFERRER_POLICY,
+    AGE, AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ORIGIN, REFERRER_POLICY,
     RETRY_AFTER, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderName, HeaderValue, Method};
-use axum::middleware::{from_fn_with_state, map_response};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use std::any::Any;
@@ -47,7 +48,7 @@ const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 /// The whole service. `sandbox` says that the STS behind it is the stand-in.
 pub fn router(state: AppState, http: &HttpArgs, sandbox: bool) -> Router {
     let (mut routes, mut document) =
-        documented_routes(http.lambda, |routes| guarded(routes, &state)).split_for_parts();
+        documented_routes(http.lambda, |routes, refuse| guarded(routes, &state, refuse)).split_for_parts();
     openapi::complete(&mut document, sandbox);
     routes = routes.route("/healthz", get(health::readyz)).route("/health", get(health::readyz));
     routes = if http.docs {
@@ -66,8 +67,15 @@ pub fn router(state: AppState, http: &HttpArgs, sandbox: bool) -> Router {
     with_layers(routes, metrics, http, sandbox)
 }
 
+/// What the listener of the metrics serves: these, and health for whoever restarts a process that does not answer. The
+/// public listener may have no place for another connection when it is wanted most.
+pub fn internal_routes(state: &AppState) -> Router {
+    let health = Router::new().route("/livez", get(health::livez)).route("/readyz", get(health::readyz));
+    health.with_state(state.clone()).merge(metrics_routes(state))
+}
+
 /// GET /metrics, for the public listener or for one of its own.
-pub fn metrics_routes<S>(state: &AppState) -> Router<S>
+fn metrics_routes<S>(state: &AppState) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
@@ -78,29 +86,35 @@ where
 /// The OpenAPI document, as `sts-verify openapi` prints it.
 #[must_use]
 pub fn document() -> OpenApi {
-    let (_, mut document) = documented_routes(true, |routes| routes).split_for_parts();
+    let (_, mut document) = documented_routes(true, |routes, _| routes).split_for_parts();
     openapi::complete(&mut document, false);
     document
 }
 
-/// The routes of the OpenAPI document: one that is not described cannot be added.
-/// Those that ask STS are `guarded`.
-fn documented_routes(lambda: bool, guarded: impl Fn(Routes) -> Routes) -> Routes {
+/// The routes of the OpenAPI document: one that is not described cannot be added. Those that ask STS are guarded, and
+/// each words a refusal in its own way.
+fn documented_routes(lambda: bool, guarded: impl Fn(Routes, Refuse) -> Routes) -> Routes {
+    let verify = OpenApiRouter::new().routes(routes!(verify::verify));
+    let invoke = OpenApiRouter::new().routes(routes!(lambda::invoke));
     let routes = OpenApiRouter::with_openapi(openapi::base())
-        .merge(guarded(OpenApiRouter::new().routes(routes!(verify::verify))))
+        .merge(guarded(verify, ApiError::into_response))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz));
-    if lambda {
-        let invoke = guarded(OpenApiRouter::new().routes(routes!(lambda::invoke)));
-        routes.merge(invoke.layer(map_response(lambda::name_the_refusal)))
-    } else {
-        routes
-    }
+    if lambda { routes.merge(guarded(invoke, lambda::refuse)) } else { routes }
 }
 
-/// What a request has to pass before STS is asked for it: the last layer is the first to see it.
-fn guarded(routes: Routes, state: &AppState) -> Routes {
-    routes.route_layer(from_fn_with_state(state.clone(), authenticate))
+/// What a request has to pass before STS is asked for it, from the inside out: the limit counts by the key that
+/// authentication found. Nothing has been read of a body by then.
+fn guarded(mut routes: Routes, state: &AppState, refuse: Refuse) -> Routes {
+    if let Some(limit) = state.callers.clone() {
+        let guard = CallerGuard { limit, metrics: state.metrics.clone(), refuse };
+        routes = routes.route_layer(from_fn_with_state(guard, limit_callers));
+    }
+    if let Some(keys) = state.api_keys.clone() {
+        let guard = KeyGuard { keys, metrics: state.metrics.clone(), refuse };
+        routes = routes.route_layer(from_fn_with_state(guard, authenticate));
+    }
+    routes
 }
 
 /// From the inside out: the last one sees a request first and its answer last.
@@ -127,7 +141,14 @@ fn cors(origins: &CorsOrigins) -> CorsLayer {
     let layer = CorsLayer::new()
         .allow_methods([Method::POST])
         .allow_headers([CONTENT_TYPE, REQUEST_ID_HEADER, AUTHORIZATION, API_KEY_HEADER])
-        .expose_headers([VERDICT_HEADER, RETRY_AFTER, REQUEST_ID_HEADER, SANDBOX_HEADER])
+        .expose_headers([
+            VERDICT_HEADER,
+            RETRY_AFTER,
+            REQUEST_ID_HEADER,
+            SANDBOX_HEADER,
+            CACHE_STATUS_HEADER,
+            AGE,
+        ])
         .max_age(PREFLIGHT_MAX_AGE);
     match origins {
         CorsOrigins::Any => layer.allow_origin(AnyOrigin).vary([]),

@@ -4,28 +4,41 @@
 //! Lambda's clients sign their requests there. One good key among all that a request carries is enough, so that a
 //! gateway's own token in one of the headers does no harm.
 
-use crate::error::ApiError;
-use crate::state::AppState;
+use crate::api_keys::ApiKeys;
+use crate::error::{ApiError, Refuse};
+use crate::metrics::Metrics;
 use axum::extract::{Request, State};
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, HeaderName};
 use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
+use std::sync::Arc;
 
 /// The header for a key that is not in Authorization.
 pub const API_KEY_HEADER: HeaderName = HeaderName::from_static("x-api-key");
 
 const BEARER: &[u8] = b"bearer";
 
+/// What stands before the routes that ask STS.
+#[derive(Clone)]
+pub(crate) struct KeyGuard {
+    pub keys: Arc<ApiKeys>,
+    pub metrics: Arc<Metrics>,
+    pub refuse: Refuse,
+}
+
 /// The layer of the routes that ask STS. Who comes through with a key has its [`crate::caller::KeyId`] in the request's
 /// extensions, and its name for the log in the answer's.
-pub(crate) async fn authenticate(State(app): State<AppState>, mut request: Request, next: Next) -> Response {
-    let Some(keys) = &app.api_keys else { return next.run(request).await };
-    let found = presented(request.headers()).find_map(|key| keys.find(key));
+pub(crate) async fn authenticate(
+    State(guard): State<KeyGuard>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let found = presented(request.headers()).find_map(|key| guard.keys.find(key));
     let Some((id, name)) = found else {
-        app.metrics.unauthenticated();
+        guard.metrics.unauthenticated();
         let key_given = presented(request.headers()).next().is_some();
-        return ApiError::Unauthorized { key_given }.into_response();
+        return (guard.refuse)(ApiError::Unauthorized { key_given });
     };
     // Nobody further in has a use for them.
     request.headers_mut().remove(AUTHORIZATION);

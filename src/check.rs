@@ -77,7 +77,9 @@ impl Finding {
         let proxy = proxy_for(&endpoint);
         let started = Instant::now();
         let trouble = match nobody() {
-            Some(nobody) => trouble(sts.ask(&region, &nobody).await, proxy.is_some()),
+            Some(nobody) => {
+                trouble(sts.ask(&region, &nobody, tokio::time::Instant::now()).await, proxy.is_some())
+            }
             None => Trouble::new("this program", "it cannot make up credentials"),
         };
         Self { region, endpoint, proxy, took: started.elapsed(), trouble }

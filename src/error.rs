@@ -12,6 +12,9 @@ use serde::Serialize;
 use std::borrow::Cow;
 use utoipa::ToSchema;
 
+/// How a route words a refusal.
+pub(crate) type Refuse = fn(ApiError) -> Response;
+
 /// Everything that is not a success.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ApiError {
@@ -43,6 +46,11 @@ pub enum ApiError {
     Unauthorized {
         /// Whether there was one.
         key_given: bool,
+    },
+    /// This caller asks more often than the operator allows.
+    RateLimited {
+        /// After how many seconds it may ask again.
+        retry_after: u16,
     },
     /// As many requests as the operator allows are waiting for STS.
     Overloaded,
@@ -88,6 +96,7 @@ impl ApiError {
         let (status, exception, code) = self.class();
         let retry_after = match self {
             Self::Overloaded => RETRY_HERE,
+            Self::RateLimited { retry_after } => Some(*retry_after),
             Self::Sts(StsFailure::Internal(_)) => None,
             Self::Sts(_) => RETRY_STS,
             Self::Rejected(rejection) if rejection.may_pass() => RETRY_STS,
@@ -130,6 +139,7 @@ impl ApiError {
             }
             Self::Sts(failure) => failure_class(failure),
             Self::Unauthorized { .. } => (StatusCode::UNAUTHORIZED, "ServiceError", "Unauthorized"),
+            Self::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "ServiceError", "RateLimited"),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "ServiceError", "Overloaded"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "ServiceError", "InternalError"),
         };
@@ -160,6 +170,7 @@ impl ApiError {
                 "This service wants an API key, as Authorization: Bearer KEY or as x-api-key: KEY.".into()
             }
             Self::Unauthorized { key_given: true } => "The API key is none of this service's.".into(),
+            Self::RateLimited { .. } => "This caller asks more often than this service allows.".into(),
             Self::Overloaded => "As many requests as this service takes are waiting for STS.".into(),
         };
         Some(text)

@@ -11,7 +11,6 @@ use crate::telemetry::CallRecord;
 use crate::verify::{Verification, read_body, verify_json};
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::WWW_AUTHENTICATE;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
@@ -104,6 +103,7 @@ struct ProxyEvent {
         (status = 401, description = "The service wants an API key, and the request has no good one", body = ErrorBody),
         (status = 408, description = "The payload did not arrive in time", body = ErrorBody),
         (status = 413, description = "The payload is too large", body = ErrorBody),
+        (status = 429, description = "This caller asks too often", body = ErrorBody),
         (status = 500, description = "A fault of this service", body = ErrorBody),
     )
 )]
@@ -119,7 +119,7 @@ pub(crate) async fn invoke(State(app): State<AppState>, request: Request) -> Res
         Err(error) => return refuse(error),
     };
     match event_body(payload) {
-        Ok(Some(body)) => envelope(verify_json(&app, &body).await),
+        Ok(Some(body)) => envelope(verify_json(&app, body).await),
         Ok(None) => {
             envelope(Verification::error(&Refusal::MalformedJson.into(), None, CallRecord::default()))
         }
@@ -128,23 +128,17 @@ pub(crate) async fn invoke(State(app): State<AppState>, request: Request) -> Res
 }
 
 /// What Lambda itself refuses, without asking the function: its clients read the error's name from a header.
-fn refuse(error: ApiError) -> Response {
+pub(crate) fn refuse(error: ApiError) -> Response {
     let name = match error {
         ApiError::InvalidRequestContent => "InvalidRequestContentException",
         ApiError::UnsupportedInvocationType => "InvalidParameterValueException",
         ApiError::TooLarge => "RequestTooLargeException",
+        ApiError::Unauthorized { .. } => "UnrecognizedClientException",
+        ApiError::RateLimited { .. } => "TooManyRequestsException",
         _ => "ServiceException",
     };
     let mut response = error.into_response();
     response.headers_mut().insert(ERROR_TYPE, HeaderValue::from_static(name));
-    response
-}
-
-/// The same for what is refused before the handler, for want of an API key: Lambda's own name for that.
-pub(crate) async fn name_the_refusal(mut response: Response) -> Response {
-    if response.headers().contains_key(WWW_AUTHENTICATE) {
-        response.headers_mut().insert(ERROR_TYPE, HeaderValue::from_static("UnrecognizedClientException"));
-    }
     response
 }
 

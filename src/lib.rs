@@ -6,6 +6,7 @@
 //! ```text
 //! request ─▶ app          request id · access log · CORS · panic guard · body limit and deadline
 //!         ─▶ verify       JSON ─▶ Credentials (credentials); a refusal goes to error, STS is not asked
+//!         ─▶ sharing      the same question is put to STS once
 //!         ─▶ sts          one client per region, credentials per call ─▶ Answer or StsFailure
 //!         ─▶ verify       Answer ─▶ the Lambda function's body
 //!         ─▶ error        refusal, rejection or failure ─▶ status and {exception, error_code, error_message}
@@ -16,9 +17,9 @@
 
 pub mod api_keys;
 pub mod app;
-pub mod check;
 mod authentication;
 mod caller;
+pub mod check;
 pub mod config;
 pub mod credentials;
 pub mod error;
@@ -26,6 +27,7 @@ pub mod hardening;
 mod health;
 pub mod healthcheck;
 mod lambda;
+pub mod limits;
 mod metrics;
 mod openapi;
 pub mod partitions;
@@ -33,6 +35,7 @@ mod redact;
 pub mod reload;
 pub mod sandbox;
 pub mod server;
+pub mod sharing;
 pub mod state;
 pub mod sts;
 pub mod telemetry;

@@ -8,8 +8,9 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::Arc;
 use sts_verify::api_keys::{ApiKeys, NewKey};
-use sts_verify::app::{document, metrics_routes, router};
+use sts_verify::app::{document, internal_routes, router};
 use sts_verify::config::{ApiKeyArgs, Cli, Command, EXIT_USAGE, SandboxArgs, ServeArgs, parse_command_line};
+use sts_verify::limits::take_file_descriptors;
 use sts_verify::server::{self, Stop};
 use sts_verify::state::AppState;
 use sts_verify::sts::{Sts, StsSettings, Transport};
@@ -105,6 +106,7 @@ async fn serve(args: &ServeArgs, checked: Checked) -> Result<(), Failure> {
     if let Err(error) = hardening::forbid_core_dumps() {
         warn!(%error, "a crash may leave a core dump with secrets in it");
     }
+    take_file_descriptors(args.http.limits.max_connections, args.http.max_in_flight);
     let signals = Signals::new()?;
     let hangups = signal(SignalKind::hangup())?;
     let listener = bind(args.listen)?;
@@ -123,11 +125,11 @@ async fn serve(args: &ServeArgs, checked: Checked) -> Result<(), Failure> {
              STS_VERIFY_TLS_CERT_FILE and STS_VERIFY_TLS_KEY_FILE, or put a load balancer with TLS before it"
         );
     }
-    let state = AppState::new(sts, args.http.max_in_flight).with_api_keys(api_keys);
+    let state = AppState::new(sts, &args.http)?.with_api_keys(api_keys);
     if let Some(address) = args.http.metrics_listen {
         let listener = bind(address)?;
         info!(address = %listener.local_addr()?, "metrics listening");
-        let (routes, http) = (metrics_routes(&state), args.http.clone());
+        let (routes, http) = (internal_routes(&state), args.http.clone());
         tokio::spawn(async move { server::run_until_dropped(listener, routes, &http).await });
     }
     tokio::spawn(reload::run(hangups, state.clone(), tls.clone()));

@@ -81,6 +81,11 @@ struct StsLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SourceLabels {
+    source: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CodeLabels {
     code: &'static str,
 }
@@ -128,6 +133,16 @@ pub struct Metrics {
     shed: Counter,
     unauthenticated: Counter,
     reload_failures: Family<FileLabels, Counter>,
+    shared: Family<SourceLabels, Counter>,
+    rate_limited: Counter,
+    connections: ConnectionFigures,
+}
+
+/// What a listener counts.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ConnectionFigures {
+    pub active: Gauge,
+    pub refused: Counter,
 }
 
 impl Default for Metrics {
@@ -144,6 +159,9 @@ impl Default for Metrics {
             shed: Counter::default(),
             unauthenticated: Counter::default(),
             reload_failures: Family::default(),
+            shared: Family::default(),
+            rate_limited: Counter::default(),
+            connections: ConnectionFigures::default(),
         };
         metrics.register();
         metrics
@@ -166,6 +184,14 @@ impl Metrics {
         registry.register("sts_verify_unauthenticated", unauthenticated, self.unauthenticated.clone());
         let reload = "Files that could not be read again on SIGHUP";
         registry.register("sts_verify_reload_failures", reload, self.reload_failures.clone());
+        let shared = "Answers that STS was not asked for: another caller's call, or a kept answer";
+        registry.register("sts_verify_shared", shared, self.shared.clone());
+        let limited = "Requests refused because their caller asked too often";
+        registry.register("sts_verify_rate_limited", limited, self.rate_limited.clone());
+        let connections = &self.connections;
+        let (open, refused) = ("Connections open", "Connections refused because too many were open");
+        registry.register("http_server_active_connections", open, connections.active.clone());
+        registry.register("http_server_refused_connections", refused, connections.refused.clone());
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "What is running", version);
         registry.register_collector(Box::new(process::Process));
@@ -175,6 +201,9 @@ impl Metrics {
         }
         for file in [ReloadedFile::ApiKeys, ReloadedFile::Tls] {
             let _ = self.reload_failures.get_or_create(&FileLabels { file: file.as_str() });
+        }
+        for source in ["in_flight", "cache"] {
+            let _ = self.shared.get_or_create(&SourceLabels { source });
         }
     }
 
@@ -232,6 +261,24 @@ impl Metrics {
     /// A file could not be read again on SIGHUP.
     pub(crate) fn reload_failed(&self, file: ReloadedFile) {
         self.reload_failures.get_or_create(&FileLabels { file: file.as_str() }).inc();
+    }
+
+    /// A request was refused because its caller asked too often.
+    pub(crate) fn caller_limited(&self) {
+        self.rate_limited.inc();
+        self.question_answered(None, Some("RateLimited"));
+    }
+
+    /// The figures of the public listener.
+    pub(crate) fn connections(&self) -> ConnectionFigures {
+        self.connections.clone()
+    }
+
+    /// A question was answered without a call to STS of its own, if `source` says so.
+    pub(crate) fn answer_shared(&self, source: Option<&'static str>) {
+        if let Some(source) = source {
+            self.shared.get_or_create(&SourceLabels { source }).inc();
+        }
     }
 
     /// The figures, as Prometheus reads them.

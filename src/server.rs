@@ -5,15 +5,26 @@
 //! Kubernetes and ECS kill. SIGINT, a person's Ctrl-C, skips the first part, and a second signal ends at once.
 
 use crate::config::HttpArgs;
+use crate::limits::{Bounded, Connections, Seldom};
+use crate::metrics::ConnectionFigures;
 use crate::state::AppState;
 use crate::tls::Tls;
 use axum::Router;
 use axum_server::Handle;
+use axum_server::accept::DefaultAcceptor;
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::time::Duration;
-use tracing::info;
+use tracing::{info, warn};
+
+/// The longest head of a request, and what a connection reads ahead at most: all of them together are bounded then.
+/// hyper's own bound is 400 KiB.
+const READ_BUFFER_BYTES: usize = 32 * 1024;
+
+/// The listener of the metrics is for a scraper and some probes.
+const METRICS_CONNECTIONS: usize = 64;
 
 /// Why the process is to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +49,8 @@ pub async fn run(
     stop: impl Future<Output = Stop>,
 ) -> io::Result<()> {
     let handle = Handle::<SocketAddr>::new();
-    let serving = serve(listener, tls, routes, http, handle.clone());
+    let connections = Connections::new(http.limits.max_connections, state.metrics.connections());
+    let serving = serve(listener, tls, routes, http, handle.clone(), connections);
     tokio::pin!(serving);
     let (delay, drain) = (http.stop_delay, http.drain_timeout);
     tokio::select! {
@@ -56,7 +68,8 @@ pub async fn run(
 ///
 /// What the system says about the listener.
 pub async fn run_until_dropped(listener: TcpListener, routes: Router, http: &HttpArgs) -> io::Result<()> {
-    serve(listener, None, routes, http, Handle::new()).await
+    let connections = Connections::new(METRICS_CONNECTIONS, ConnectionFigures::default());
+    serve(listener, None, routes, http, Handle::new(), connections).await
 }
 
 async fn serve(
@@ -65,17 +78,26 @@ async fn serve(
     routes: Router,
     http: &HttpArgs,
     handle: Handle<SocketAddr>,
+    connections: Arc<Connections>,
 ) -> io::Result<()> {
+    let failed = Seldom::default();
     let mut server = axum_server::from_tcp(listener)?
         .http1_only()
         // A first request's head has to come soon; between requests a connection may be idle for longer.
         .first_request_timeout(http.read_timeout)
-        .handle(handle);
-    server.http_builder().http1().header_read_timeout(http.keep_alive);
-    let routes = routes.into_make_service();
+        .handle(handle)
+        .acceptor(Bounded::new(DefaultAcceptor, connections, tls.is_none()))
+        // axum-server goes on after an error. Without an address it is accept(2)'s: no descriptors left, say.
+        .accept_error_handler(move |peer, error| {
+            if peer.is_none() {
+                failed.say(|| warn!(%error, "connections cannot be accepted"));
+            }
+        });
+    server.http_builder().http1().header_read_timeout(http.keep_alive).max_buf_size(READ_BUFFER_BYTES);
+    let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
     match tls {
         // A handshake has as long as a first request's head.
-        Some(tls) => server.map(|plain| tls.acceptor(plain, http.read_timeout)).serve(routes).await,
+        Some(tls) => server.map(|bounded| tls.acceptor(bounded, http.read_timeout)).serve(routes).await,
         None => server.serve(routes).await,
     }
 }

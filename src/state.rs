@@ -1,7 +1,10 @@
 //! What the handlers share.
 
 use crate::api_keys::ApiKeys;
+use crate::config::HttpArgs;
+use crate::limits::CallerLimit;
 use crate::metrics::Metrics;
+use crate::sharing::Sharing;
 use crate::sts::Sts;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,6 +15,10 @@ use tokio::sync::Semaphore;
 pub struct AppState {
     /// The way to STS.
     pub(crate) sts: Arc<Sts>,
+    /// What STS is being asked, and what of its answers is kept.
+    pub(crate) sharing: Arc<Sharing>,
+    /// How often each caller may ask, if that is limited.
+    pub(crate) callers: Option<Arc<CallerLimit>>,
     /// One place for each request that may wait for STS.
     pub(crate) places: Arc<Semaphore>,
     /// Who may ask, when not everybody may.
@@ -23,16 +30,21 @@ pub struct AppState {
 }
 
 impl AppState {
-    /// The state of a service that asks this STS for so many requests at once.
-    #[must_use]
-    pub fn new(sts: Sts, max_in_flight: usize) -> Self {
-        Self {
+    /// The state of a service that asks this STS within these limits.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no randomness for the key under which questions are told apart.
+    pub fn new(sts: Sts, http: &HttpArgs) -> Result<Self, getrandom::Error> {
+        Ok(Self {
             sts: Arc::new(sts),
-            places: Arc::new(Semaphore::new(max_in_flight)),
+            sharing: Arc::new(Sharing::new(http.limits.keep())?),
+            callers: http.limits.per_caller().map(|settings| Arc::new(CallerLimit::new(&settings))),
+            places: Arc::new(Semaphore::new(http.max_in_flight)),
             api_keys: None,
             metrics: Arc::default(),
             stopping: Arc::new(AtomicBool::new(false)),
-        }
+        })
     }
 
     /// The same for callers with one of these keys alone; `None` lets everybody ask.

@@ -50,6 +50,8 @@ pub struct CallRecord {
     pub region: Option<String>,
     /// How many attempts came before the one that was answered.
     pub retries: Option<u32>,
+    /// Where the answer came from when STS was not asked for it: `in_flight` or `cache`.
+    pub shared: Option<&'static str>,
     /// What went wrong inside this program.
     pub fault: Option<&'static str>,
 }
@@ -159,6 +161,7 @@ impl AccessLine {
             access_key = record.access_key,
             region = record.region,
             retries = record.retries,
+            shared = record.shared,
             fault = record.fault,
             "request"
         );

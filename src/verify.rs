@@ -6,22 +6,26 @@
 use crate::credentials::Question;
 use crate::error::{ApiError, ErrorBody};
 use crate::openapi::VerifyRequest;
+use crate::sharing::Source;
 use crate::state::AppState;
 use crate::sts::{Answer, Asked, Identity, StsFailure, Verdict};
 use crate::telemetry::CallRecord;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
 use axum::extract::{FromRequest, Request, State};
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{AGE, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use std::time::Instant;
+use tokio::time::Instant;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 /// The response header that tells *invalid* from *could not find out*.
 pub const VERDICT_HEADER: HeaderName = HeaderName::from_static("x-sts-verdict");
+
+/// The response header that tells an answer that was not this caller's alone (RFC 9211).
+pub const CACHE_STATUS_HEADER: HeaderName = HeaderName::from_static("cache-status");
 
 /// The body of a success.
 #[derive(Debug, Serialize, ToSchema)]
@@ -119,6 +123,7 @@ pub(crate) struct Verification {
     /// None when STS was not asked.
     pub verdict: Option<Verdict>,
     pub retry_after: Option<u16>,
+    pub source: Source,
     /// What the log may know about it.
     pub record: CallRecord,
 }
@@ -147,6 +152,7 @@ pub(crate) struct Verification {
         (status = 408, description = "The request body did not arrive in time", body = ErrorBody),
         (status = 413, description = "The request body is too large", body = ErrorBody),
         (status = 415, description = "The Content-Type is not JSON's", body = ErrorBody),
+        (status = 429, description = "This caller asks too often", body = ErrorBody),
         (status = 500, description = "A fault of this service", body = ErrorBody),
         (status = 502, description = "STS could not be reached, or what answered was not STS", body = ErrorBody),
         (status = 503, description = "This service is at its limit", body = ErrorBody),
@@ -158,23 +164,25 @@ pub(crate) async fn verify(State(app): State<AppState>, request: Request) -> Res
         return ApiError::UnsupportedMediaType.into_response();
     }
     match read_body(request).await {
-        Ok(body) => verify_json(&app, &body).await.into_response(),
+        Ok(body) => verify_json(&app, body).await.into_response(),
         Err(error) => error.into_response(),
     }
 }
 
 /// Answers the question in a JSON body.
-pub(crate) async fn verify_json(app: &AppState, body: &[u8]) -> Verification {
+pub(crate) async fn verify_json(app: &AppState, body: Zeroizing<Vec<u8>>) -> Verification {
     let verification = answer(app, body).await;
     app.metrics.question_answered(verification.verdict, verification.record.code.as_deref());
     verification
 }
 
-async fn answer(app: &AppState, body: &[u8]) -> Verification {
-    let question = match Question::from_json(body) {
+async fn answer(app: &AppState, body: Zeroizing<Vec<u8>>) -> Verification {
+    let question = match Question::from_json(&body) {
         Ok(question) => question,
         Err(refusal) => return Verification::error(&refusal.into(), None, CallRecord::default()),
     };
+    // A request that waits for STS holds its question and no more.
+    drop(body);
     let mut record =
         CallRecord { access_key: Some(question.credentials.masked_access_key()), ..CallRecord::default() };
     let Some(region) = app.sts.region(question.region.as_deref()) else {
@@ -185,20 +193,27 @@ async fn answer(app: &AppState, body: &[u8]) -> Verification {
         app.metrics.request_shed();
         return Verification::error(&ApiError::Overloaded, None, record);
     };
-    let asked_at = Instant::now();
-    let asked = app.sts.ask(region, &question.credentials).await;
-    app.metrics.sts_asked(region, &asked.outcome, asked.retries, asked_at.elapsed());
-    Verification::new(asked, record)
+    let began = Instant::now();
+    let call = async {
+        let asked_at = Instant::now();
+        let asked = app.sts.ask(region, &question.credentials, began).await;
+        app.metrics.sts_asked(region, &asked.outcome, asked.retries, asked_at.elapsed());
+        asked
+    };
+    let (told, source) = app.sharing.ask(region, &question.credentials, call).await;
+    record.shared = source.name();
+    app.metrics.answer_shared(record.shared);
+    Verification { source, ..Verification::new(&told.asked, record) }
 }
 
 impl Verification {
-    fn new(asked: Asked, mut record: CallRecord) -> Self {
+    fn new(asked: &Asked, mut record: CallRecord) -> Self {
         record.retries = Some(asked.retries);
-        match asked.outcome {
+        match &asked.outcome {
             Ok(Answer::Identity(identity)) => {
                 record.sts_request_id.clone_from(&identity.request_id);
                 record.account = Some(identity.account.clone());
-                let body = VerifyResponse::new(&identity, asked.retries, asked.max_attempts_reached);
+                let body = VerifyResponse::new(identity, asked.retries, asked.max_attempts_reached);
                 match serde_json::to_string(&body) {
                     Ok(body) => Self::with(StatusCode::OK, body, Some(Verdict::Valid), None, record),
                     Err(_) => Self::error(&ApiError::Internal, None, record),
@@ -207,13 +222,15 @@ impl Verification {
             Ok(Answer::Rejection(rejection)) => {
                 let verdict = rejection.verdict();
                 record.sts_request_id.clone_from(&rejection.request_id);
-                Self::error(&ApiError::Rejected(rejection), Some(verdict), record)
+                Self::error(&ApiError::Rejected(rejection.clone()), Some(verdict), record)
             }
             Err(StsFailure::Internal(fault)) => {
                 record.fault = Some(fault);
                 Self::error(&ApiError::Internal, None, record)
             }
-            Err(failure) => Self::error(&ApiError::Sts(failure), Some(Verdict::Indeterminate), record),
+            Err(failure) => {
+                Self::error(&ApiError::Sts(failure.clone()), Some(Verdict::Indeterminate), record)
+            }
         }
     }
 
@@ -233,7 +250,7 @@ impl Verification {
         mut record: CallRecord,
     ) -> Self {
         record.verdict = verdict;
-        Self { status, body, verdict, retry_after, record }
+        Self { status, body, verdict, retry_after, source: Source::default(), record }
     }
 
     /// Puts what is said beside the body into headers.
@@ -245,6 +262,16 @@ impl Verification {
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
+        let status = match self.source {
+            Source::Sts => return,
+            Source::InFlight => HeaderValue::from_static("sts-verify; fwd=miss; collapsed"),
+            Source::Cache { age, ttl } => {
+                headers.insert(AGE, HeaderValue::from(age));
+                HeaderValue::try_from(format!("sts-verify; hit; ttl={ttl}"))
+                    .unwrap_or(HeaderValue::from_static("sts-verify; hit"))
+            }
+        };
+        headers.insert(CACHE_STATUS_HEADER, status);
     }
 }
 

@@ -3,9 +3,11 @@
 //! Settings are checked as a whole before a port opens. What is wrong with one is said in one line that names its
 //! variable, and the program ends with [`EXIT_USAGE`].
 
+mod limits;
 mod parse;
 mod usage;
 
+pub use limits::LimitArgs;
 pub use parse::{CorsOrigins, Regions};
 pub use usage::parse_command_line;
 
@@ -226,6 +228,9 @@ pub struct HttpArgs {
     /// How long the requests in flight may take to end after that
     #[arg(long, env = "STS_VERIFY_DRAIN_TIMEOUT", default_value = "20s", value_name = "TIME", value_parser = parse::duration_or_zero)]
     pub drain_timeout: Duration,
+    /// What keeps callers within bounds.
+    #[command(flatten)]
+    pub limits: LimitArgs,
 }
 
 impl HttpArgs {
@@ -259,6 +264,7 @@ impl ServeArgs {
     ///
     /// One line, naming the variable that is wrong.
     pub fn sts_settings(&self) -> Result<StsSettings, String> {
+        self.http.limits.check()?;
         self.sts.settings(self.sandbox)
     }
 }

@@ -3,9 +3,10 @@
 
 use crate::api_keys::KEY_PREFIX;
 use crate::credentials::is_region_name;
+use crate::limits::Rate;
 use crate::partitions::all_regions;
 use axum::http::HeaderValue;
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use url::Url;
 
@@ -67,10 +68,44 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+pub(super) fn duration_up_to(text: &str, longest: Duration) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(duration) if duration <= longest => Ok(duration),
+        _ => Err(format!("must be a time such as 500ms or 30s, of {}s at most", longest.as_secs())),
+    }
+}
+
 pub(super) fn count(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(number) if (1..=16 * 1024 * 1024).contains(&number) => Ok(number),
         _ => Err("must be a whole number from 1 to 16777216".to_owned()),
+    }
+}
+
+pub(super) fn rate(text: &str) -> Result<Rate, String> {
+    let period = |unit: &str| match unit {
+        "s" => Some(Duration::from_secs(1)),
+        "m" => Some(Duration::from_mins(1)),
+        "h" => Some(Duration::from_hours(1)),
+        _ => None,
+    };
+    let parts = text.split_once('/').and_then(|(count, unit)| Some((rate_count(count).ok()?, period(unit)?)));
+    let (count, period) =
+        parts.ok_or("must be a number from 1 to 1000000 and a unit, such as 10/s, 100/m or 1000/h")?;
+    Ok(Rate { count, period })
+}
+
+pub(super) fn rate_count(text: &str) -> Result<NonZeroU32, String> {
+    match text.parse::<NonZeroU32>() {
+        Ok(number) if number.get() <= 1_000_000 => Ok(number),
+        _ => Err("must be a whole number from 1 to 1000000".to_owned()),
+    }
+}
+
+pub(super) fn proxies(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number) if number <= 16 => Ok(number),
+        _ => Err("must be a whole number from 0 to 16".to_owned()),
     }
 }
 

@@ -47,6 +47,9 @@ credentials posted to /verify and answers who they belong to, or STS's own reaso
 Mind that Swagger UI shows the curl command of a request with the secrets in it, and browsers keep what is typed: use \
 it with credentials that are about to expire, or with the sandbox's.";
 
+const SHARED: &str = "Only if STS was not asked for this answer (RFC 9211): `sts-verify; hit; ttl=N` for one that was \
+                      kept, `sts-verify; fwd=miss; collapsed` for that of a call under way for the same question";
+
 /// The part of the document that no handler knows.
 pub(crate) fn base() -> OpenApi {
     let tag = |name: &str, text: &str| TagBuilder::new().name(name).description(Some(text)).build();
@@ -116,8 +119,12 @@ fn describe_headers(operation: &mut Operation, verdicts: bool) {
         }
         if verdicts && matches!(status.as_str(), "200" | "400" | "502" | "504") {
             add("x-sts-verdict", verdict_header());
+            add("cache-status", text_header(SHARED));
         }
-        if verdicts && matches!(status.as_str(), "200" | "400" | "502" | "503" | "504") {
+        if verdicts && matches!(status.as_str(), "200" | "400") {
+            add("age", text_header("For how many seconds a kept answer has been kept (RFC 9111)"));
+        }
+        if verdicts && matches!(status.as_str(), "200" | "400" | "429" | "502" | "503" | "504") {
             add("retry-after", text_header("Seconds after which to try again, where that may help"));
         }
     }

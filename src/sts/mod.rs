@@ -138,6 +138,7 @@ impl Rejection {
 }
 
 /// What came of asking.
+#[derive(Debug, Clone)]
 pub struct Asked {
     /// STS's answer, or why there is none.
     pub outcome: Result<Answer, StsFailure>,
@@ -198,13 +199,14 @@ impl Sts {
         all.into_iter()
     }
 
-    /// Asks the STS of a region (one that [`Sts::region`] gave) whose credentials these are.
-    pub async fn ask(&self, region: &str, credentials: &Credentials) -> Asked {
+    /// Asks the STS of a region (one that [`Sts::region`] gave) whose credentials these are. The deadline counts from
+    /// `since`: a caller may have waited for another's call before this one.
+    pub async fn ask(&self, region: &str, credentials: &Credentials, since: Instant) -> Asked {
         let Some(client) = self.clients.get(region) else {
             let outcome = Err(StsFailure::Internal("a region without a client"));
             return Asked { outcome, retries: 0, max_attempts_reached: false };
         };
-        let deadline = Instant::now() + self.deadline;
+        let deadline = since + self.deadline;
         let first = self.attempt(client, credentials, deadline).await;
         let mut outcome = first.unwrap_or_else(|| Err(client.timed_out()));
         let mut attempts = 1;

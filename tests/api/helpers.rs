@@ -73,7 +73,8 @@ impl App {
         let address = listener.local_addr().unwrap();
         let api_keys =
             args.http.api_keys_file.as_deref().map(|path| ApiKeys::read(path).expect("they are good"));
-        let state = AppState::new(sts, args.http.max_in_flight).with_api_keys(api_keys.map(Arc::new));
+        let state = AppState::new(sts, &args.http).expect("the system has randomness");
+        let state = state.with_api_keys(api_keys.map(Arc::new));
         let routes = router(state.clone(), &args.http, sandbox);
         let files = args.http.tls_files().expect("they are given together");
         let tls = files.map(|(certificate, key)| Tls::read(certificate, key).expect("they are good"));
@@ -156,4 +157,20 @@ pub async fn summary(response: Response) -> (u16, Option<String>, Option<String>
 pub fn expected(status: u16, verdict: &str, code: &str) -> (u16, Option<String>, Option<String>) {
     let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     (status, some(verdict), some(code))
+}
+
+/// The value of a series at /metrics, named with its labels.
+pub async fn metric(app: &App, series: &str) -> Option<f64> {
+    value_in(&app.get("/metrics").await.text().await.unwrap(), series)
+}
+
+/// The same from any listener.
+pub async fn metric_at(url: &str, series: &str) -> Option<f64> {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    value_in(&client.get(url).send().await.unwrap().text().await.unwrap(), series)
+}
+
+fn value_in(text: &str, series: &str) -> Option<f64> {
+    let line = text.lines().find(|line| line.strip_prefix(series).is_some_and(|rest| rest.starts_with(' ')));
+    line.map(|line| line.rsplit(' ').next().unwrap().parse().unwrap())
 }

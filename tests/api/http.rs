@@ -1,8 +1,8 @@
 //! Around the question: paths, methods, CORS, request ids, limits, health, documents.
 
-use crate::helpers::{App, body_of, caller, expected, header, settings, someone, summary};
+use crate::helpers::{App, SECRET_KEY, body_of, caller, expected, header, settings, someone, summary};
 use crate::stub::{Reply, Stub, identity};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -108,8 +108,10 @@ async fn above_its_limit_the_service_says_so_at_once_and_health_still_answers() 
     })
     .await;
     let app = App::asking(&stub.url, &["--max-in-flight=2"]).await;
-    let waiting: Vec<_> =
-        (0..2).map(|_| tokio::spawn(app.client.post(app.url("/verify")).json(&someone()).send())).collect();
+    // Two who ask the same would share one call.
+    let other = json!({"AccessKeyId": "AKIASOMEBODYELSE0000", "SecretAccessKey": SECRET_KEY});
+    let waiting =
+        [someone(), other].map(|body| tokio::spawn(app.client.post(app.url("/verify")).json(&body).send()));
     for _ in &waiting {
         asked.recv().await.unwrap();
     }

@@ -9,6 +9,8 @@ mod stub;
 
 mod answers;
 mod authentication;
+mod callers;
+mod connections;
 mod failures;
 mod http;
 mod isolation;
@@ -21,4 +23,5 @@ mod regions;
 mod requests;
 mod retries;
 mod security_headers;
+mod sharing;
 mod stopping;

@@ -1,15 +1,8 @@
 //! What Prometheus is told, read from /metrics as Prometheus reads it.
 
-use crate::helpers::{App, SECRET_KEY, body_of, caller, header, someone};
+use crate::helpers::{App, SECRET_KEY, body_of, caller, header, metric as value, someone};
 use crate::stub::{Reply, Stub, sts_error};
 use serde_json::json;
-
-/// The value of a series, named with its labels.
-async fn value(app: &App, series: &str) -> Option<f64> {
-    let text = app.get("/metrics").await.text().await.unwrap();
-    let line = text.lines().find(|line| line.strip_prefix(series).is_some_and(|rest| rest.starts_with(' ')));
-    line.map(|line| line.rsplit(' ').next().unwrap().parse().unwrap())
-}
 
 #[tokio::test]
 async fn verdicts_codes_and_retries_are_counted() {

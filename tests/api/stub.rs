@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 /// What the stub does with one request.
 #[derive(Clone)]
@@ -18,6 +19,8 @@ pub enum Reply {
     Silence,
     /// Writes these bytes, then says nothing more.
     Stall(Vec<u8>),
+    /// Does that, once it may.
+    Held(watch::Receiver<bool>, Box<Self>),
 }
 
 /// A stub that runs until it is dropped.
@@ -80,7 +83,13 @@ async fn converse(
             seen.push(request.clone());
             seen.len() - 1
         };
-        match script(number, &request) {
+        let mut reply = script(number, &request);
+        while let Reply::Held(mut may, then) = reply {
+            may.wait_for(|may| *may).await.unwrap();
+            reply = *then;
+        }
+        match reply {
+            Reply::Held(..) => unreachable!("it was waited for"),
             Reply::Bytes(bytes) => stream.write_all(&bytes).await.unwrap(),
             Reply::Last(bytes) => {
                 stream.write_all(&bytes).await.unwrap();

@@ -22,6 +22,7 @@ mod endpoints;
 mod hardening;
 mod healthcheck;
 mod help;
+mod limits;
 mod memory;
 mod proxies;
 mod sandbox;

@@ -43,6 +43,13 @@ const ODD_VALUES: &[(&str, &[&str])] = &[
     ("STS_VERIFY_KEEP_ALIVE", &["0s"]),
     ("STS_VERIFY_STOP_DELAY", &["-5s", "2h"]),
     ("STS_VERIFY_DRAIN_TIMEOUT", &["20"]),
+    ("STS_VERIFY_CACHE_VALID", &["61s", "2m", "-1s", "60"]),
+    ("STS_VERIFY_CACHE_EXPIRED", &["601s", "11m", "600"]),
+    ("STS_VERIFY_CACHE_ENTRIES", &["0", "-1", "10k"]),
+    ("STS_VERIFY_RATE_LIMIT", &["10", "0/s", "-1/s", "10/d", "10/", "/s", "1000001/s", "1.5/s", "10 / s"]),
+    ("STS_VERIFY_RATE_BURST", &["0", "-1", "1000001", "5"]),
+    ("STS_VERIFY_MAX_CONNECTIONS", &["0", "-1", "8k", "unlimited"]),
+    ("STS_VERIFY_TRUSTED_PROXIES", &["-1", "17", "10.0.0.0/8", "true"]),
 ];
 
 /// Listeners that are on no fixed port, should a setting be taken that must be refused.

@@ -1,0 +1,64 @@
+//! What keeps callers, and the answers kept for them, within bounds.
+
+use super::parse;
+use crate::limits::{PerCaller, Rate};
+use crate::sharing::Keep;
+use clap::Args;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+/// A session can end and a key be switched off at any time: good news is not kept for longer than this.
+const LONGEST_VALID: Duration = Duration::from_mins(1);
+/// A session that is over stays over; the bound is for what is held in memory.
+const LONGEST_EXPIRED: Duration = Duration::from_mins(10);
+
+/// What keeps callers, and the answers kept for them, within bounds.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Limits")]
+pub struct LimitArgs {
+    /// How often one caller may ask, as in 10/s, 100/m or 1000/h; above that it gets 429 with Retry-After. A caller is an API key where these are used, else a client address [default: no limit]
+    #[arg(long, env = "STS_VERIFY_RATE_LIMIT", value_name = "N/UNIT", value_parser = parse::rate)]
+    pub rate_limit: Option<Rate>,
+    /// How often a caller that was quiet may ask at once [default: the number in the rate limit]
+    #[arg(long, env = "STS_VERIFY_RATE_BURST", value_name = "N", value_parser = parse::rate_count)]
+    pub rate_burst: Option<NonZeroU32>,
+    /// How many proxies in front append to X-Forwarded-For. The client address is then the entry that the first of them wrote, counted from the right; with 0 it is the peer's
+    #[arg(long, env = "STS_VERIFY_TRUSTED_PROXIES", default_value = "0", value_name = "N", value_parser = parse::proxies)]
+    pub trusted_proxies: usize,
+    /// How many connections may be open; further ones are refused at once
+    #[arg(long, env = "STS_VERIFY_MAX_CONNECTIONS", default_value = "8192", value_name = "N", value_parser = parse::count)]
+    pub max_connections: usize,
+    /// How long the answer for valid credentials is kept and given again, at most 60s. Credentials that end meanwhile are still called valid
+    #[arg(long, env = "STS_VERIFY_CACHE_VALID", default_value = "0s", value_name = "TIME", value_parser = |text: &str| parse::duration_up_to(text, LONGEST_VALID))]
+    pub cache_valid: Duration,
+    /// How long the answer ExpiredToken is kept and given again, at most 10m. No other answer is ever kept
+    #[arg(long, env = "STS_VERIFY_CACHE_EXPIRED", default_value = "0s", value_name = "TIME", value_parser = |text: &str| parse::duration_up_to(text, LONGEST_EXPIRED))]
+    pub cache_expired: Duration,
+    /// How many answers are kept at most; one of more than 1 KiB counts for several
+    #[arg(long, env = "STS_VERIFY_CACHE_ENTRIES", default_value = "10000", value_name = "N", value_parser = parse::count)]
+    pub cache_entries: usize,
+}
+
+impl LimitArgs {
+    /// What is wrong with these settings taken together, in one line.
+    pub(super) fn check(&self) -> Result<(), String> {
+        if self.rate_burst.is_some() && self.rate_limit.is_none() {
+            return Err("STS_VERIFY_RATE_BURST: means nothing without STS_VERIFY_RATE_LIMIT".to_owned());
+        }
+        Ok(())
+    }
+
+    /// What one caller may do, if there is a limit to it.
+    #[must_use]
+    pub fn per_caller(&self) -> Option<PerCaller> {
+        let burst = |rate: Rate| self.rate_burst.unwrap_or(rate.count);
+        let trusted_proxies = self.trusted_proxies;
+        self.rate_limit.map(|rate| PerCaller { rate, burst: burst(rate), trusted_proxies })
+    }
+
+    /// Which answers are kept, and for how long.
+    #[must_use]
+    pub fn keep(&self) -> Keep {
+        Keep { valid: self.cache_valid, expired: self.cache_expired, entries: self.cache_entries }
+    }
+}

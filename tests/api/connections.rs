@@ -1,0 +1,74 @@
+//! How many connections may be open, and how much each may make the service hold.
+
+use crate::helpers::App;
+use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+/// What is let in on top for clients on this machine, as all of a test's are.
+const OWN: usize = 4;
+
+/// Asks over a connection that is kept, and gives the whole answer.
+async fn ask(stream: &mut TcpStream, path: &str) -> String {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut bytes = Vec::new();
+    loop {
+        let text = String::from_utf8_lossy(&bytes).to_lowercase();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head.split("content-length: ").nth(1).unwrap().split("\r\n").next().unwrap();
+            if body.len() == length.parse::<usize>().unwrap() {
+                return text;
+            }
+        }
+        assert_ne!(stream.read_buf(&mut bytes).await.unwrap(), 0, "{text}");
+    }
+}
+
+async fn connect(app: &App) -> TcpStream {
+    TcpStream::connect(app.address).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_connection_above_the_limit_is_refused_with_an_answer_and_those_that_are_open_go_on() {
+    let app = App::with_sandbox(&["--max-connections=3"]).await;
+    let mut open = Vec::new();
+    for _ in 0..3 + OWN {
+        let mut stream = connect(&app).await;
+        assert!(ask(&mut stream, "/livez").await.starts_with("http/1.1 200 "));
+        open.push(stream);
+    }
+    let mut answer = String::new();
+    connect(&app).await.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 503 ") && head.contains("Retry-After: 1\r\n"), "{head}");
+    assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())), "{answer}");
+    let body: Value = serde_json::from_str(body).unwrap();
+    let names: Vec<_> = body.as_object().unwrap().keys().collect();
+    assert_eq!(names, ["exception", "error_code", "error_message"]);
+    assert_eq!(body["error_code"], "Overloaded");
+    for stream in &mut open {
+        assert!(ask(stream, "/readyz").await.starts_with("http/1.1 200 "));
+    }
+    let figures = ask(&mut open[0], "/metrics").await;
+    assert!(figures.contains("\nhttp_server_active_connections 7\n"), "{figures}");
+    assert!(figures.contains("\nhttp_server_refused_connections_total 1\n"), "{figures}");
+    // One that ends makes room for another.
+    open.pop();
+    while ask(&mut open[0], "/metrics").await.contains("\nhttp_server_active_connections 7\n") {}
+    assert!(ask(&mut connect(&app).await, "/livez").await.starts_with("http/1.1 200 "));
+}
+
+#[tokio::test]
+async fn a_head_of_a_size_that_nobody_needs_is_refused() {
+    let app = App::with_sandbox(&[]).await;
+    for (length, status) in [(16 * 1024, "200"), (64 * 1024, "431")] {
+        let mut stream = connect(&app).await;
+        let filler = "x".repeat(length);
+        let request = format!("GET /livez HTTP/1.1\r\nHost: x\r\nX-Filler: {filler}\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut start = [0; 12];
+        stream.read_exact(&mut start).await.unwrap();
+        assert_eq!(String::from_utf8_lossy(&start), format!("HTTP/1.1 {status}"), "{length}");
+    }
+}

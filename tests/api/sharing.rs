@@ -1,0 +1,231 @@
+//! The same question is put to STS once: while it is being asked, and by setting for a while after.
+
+use crate::helpers::{ACCESS_KEY, App, SECRET_KEY, header, metric, someone};
+use crate::stub::{Reply, Stub, http, identity, sts_error};
+use reqwest::Response;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+type Call = JoinHandle<reqwest::Result<Response>>;
+
+fn call(app: &App) -> Call {
+    tokio::spawn(app.client.post(app.url("/verify")).json(&someone()).send())
+}
+
+/// Waits until so many requests are waiting for STS. Their heads and bodies come in one piece, so that one that is being
+/// answered has asked its question.
+async fn waiting(app: &App, count: usize) {
+    while metric(app, "http_server_active_requests").await != Some(count as f64 + 1.0) {}
+}
+
+/// The verdict of an answer, how it came about, and its body.
+async fn told(response: Response) -> (String, Option<String>, Value) {
+    let text = |name| header(&response, name).map(str::to_owned);
+    let (verdict, status) = (text("x-sts-verdict").unwrap(), text("cache-status"));
+    (verdict, status, response.json().await.unwrap())
+}
+
+#[tokio::test]
+async fn callers_who_ask_the_same_at_once_share_one_call_and_all_that_came_of_it() {
+    let (open, may) = watch::channel(false);
+    let stub = Stub::start(move |n, _| match n {
+        0 => sts_error(500, "InternalFailure", "an error"),
+        _ => Reply::Held(may.clone(), Box::new(identity())),
+    })
+    .await;
+    let app = App::asking(&stub.url, &[]).await;
+    let calls: Vec<Call> = (0..20).map(|_| call(&app)).collect();
+    waiting(&app, 20).await;
+    open.send_replace(true);
+    let mut shared = 0;
+    for call in calls {
+        let (verdict, status, body) = told(call.await.unwrap().unwrap()).await;
+        assert_eq!(verdict, "valid");
+        assert_eq!(body["aws_res"]["ResponseMetadata"]["RetryAttempts"], 1, "{body}");
+        let collapsed = status.as_deref() == Some("sts-verify; fwd=miss; collapsed");
+        assert!(collapsed || status.is_none(), "{status:?}");
+        shared += usize::from(collapsed);
+    }
+    assert_eq!((shared, stub.count()), (19, 2), "one call of two attempts");
+    assert_eq!(metric(&app, "sts_verify_shared_total{source=\"in_flight\"}").await, Some(19.0));
+    assert_eq!(metric(&app, "sts_verify_shared_total{source=\"cache\"}").await, Some(0.0));
+    assert_eq!(metric(&app, "sts_verify_total{verdict=\"valid\"}").await, Some(20.0));
+    let calls = "sts_request_duration_seconds_count{region=\"us-east-1\",outcome=\"identity\"}";
+    assert_eq!(metric(&app, calls).await, Some(1.0));
+    assert_eq!(metric(&app, "sts_retries_total").await, Some(1.0));
+}
+
+#[tokio::test]
+async fn a_failure_is_shared_as_well_and_then_forgotten() {
+    let (open, may) = watch::channel(false);
+    let stub = Stub::always(Reply::Held(may, Box::new(Reply::Close))).await;
+    let app = App::asking(&stub.url, &["--max-attempts=1"]).await;
+    let calls = [call(&app), call(&app)];
+    waiting(&app, 2).await;
+    open.send_replace(true);
+    for call in calls {
+        let (verdict, _, body) = told(call.await.unwrap().unwrap()).await;
+        assert_eq!(
+            (verdict.as_str(), &body["error_code"]),
+            ("indeterminate", &json!("ConnectionClosedError"))
+        );
+    }
+    assert_eq!(stub.count(), 1);
+    assert_eq!(app.verify_someone().await.status(), 502);
+    assert_eq!(stub.count(), 2);
+}
+
+#[tokio::test]
+async fn a_caller_who_leaves_does_not_take_the_answer_away_from_others() {
+    let stub = Stub::start(|n, _| if n == 0 { Reply::Silence } else { identity() }).await;
+    let app = App::asking(&stub.url, &[]).await;
+    let first = call(&app);
+    while stub.count() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let others = [call(&app), call(&app)];
+    waiting(&app, 3).await;
+    assert_eq!(stub.count(), 1, "they wait for the first");
+    first.abort();
+    let mut own = 0;
+    for call in others {
+        let (verdict, status, _) = told(call.await.unwrap().unwrap()).await;
+        assert_eq!(verdict, "valid");
+        own += usize::from(status.is_none());
+    }
+    assert_eq!((own, stub.count()), (1, 2), "one of them asked for both");
+}
+
+#[tokio::test]
+async fn answers_are_forgotten_at_once_unless_the_operator_keeps_them() {
+    for reply in [identity(), sts_error(403, "ExpiredToken", "The token is expired")] {
+        let stub = Stub::always(reply).await;
+        let app = App::asking(&stub.url, &[]).await;
+        for n in 1..=3 {
+            let response = app.verify_someone().await;
+            assert_eq!((header(&response, "cache-status"), header(&response, "age")), (None, None));
+            assert_eq!(stub.count(), n);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_kept_answer_is_the_same_and_says_so_and_how_old_it_is() {
+    for (reply, flag, ttl) in [
+        (identity(), "--cache-valid=60s", 60),
+        (sts_error(403, "ExpiredToken", "The token is expired"), "--cache-expired=10m", 600),
+    ] {
+        let stub = Stub::always(reply).await;
+        let app = App::asking(&stub.url, &[flag]).await;
+        let (verdict, status, body) = told(app.verify_someone().await).await;
+        assert_eq!(status, None);
+        // Until it is a second old: its age is told in whole ones.
+        loop {
+            let response = app.verify_someone().await;
+            let age: u64 = header(&response, "age").expect("it is kept").parse().unwrap();
+            assert_eq!(header(&response, "cache-control"), Some("no-store"), "others may not keep it");
+            let (again, status, same) = told(response).await;
+            assert_eq!((again, same), (verdict.clone(), body.clone()));
+            let status = status.unwrap();
+            let left: u64 = status.strip_prefix("sts-verify; hit; ttl=").unwrap().parse().unwrap();
+            assert!(left == ttl - age || left == ttl - age - 1, "{status}, age {age}");
+            if age > 0 {
+                break;
+            }
+        }
+        assert_eq!(stub.count(), 1);
+        assert!(metric(&app, "sts_verify_shared_total{source=\"cache\"}").await >= Some(2.0));
+    }
+}
+
+#[tokio::test]
+async fn a_kept_answer_is_given_to_the_same_question_alone() {
+    let stub = Stub::always(identity()).await;
+    let app = App::asking(&stub.url, &["--cache-valid=60s", "--allowed-regions=eu-west-1"]).await;
+    let with = |name: &str, value: &str| {
+        let mut body = someone();
+        body[name] = json!(value);
+        body
+    };
+    let questions = [
+        someone(),
+        with("stsAccessKey", "AKIAIOSFODNN7EXAMPLF"),
+        with("stsSecretKey", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEZ"),
+        with("stsSessionToken", "another"),
+        with("stsSessionToken", ""),
+        with("region", "eu-west-1"),
+    ];
+    for (n, question) in questions.iter().enumerate() {
+        assert_eq!(header(&app.verify(question).await, "cache-status"), None);
+        assert_eq!(stub.count(), n + 1);
+    }
+    // The same in other words: the default region by its name, and other spellings.
+    assert!(header(&app.verify(&with("region", "us-east-1")).await, "age").is_some());
+    let spelled = json!({"AccessKeyId": ACCESS_KEY, "SecretAccessKey": SECRET_KEY, "Token": null});
+    assert!(header(&app.verify(&spelled).await, "age").is_some());
+    // The function's own interface: its envelope stays as it is, what is around it tells.
+    let request = app.client.post(app.url("/2015-03-31/functions/verify/invocations")).json(&someone());
+    let response = request.send().await.unwrap();
+    assert!(header(&response, "cache-status").unwrap().starts_with("sts-verify; hit"));
+    let envelope: Value = response.json().await.unwrap();
+    assert_eq!(envelope["headers"].as_object().unwrap().len(), 2);
+    assert_eq!(stub.count(), questions.len());
+}
+
+#[tokio::test]
+async fn a_kept_answer_is_forgotten_in_time() {
+    let stub = Stub::always(identity()).await;
+    let app = App::asking(&stub.url, &["--cache-valid=1s"]).await;
+    app.verify_someone().await;
+    assert_eq!(header(&app.verify_someone().await, "cache-status"), Some("sts-verify; hit; ttl=0"));
+    // The test's own time limit is the assertion: without an end this would go on.
+    while header(&app.verify_someone().await, "age").is_some() {}
+    assert_eq!(stub.count(), 2);
+}
+
+#[tokio::test]
+async fn nothing_but_the_two_kinds_is_ever_kept() {
+    for reply in [
+        sts_error(400, "Throttling", "Rate exceeded"),
+        sts_error(403, "InvalidClientTokenId", "The security token included in the request is invalid."),
+        sts_error(403, "SignatureDoesNotMatch", "The request signature we calculated does not match"),
+        sts_error(403, "AccessDenied", "User is not authorized"),
+        sts_error(400, "RequestExpired", "Request has expired."),
+        sts_error(500, "InternalFailure", "an error"),
+        http(503, &[], ""),
+        http(200, &[], "<html>sign in</html>"),
+        Reply::Close,
+    ] {
+        let stub = Stub::always(reply).await;
+        let flags = ["--cache-valid=60s", "--cache-expired=10m", "--max-attempts=1"];
+        let app = App::asking(&stub.url, &flags).await;
+        for n in 1..=2 {
+            assert_eq!(header(&app.verify_someone().await, "cache-status"), None);
+            assert_eq!(stub.count(), n);
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_kind_is_kept_by_its_own_setting() {
+    for (reply, flag) in [
+        (identity(), "--cache-expired=10m"),
+        (sts_error(403, "ExpiredToken", "The token is expired"), "--cache-valid=60s"),
+    ] {
+        let stub = Stub::always(reply).await;
+        let app = App::asking(&stub.url, &[flag]).await;
+        app.verify_someone().await;
+        app.verify_someone().await;
+        assert_eq!(stub.count(), 2, "{flag}");
+    }
+}
+
+#[tokio::test]
+async fn pages_of_other_origins_may_read_where_an_answer_comes_from() {
+    let app = App::with_sandbox(&[]).await;
+    let response =
+        app.client.get(app.url("/livez")).header("origin", "https://a.example").send().await.unwrap();
+    let exposed = header(&response, "access-control-expose-headers").unwrap();
+    assert!(exposed.contains("cache-status") && exposed.contains("age"), "{exposed}");
+}
