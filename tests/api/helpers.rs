@@ -161,7 +161,7 @@ pub fn expected(status: u16, verdict: &str, code: &str) -> (u16, Option<String>,
 
 /// The value of a series at /metrics, named with its labels.
 pub async fn metric(app: &App, series: &str) -> Option<f64> {
-    value_in(&app.get("/metrics").await.text().await.unwrap(), series)
+    metric_at(&app.url("/metrics"), series).await
 }
 
 /// The same from any listener.
