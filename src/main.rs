@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use sts_verify::app::{document, metrics_routes, router};
 use sts_verify::config::{Cli, Command, EXIT_USAGE, SandboxArgs, ServeArgs, parse_command_line};
+use sts_verify::otlp::Exporter;
 use sts_verify::server::{self, Stop};
 use sts_verify::state::AppState;
 use sts_verify::sts::{Sts, StsSettings, Transport};
@@ -48,8 +49,10 @@ async fn run(cli: Cli) -> Result<(), (Failure, ExitCode)> {
     let failure = |error: Failure| (error, ExitCode::FAILURE);
     match cli.command.unwrap_or_else(|| Command::Serve(Box::new(cli.serve))) {
         Command::Serve(args) => {
-            let (sts, settings) = check(&args).await.map_err(|error| (error, ExitCode::from(EXIT_USAGE)))?;
-            serve(&args, sts, settings).await.map_err(failure)
+            let usage = |error: Failure| (error, ExitCode::from(EXIT_USAGE));
+            let (sts, settings) = check(&args).await.map_err(usage)?;
+            let exporter = Exporter::from_environment("http").map_err(|error| usage(error.into()))?;
+            serve(&args, sts, settings, exporter).await.map_err(failure)
         }
         Command::Sandbox(args) => serve_sandbox(&args).await.map_err(failure),
         Command::Healthcheck(args) => healthcheck::run(args.listen).await.map_err(failure),
@@ -72,8 +75,14 @@ async fn check(args: &ServeArgs) -> Result<(Sts, Option<TcpListener>), Failure> 
     Ok((Sts::new(&settings, &transport).await?, stand_in))
 }
 
-async fn serve(args: &ServeArgs, sts: Sts, stand_in: Option<TcpListener>) -> Result<(), Failure> {
+async fn serve(
+    args: &ServeArgs,
+    sts: Sts,
+    stand_in: Option<TcpListener>,
+    exporter: Option<Exporter>,
+) -> Result<(), Failure> {
     telemetry::init(&args.log);
+    let exporter = exporter.map(telemetry::export);
     let signals = Signals::new()?;
     let listener = bind(args.listen)?;
     let sandboxed = stand_in.is_some();
@@ -93,7 +102,11 @@ async fn serve(args: &ServeArgs, sts: Sts, stand_in: Option<TcpListener>) -> Res
         tokio::spawn(async move { server::run_until_dropped(listener, routes, &http).await });
     }
     let routes = router(state.clone(), &args.http, sandboxed);
-    server::run(listener, routes, state, &args.http, signals.into_stop()).await?;
+    let ended = server::run(listener, routes, state, &args.http, signals.into_stop()).await;
+    if let Some(exporter) = exporter {
+        exporter.flush().await;
+    }
+    ended?;
     info!("stopped");
     Ok(())
 }

@@ -9,6 +9,7 @@ use crate::openapi::VerifyRequest;
 use crate::state::AppState;
 use crate::sts::{Answer, Asked, Identity, StsFailure, Verdict};
 use crate::telemetry::CallRecord;
+use crate::telemetry::spans::StsSpan;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
 use axum::extract::{FromRequest, Request, State};
@@ -184,7 +185,9 @@ async fn answer(app: &AppState, body: &[u8]) -> Verification {
         return Verification::error(&ApiError::Overloaded, None, record);
     };
     let asked_at = Instant::now();
+    let span = StsSpan::begin(region, app.sts.endpoint(region));
     let asked = app.sts.ask(region, &question.credentials).await;
+    span.end(&asked);
     app.metrics.sts_asked(region, &asked.outcome, asked.retries, asked_at.elapsed());
     Verification::new(asked, record)
 }

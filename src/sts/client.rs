@@ -40,6 +40,11 @@ impl RegionClient {
         Ok(Self { client: Client::new(&config), endpoint })
     }
 
+    /// The URL it asks.
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
     /// An attempt had no answer in time.
     pub(super) fn timed_out(&self) -> StsFailure {
         StsFailure::ReadTimeout(self.endpoint.clone())

@@ -190,6 +190,11 @@ impl Sts {
         self.clients.get_key_value(asked.unwrap_or(&self.region)).map(|(region, _)| region.as_str())
     }
 
+    /// The endpoint that is asked for a region.
+    pub(crate) fn endpoint(&self, region: &str) -> Option<&Endpoint> {
+        self.clients.get(region).map(RegionClient::endpoint)
+    }
+
     /// Asks the STS of a region (one that [`Sts::region`] gave) whose credentials these are.
     pub async fn ask(&self, region: &str, credentials: &Credentials) -> Asked {
         let Some(client) = self.clients.get(region) else {

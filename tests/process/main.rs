@@ -4,6 +4,7 @@
 // In a test a panic is a finding.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod collector;
 #[path = "../api/helpers.rs"]
 #[allow(dead_code, reason = "shared with tests/api, which uses all of it")]
 mod helpers;
@@ -19,8 +20,11 @@ mod credentials;
 mod endpoints;
 mod healthcheck;
 mod help;
+mod metrics_listener;
+mod otel_settings;
 mod proxies;
 mod sandbox;
 mod secrets;
 mod settings;
 mod stopping;
+mod traces;
