@@ -11,6 +11,7 @@ use sts_verify::api_keys::{ApiKeys, NewKey};
 use sts_verify::app::{document, internal_routes, router};
 use sts_verify::config::{ApiKeyArgs, Cli, Command, EXIT_USAGE, SandboxArgs, ServeArgs, parse_command_line};
 use sts_verify::limits::take_file_descriptors;
+use sts_verify::otlp::Exporter;
 use sts_verify::server::{self, Stop};
 use sts_verify::state::AppState;
 use sts_verify::sts::{Sts, StsSettings, Transport};
@@ -84,6 +85,8 @@ struct Checked {
     stand_in: Option<TcpListener>,
     api_keys: Option<Arc<ApiKeys>>,
     tls: Option<Tls>,
+    /// Where traces go, when somebody wants them.
+    exporter: Option<Exporter>,
 }
 
 /// Everything that can be wrong with the settings comes out here, before a port opens. The sandbox's endpoint is not
@@ -97,12 +100,15 @@ async fn prepare(args: &ServeArgs) -> Result<Checked, Failure> {
     let api_keys = args.http.api_keys_file.as_deref().map(ApiKeys::read).transpose()?.map(Arc::new);
     let tls = args.http.tls_files()?.map(|(certificate, key)| Tls::read(certificate, key)).transpose()?;
     let transport = Transport::new(&settings)?;
-    Ok(Checked { sts: Sts::new(&settings, &transport).await?, stand_in, api_keys, tls })
+    let sts = Sts::new(&settings, &transport).await?;
+    let exporter = Exporter::from_environment(if tls.is_some() { "https" } else { "http" })?;
+    Ok(Checked { sts, stand_in, api_keys, tls, exporter })
 }
 
 async fn serve(args: &ServeArgs, checked: Checked) -> Result<(), Failure> {
-    let Checked { sts, stand_in, api_keys, tls } = checked;
+    let Checked { sts, stand_in, api_keys, tls, exporter } = checked;
     telemetry::init(&args.log);
+    let exporter = exporter.map(telemetry::export);
     if let Err(error) = hardening::forbid_core_dumps() {
         warn!(%error, "a crash may leave a core dump with secrets in it");
     }
@@ -134,7 +140,11 @@ async fn serve(args: &ServeArgs, checked: Checked) -> Result<(), Failure> {
     }
     tokio::spawn(reload::run(hangups, state.clone(), tls.clone()));
     let routes = router(state.clone(), &args.http, sandboxed);
-    server::run(listener, tls, routes, state, &args.http, signals.into_stop()).await?;
+    let ended = server::run(listener, tls, routes, state, &args.http, signals.into_stop()).await;
+    if let Some(exporter) = exporter {
+        exporter.flush().await;
+    }
+    ended?;
     info!("stopped");
     Ok(())
 }

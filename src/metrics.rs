@@ -242,8 +242,7 @@ impl Metrics {
             self.verdicts.get_or_create(&VerdictLabels { verdict: Word(verdict) }).inc();
         }
         if let Some(code) = code {
-            let code = CODES.binary_search(&code).map_or("other", |place| CODES[place]);
-            self.codes.get_or_create(&CodeLabels { code }).inc();
+            self.codes.get_or_create(&CodeLabels { code: known_code(code) }).inc();
         }
     }
 
@@ -291,7 +290,13 @@ impl Metrics {
     }
 }
 
-fn outcome_name(outcome: &Result<Answer, StsFailure>) -> &'static str {
+/// A code as a metric or a trace may have it.
+pub(crate) fn known_code(code: &str) -> &'static str {
+    CODES.binary_search(&code).map_or("other", |place| CODES[place])
+}
+
+/// What came of asking STS, in one word.
+pub(crate) fn outcome_name(outcome: &Result<Answer, StsFailure>) -> &'static str {
     match outcome {
         Ok(Answer::Identity(_)) => "identity",
         Ok(Answer::Rejection(_)) => "rejection",

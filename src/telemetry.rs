@@ -1,16 +1,22 @@
-//! Logs: where they go, what they may hold, and the one line a request leaves.
+//! Logs: where they go, what they may hold, and the one line a request leaves. Its span, where spans are exported, has the
+//! same life (`spans`).
 //!
 //! A line names the route that matched, never the path or query as it was sent, and an access key as its first and
 //! last four characters. Secrets are never passed to it: there is nothing here to redact.
 
+mod lines;
+pub(crate) mod spans;
+
 use crate::api_keys::KeyName;
-use crate::config::{LogArgs, LogFormat};
+use crate::config::LogArgs;
 use crate::metrics::Metrics;
 use crate::sts::Verdict;
+use crate::trace::{CURRENT, Current, Origin};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::Response;
+pub use spans::export;
 use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::time::Instant;
@@ -29,9 +35,9 @@ const UNMATCHED: &str = "unmatched";
 /// A status for the log alone: the client left before it was answered (nginx's number for it).
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
-/// The SDK and its HTTP stack name access keys in full at debug level and answers at trace level. These lines are
-/// dropped whatever the settings say.
-const QUIET_CRATES: [&str; 5] = ["aws_", "hyper", "h2", "rustls", "tower_http"];
+/// The SDK and its HTTP stack name access keys in full at debug level and answers at trace level, and the exporter of
+/// traces its collector's. These lines are dropped whatever the settings say.
+const QUIET_CRATES: [&str; 6] = ["aws_", "hyper", "h2", "opentelemetry", "rustls", "tower_http"];
 
 /// What the log may know of a call to STS. A handler leaves it in the response's extensions.
 #[derive(Debug, Clone, Default)]
@@ -62,14 +68,7 @@ pub fn init(args: &LogArgs) {
         let quiet = QUIET_CRATES.iter().any(|name| metadata.target().starts_with(name));
         !quiet || *metadata.level() <= LevelFilter::INFO
     });
-    let lines =
-        tracing_subscriber::fmt::layer().with_target(false).with_ansi(std::io::stdout().is_terminal());
-    let layer = match args.log_format {
-        LogFormat::Text => lines.boxed(),
-        LogFormat::Json => {
-            lines.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
-        }
-    };
+    let layer = lines::layer(args.log_format, std::io::stdout().is_terminal(), std::io::stdout);
     tracing_subscriber::registry().with(layer.with_filter(may_pass)).with(args.log.clone()).init();
     std::panic::set_hook(Box::new(|panic| {
         // Not the message: it may hold what the code was working on.
@@ -78,7 +77,7 @@ pub fn init(args: &LogArgs) {
     }));
 }
 
-/// Gives each request an id, a line in the log and its place in the metrics.
+/// Gives each request an id, a trace, a line in the log and its place in the metrics.
 pub(crate) async fn access_log(
     State(metrics): State<Arc<Metrics>>,
     mut request: Request,
@@ -86,12 +85,18 @@ pub(crate) async fn access_log(
 ) -> Response {
     let id =
         request.headers().get(REQUEST_ID_HEADER).filter(|id| is_sane(id)).cloned().unwrap_or_else(new_id);
+    let origin = Origin::of(request.headers());
+    let mut current = Current { trace_id: origin.trace_id, span: None };
     let line = AccessLine::new(&request, &id, metrics);
+    current.span = CURRENT.sync_scope(current.clone(), || spans::begin(line.method, &request, &origin));
     request.headers_mut().insert(REQUEST_ID_HEADER, id.clone());
-    let mut response = next.run(request).await;
-    response.headers_mut().insert(REQUEST_ID_HEADER, id);
-    line.write(&response);
-    response
+    let answered = async {
+        let mut response = next.run(request).await;
+        response.headers_mut().insert(REQUEST_ID_HEADER, id);
+        line.write(&response);
+        response
+    };
+    CURRENT.scope(current, answered).await
 }
 
 /// A caller's id is taken over when it is short and plain, so that it can do no harm in a log.
@@ -147,6 +152,7 @@ impl AccessLine {
         let route = self.route.as_ref().map_or(UNMATCHED, MatchedPath::as_str);
         let took = self.started.elapsed();
         self.metrics.request_ended(self.method, route, status, took);
+        spans::end(status, record);
         info!(
             method = self.method,
             route,

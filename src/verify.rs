@@ -10,6 +10,7 @@ use crate::sharing::Source;
 use crate::state::AppState;
 use crate::sts::{Answer, Asked, Identity, StsFailure, Verdict};
 use crate::telemetry::CallRecord;
+use crate::telemetry::spans::StsSpan;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
 use axum::extract::{FromRequest, Request, State};
@@ -196,7 +197,9 @@ async fn answer(app: &AppState, body: Zeroizing<Vec<u8>>) -> Verification {
     let began = Instant::now();
     let call = async {
         let asked_at = Instant::now();
+        let span = StsSpan::begin(region, app.sts.endpoint(region));
         let asked = app.sts.ask(region, &question.credentials, began).await;
+        span.end(&asked);
         app.metrics.sts_asked(region, &asked.outcome, asked.retries, asked_at.elapsed());
         asked
     };

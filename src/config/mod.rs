@@ -4,10 +4,12 @@
 //! variable, and the program ends with [`EXIT_USAGE`].
 
 mod limits;
+mod otel;
 mod parse;
 mod usage;
 
 pub use limits::LimitArgs;
+pub use otel::{Batch, OtelSettings, Sampling};
 pub use parse::{CorsOrigins, Regions};
 pub use usage::parse_command_line;
 
@@ -24,6 +26,18 @@ const ALSO_READ: &str = "\
 Also read from the environment:
   HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY  the way to STS (in lower case, too)
   SSL_CERT_FILE, SSL_CERT_DIR                   where the system's CA certificates are
+
+Traces go to a collector over OTLP (http/protobuf) when there is an endpoint; as OpenTelemetry specifies:
+  OTEL_EXPORTER_OTLP_ENDPOINT                   the collector, such as http://localhost:4318
+  OTEL_EXPORTER_OTLP_HEADERS, _TIMEOUT, _CERTIFICATE, _PROTOCOL
+                                                headers to send; milliseconds; CA certificates; http/protobuf alone
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT            the whole URL for traces; so with _TRACES_HEADERS and the others
+  OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES   what the traces are said to come from
+  OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG  which requests are recorded
+  OTEL_BSP_SCHEDULE_DELAY, OTEL_BSP_MAX_QUEUE_SIZE, OTEL_BSP_MAX_EXPORT_BATCH_SIZE, OTEL_BSP_EXPORT_TIMEOUT
+                                                how spans are gathered
+  OTEL_SDK_DISABLED=true, OTEL_TRACES_EXPORTER=none
+                                                no traces, whatever else is set
 
 An empty variable counts as one that is not set. No credentials are ever read: not from the environment, not from
 files, not from the instance. A wrong setting ends the program with exit code 64 and one line on stderr.";

@@ -191,6 +191,11 @@ impl Sts {
         self.clients.get_key_value(asked.unwrap_or(&self.region)).map(|(region, _)| region.as_str())
     }
 
+    /// The endpoint that is asked for a region.
+    pub(crate) fn endpoint(&self, region: &str) -> Option<&Endpoint> {
+        self.clients.get(region).map(RegionClient::endpoint)
+    }
+
     /// The regions that may be asked, each with the URL of its STS, in the order of their names.
     pub fn endpoints(&self) -> impl Iterator<Item = (&str, &Endpoint)> {
         let mut all: Vec<_> =

@@ -22,13 +22,14 @@ async fn line_of(service: &Service, request: RequestBuilder) -> Map<String, Valu
     assert_eq!((&line["status"], &line["request_id"]), (&json!(status), &json!(id)), "{line}");
     assert!(line["duration_ms"].is_number() && line["timestamp"].is_string(), "{line}");
     assert_eq!(line["level"], "INFO", "{line}");
+    assert_eq!(line["trace_id"].as_str().map(str::len), Some(32), "{line}");
     let Value::Object(line) = line else { unreachable!("{line}") };
     line
 }
 
 /// The fields of a line without those that every line has, or that differ each time.
 fn told(mut line: Map<String, Value>) -> Value {
-    for name in ["timestamp", "level", "message", "duration_ms", "request_id"] {
+    for name in ["timestamp", "level", "message", "duration_ms", "request_id", "trace_id"] {
         line.remove(name).unwrap_or_else(|| panic!("no {name} in {line:?}"));
     }
     Value::Object(line)
@@ -147,6 +148,37 @@ async fn two_request_ids_are_not_both_logged() {
     let request = service.get_with_id("/livez", "one").header("x-request-id", "two");
     let answer = request.send().await.unwrap();
     assert_eq!(answer.headers().get_all("x-request-id").iter().count(), 1);
+}
+
+#[tokio::test]
+async fn the_line_has_the_trace_of_its_caller_or_one_of_its_own() {
+    let stub = Stub::always(identity()).await;
+    let service = Service::asking(&stub.url, &[]).await;
+    let given = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let (good, bad) = (format!("00-{given}-00f067aa0ba902b7-01"), format!("00-{given}-0000000000000000-01"));
+    let amazon = "Root=1-67891233-abcdef012345678912345678";
+    for (name, value, expected) in [
+        ("traceparent", good.as_str(), Some(given)),
+        ("x-amzn-trace-id", amazon, Some("67891233abcdef012345678912345678")),
+        ("traceparent", &bad, None),
+        ("x-amzn-trace-id", "Root=1-67891233", None),
+    ] {
+        let line = line_of(&service, service.request(&someone()).header(name, value)).await;
+        let id = line["trace_id"].as_str().unwrap();
+        assert!(expected.map_or(id != given && id.len() == 32, |expected| id == expected), "{value}: {id}");
+    }
+}
+
+#[tokio::test]
+async fn the_line_as_text_has_the_trace_too() {
+    let stub = Stub::always(identity()).await;
+    let service = Service::asking(&stub.url, &[("STS_VERIFY_LOG_FORMAT", "text")]).await;
+    service.get("/livez").await;
+    let line = service.program.line(|line| line.contains(" INFO request ")).await;
+    let (_, id) = line.rsplit_once(" trace_id=").expect("it has one");
+    assert!(id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()), "{line}");
+    let started = service.program.line(|line| line.contains(" INFO listening ")).await;
+    assert!(!started.contains("trace_id"), "{started}");
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 // In a test a panic is a finding.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod collector;
 #[path = "../api/helpers.rs"]
 #[allow(dead_code, reason = "shared with tests/api, which uses all of it")]
 mod helpers;
@@ -24,6 +25,8 @@ mod healthcheck;
 mod help;
 mod limits;
 mod memory;
+mod metrics_listener;
+mod otel_settings;
 mod proxies;
 mod sandbox;
 mod secrets;
@@ -31,3 +34,4 @@ mod settings;
 mod smuggling;
 mod stopping;
 mod tls;
+mod traces;

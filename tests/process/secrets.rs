@@ -1,8 +1,10 @@
 //! No secret access key, no session token and no part of either is ever in an answer or in what the program writes,
 //! at the most talkative level, whatever is asked and whatever STS says.
 
+use crate::collector::Collector;
 use crate::program::{Service, json};
 use crate::stub::{IDENTITY, Reply, Stub, http, identity, sts_error};
+use crate::wire::{Authority, tls};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use reqwest::{Method, RequestBuilder};
@@ -162,19 +164,16 @@ async fn shout(service: &Service, text: &str) {
 }
 
 /// Asks everything of a service that logs all it can, and gives what it wrote and how many requests that were.
-async fn everything(format: &str) -> (Vec<String>, usize) {
+async fn everything(format: &str, more: &[(&str, &str)]) -> (Vec<String>, usize) {
     let stub = sts().await;
-    let service = Service::asking(
-        &stub.url,
-        &[
-            ("STS_VERIFY_LOG_FORMAT", format),
-            ("STS_VERIFY_LOG", "trace"),
-            ("RUST_LOG", "trace"),
-            ("LOG_SIGNABLE_BODY", "true"),
-            ("RUST_BACKTRACE", "full"),
-        ],
-    )
-    .await;
+    let talkative = [
+        ("STS_VERIFY_LOG_FORMAT", format),
+        ("STS_VERIFY_LOG", "trace"),
+        ("RUST_LOG", "trace"),
+        ("LOG_SIGNABLE_BODY", "true"),
+        ("RUST_BACKTRACE", "full"),
+    ];
+    let service = Service::asking(&stub.url, &[talkative.as_slice(), more].concat()).await;
     let keys = [GOOD, WRONG].into_iter().chain(ECHOES.map(|(key, _)| key));
     let invoke = service.url("/2015-03-31/functions/verify/invocations");
     let post = |body| {
@@ -210,7 +209,7 @@ fn assert_nothing_told(lines: &[String]) {
 
 #[tokio::test]
 async fn a_json_log_holds_no_secret_and_one_line_a_request() {
-    let (lines, count) = everything("json").await;
+    let (lines, count) = everything("json", &[]).await;
     assert_nothing_told(&lines);
     let requests: Vec<_> =
         lines.iter().map(|line| json(line)).filter(|line| line["message"] == "request").collect();
@@ -224,7 +223,7 @@ async fn a_json_log_holds_no_secret_and_one_line_a_request() {
 
 #[tokio::test]
 async fn a_text_log_holds_no_secret_and_one_line_a_request() {
-    let (lines, count) = everything("text").await;
+    let (lines, count) = everything("text", &[]).await;
     assert_nothing_told(&lines);
     let requests: Vec<_> = lines.iter().filter(|line| line.contains(" INFO request ")).collect();
     assert_eq!(requests.len(), count, "{requests:#?}");
@@ -232,6 +231,39 @@ async fn a_text_log_holds_no_secret_and_one_line_a_request() {
         let named = ["method=", "route=", "status=", "duration_ms=", "request_id="];
         assert!(named.iter().all(|name| line.contains(name)), "{line}");
     }
+}
+
+/// Everything that a collector receives of it.
+async fn assert_nothing_traced(url: &str, collector: &Collector, bundle: &str) {
+    let variables = [("OTEL_EXPORTER_OTLP_ENDPOINT", url), ("OTEL_EXPORTER_OTLP_CERTIFICATE", bundle)];
+    let (lines, count) = everything("json", &variables).await;
+    assert_nothing_told(&lines);
+    let spans = collector.spans();
+    let servers = spans.iter().filter(|span| span.name != "STS.GetCallerIdentity").count();
+    assert!(
+        servers == count && spans.len() > count,
+        "{servers} of {count} requests in {} spans",
+        spans.len()
+    );
+    for post in collector.posts() {
+        let bytes = [post.head.as_bytes(), &post.body].concat();
+        // No part stands in two pieces: protobuf's texts are whole.
+        let text: String = bytes.iter().map(|byte| char::from(*byte)).collect();
+        assert!(!tells(&text), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_collector_receives_no_secret() {
+    let collector = Collector::start().await;
+    assert_nothing_traced(&collector.url, &collector, "").await;
+}
+
+#[tokio::test]
+async fn a_collector_behind_tls_receives_no_secret() {
+    let (collector, authority) = (Collector::start().await, Authority::new("collector-of-secrets"));
+    let front = tls(&authority, &["127.0.0.1"], &collector.url).await;
+    assert_nothing_traced(&format!("https://{}", front.address), &collector, &authority.bundle).await;
 }
 
 #[test]

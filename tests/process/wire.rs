@@ -81,7 +81,7 @@ impl Drop for Server {
 
 impl Server {
     /// Does the same with each connection.
-    async fn start<F, C>(converse: C) -> Self
+    pub async fn start<F, C>(converse: C) -> Self
     where
         F: Future<Output = std::io::Result<()>> + Send + 'static,
         C: Fn(TcpStream) -> F + Send + 'static,

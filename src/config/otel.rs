@@ -1,0 +1,225 @@
+//! OpenTelemetry's own variables, as far as they are about exporting traces over OTLP. They have no flags: their names
+//! and meaning are the specification's
+//! (<https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/>,
+//! <https://opentelemetry.io/docs/specs/otel/protocol/exporter/>).
+//!
+//! The specification would have a wrong value reported and passed over. Here it stops the start like any other wrong
+//! setting, since an export that is not what was asked for is found out when the traces are missed.
+
+use super::parse;
+use axum::http::{HeaderName, HeaderValue};
+use percent_encoding::percent_decode_str;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long one export may take (the specification's default).
+const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Where traces go, and which.
+#[derive(Debug, Clone)]
+pub struct OtelSettings {
+    /// The whole URL that batches are posted to.
+    pub endpoint: String,
+    /// Headers of each post. Their values may be keys of the collector's, and are marked as such.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// How long one export may take, with its attempts.
+    pub timeout: Duration,
+    /// The variable that names a PEM file of CA certificates to trust instead of the system's, and the file.
+    pub ca_bundle: Option<(String, PathBuf)>,
+    /// What the traces are said to come from.
+    pub resource: Vec<(String, String)>,
+    /// Which requests are recorded.
+    pub sampling: Sampling,
+    /// How spans are gathered.
+    pub batch: Batch,
+}
+
+/// Which requests are recorded.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sampling {
+    /// Whether a decision of the caller's is followed.
+    pub parent_based: bool,
+    /// The part of the other traces, from 0 to 1.
+    pub ratio: f64,
+}
+
+/// How spans are gathered before they are exported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Batch {
+    /// How long a span may wait.
+    pub delay: Duration,
+    /// How many spans may wait; those above are dropped.
+    pub queue: usize,
+    /// How many are exported at once.
+    pub size: usize,
+}
+
+impl OtelSettings {
+    /// Reads the variables. `None` when they do not ask for an export, which takes an endpoint.
+    ///
+    /// # Errors
+    ///
+    /// One line, naming the variable that is wrong.
+    pub fn from_environment() -> Result<Option<Self>, String> {
+        let disabled = read("OTEL_SDK_DISABLED", parse::boolean)?.unwrap_or(false);
+        let wanted = read("OTEL_TRACES_EXPORTER", exporter)?.unwrap_or(true);
+        let Some(endpoint) = endpoint()?.filter(|_| wanted && !disabled) else { return Ok(None) };
+        for name in ["PROTOCOL", "COMPRESSION", "CLIENT_KEY", "CLIENT_CERTIFICATE"] {
+            of_traces(name, |text| served(name, text))?;
+        }
+        let timeout = of_traces("TIMEOUT", milliseconds)?.map_or(EXPORT_TIMEOUT, |(_, time)| time);
+        let longest = read("OTEL_BSP_EXPORT_TIMEOUT", milliseconds)?.unwrap_or(timeout);
+        Ok(Some(Self {
+            endpoint,
+            headers: of_traces("HEADERS", headers)?.map(|(_, headers)| headers).unwrap_or_default(),
+            timeout: timeout.min(longest),
+            ca_bundle: of_traces("CERTIFICATE", |text| Ok(PathBuf::from(text)))?,
+            resource: resource()?,
+            sampling: Sampling::from_environment()?,
+            batch: Batch::from_environment()?,
+        }))
+    }
+}
+
+impl Sampling {
+    fn from_environment() -> Result<Self, String> {
+        let name = read("OTEL_TRACES_SAMPLER", sampler)?.unwrap_or("parentbased_always_on");
+        let parent_based = name.starts_with("parentbased_");
+        let ratio = match name.trim_start_matches("parentbased_") {
+            "always_on" => 1.0,
+            "always_off" => 0.0,
+            _ => read("OTEL_TRACES_SAMPLER_ARG", ratio)?.unwrap_or(1.0),
+        };
+        Ok(Self { parent_based, ratio })
+    }
+}
+
+impl Batch {
+    /// The defaults are the specification's.
+    fn from_environment() -> Result<Self, String> {
+        let delay = read("OTEL_BSP_SCHEDULE_DELAY", milliseconds)?.unwrap_or(Duration::from_secs(5));
+        let queue = read("OTEL_BSP_MAX_QUEUE_SIZE", parse::count)?.unwrap_or(2048);
+        let size = read("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", parse::count)?.unwrap_or(queue.min(512));
+        if size > queue {
+            let wanted = "must not be more than OTEL_BSP_MAX_QUEUE_SIZE";
+            return Err(format!("OTEL_BSP_MAX_EXPORT_BATCH_SIZE: {wanted}"));
+        }
+        Ok(Self { delay, queue, size })
+    }
+}
+
+/// The value of a variable that is set and not empty.
+fn read<T>(name: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<Option<T>, String> {
+    let Some(value) = std::env::var_os(name).filter(|value| !value.is_empty()) else { return Ok(None) };
+    let text = value.to_str().ok_or_else(|| format!("{name}: must be text in UTF-8"))?;
+    parse(text).map(Some).map_err(|wanted| format!("{name}: {wanted}"))
+}
+
+/// The exporter's variable for traces, or else the one for all signals; and which of the two it was.
+fn of_traces<T>(
+    name: &str,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Result<Option<(String, T)>, String> {
+    for variable in [format!("OTEL_EXPORTER_OTLP_TRACES_{name}"), format!("OTEL_EXPORTER_OTLP_{name}")] {
+        if let Some(value) = read(&variable, &parse)? {
+            return Ok(Some((variable, value)));
+        }
+    }
+    Ok(None)
+}
+
+/// The one for traces is taken as it is; the one for all signals is the root of their paths.
+fn endpoint() -> Result<Option<String>, String> {
+    let endpoint = of_traces("ENDPOINT", |text| {
+        parse::endpoint_url(text).map_err(|_| {
+            "must be a URL such as http://collector.example:4318, without user, query or fragment".to_owned()
+        })
+    })?;
+    Ok(endpoint.map(|(variable, url)| match variable.as_str() {
+        "OTEL_EXPORTER_OTLP_ENDPOINT" => format!("{url}/v1/traces"),
+        _ => url,
+    }))
+}
+
+fn exporter(text: &str) -> Result<bool, String> {
+    match text {
+        "otlp" => Ok(true),
+        "none" => Ok(false),
+        _ => Err("must be otlp or none; there is no other exporter here".to_owned()),
+    }
+}
+
+/// What is asked for and not there is said, rather than done otherwise.
+fn served(name: &str, text: &str) -> Result<(), String> {
+    match (name, text) {
+        ("PROTOCOL", "http/protobuf") | ("COMPRESSION", "none") => Ok(()),
+        ("PROTOCOL", _) => {
+            Err("must be http/protobuf, on the collector's port 4318; grpc and http/json are not there"
+                .to_owned())
+        }
+        ("COMPRESSION", _) => Err("must be none; there is no compression here".to_owned()),
+        _ => Err("must be unset; there are no client certificates here".to_owned()),
+    }
+}
+
+fn milliseconds(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(number) if (1..=3_600_000).contains(&number) => Ok(Duration::from_millis(number)),
+        _ => Err("must be a time in milliseconds, from 1 to 3600000".to_owned()),
+    }
+}
+
+fn sampler(text: &str) -> Result<&'static str, String> {
+    const NAMES: [&str; 6] = [
+        "always_on",
+        "always_off",
+        "traceidratio",
+        "parentbased_always_on",
+        "parentbased_always_off",
+        "parentbased_traceidratio",
+    ];
+    let known = NAMES.into_iter().find(|name| *name == text);
+    known.ok_or_else(|| format!("must be one of {}", NAMES.join(", ")))
+}
+
+fn ratio(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(ratio) if (0.0..=1.0).contains(&ratio) => Ok(ratio),
+        _ => Err("must be a number from 0 to 1".to_owned()),
+    }
+}
+
+/// Pairs such as `key=value,other=value`, the values percent-encoded.
+fn pairs(text: &str) -> Option<Vec<(String, String)>> {
+    let members = text.split(',').map(str::trim).filter(|member| !member.is_empty());
+    let pair = |member: &str| {
+        let (name, value) = member.split_once('=')?;
+        let value = percent_decode_str(value.trim()).decode_utf8().ok()?.into_owned();
+        Some((name.trim().to_owned(), value)).filter(|(name, _)| !name.is_empty())
+    };
+    members.map(pair).collect()
+}
+
+fn headers(text: &str) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
+    let header = |(name, value): (String, String)| {
+        let mut value = HeaderValue::from_str(&value).ok()?;
+        value.set_sensitive(true);
+        Some((name.parse().ok()?, value))
+    };
+    let headers = pairs(text).and_then(|pairs| pairs.into_iter().map(header).collect());
+    headers.ok_or_else(|| "must be headers such as api-key=value,other=value, percent-encoded".to_owned())
+}
+
+/// The service's name goes before the attributes, and these before what the program says of itself.
+fn resource() -> Result<Vec<(String, String)>, String> {
+    let attributes = read("OTEL_RESOURCE_ATTRIBUTES", |text| {
+        pairs(text)
+            .ok_or_else(|| "must be attributes such as key=value,other=value, percent-encoded".to_owned())
+    })?;
+    let name = read("OTEL_SERVICE_NAME", |text| Ok(text.to_owned()))?;
+    let own = [("service.name", "sts-verify"), ("service.version", env!("CARGO_PKG_VERSION"))];
+    let mut resource = own.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    resource.extend(attributes.unwrap_or_default());
+    resource.extend(name.map(|name| ("service.name".to_owned(), name)));
+    Ok(resource)
+}

@@ -1,0 +1,93 @@
+//! OpenTelemetry's variables: a wrong one stops the start like any other setting, if traces are asked for at all.
+
+use crate::program::{End, Scratch, Service, run};
+use crate::stub::{Stub, identity};
+
+/// A value for a variable that cannot be meant, or asks for what there is not.
+const WRONG: &[(&str, &[&str])] = &[
+    ("OTEL_SDK_DISABLED", &["maybe"]),
+    ("OTEL_TRACES_EXPORTER", &["console", "zipkin", "otlp,console"]),
+    (
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        &["collector:4318", "grpc://collector", "http://a:b@collector", "http://c/?k=v"],
+    ),
+    ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &["collector", "unix:/run/collector"]),
+    ("OTEL_EXPORTER_OTLP_PROTOCOL", &["grpc", "http/json", "thrift"]),
+    ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", &["grpc"]),
+    ("OTEL_EXPORTER_OTLP_COMPRESSION", &["gzip"]),
+    ("OTEL_EXPORTER_OTLP_CLIENT_KEY", &["key.pem"]),
+    ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", &["certificate.pem"]),
+    ("OTEL_EXPORTER_OTLP_HEADERS", &["zqxj", "a b=zqxj", "=zqxj", "k=zqxj%0a", "k=zqxj%ff"]),
+    ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", &["zqxj"]),
+    ("OTEL_EXPORTER_OTLP_TIMEOUT", &["0", "10s", "-1", "3600001"]),
+    ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", &["soon"]),
+    ("OTEL_EXPORTER_OTLP_CERTIFICATE", &["/nowhere/zqxj.pem", "/dev/null", "Cargo.toml"]),
+    ("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", &["/nowhere/zqxj.pem"]),
+    ("OTEL_RESOURCE_ATTRIBUTES", &["zqxj", "=zqxj", "a=1,zqxj", "a=%ff"]),
+    ("OTEL_TRACES_SAMPLER", &["sometimes", "xray", "jaeger_remote"]),
+    ("OTEL_BSP_SCHEDULE_DELAY", &["0", "5s"]),
+    ("OTEL_BSP_MAX_QUEUE_SIZE", &["0", "many"]),
+    ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", &["0", "2049"]),
+    ("OTEL_BSP_EXPORT_TIMEOUT", &["0", "never"]),
+];
+
+async fn start_with(variables: &[(&str, &str)]) -> End {
+    let usual = [("STS_VERIFY_LISTEN", "127.0.0.1:0"), ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")];
+    run(&["serve", "--sandbox"], &[usual.as_slice(), variables].concat()).await
+}
+
+fn assert_refused(end: &End, variable: &str) {
+    assert_eq!((end.code, end.stdout.len(), end.stderr.len()), (Some(64), 0, 1), "{variable}: {end:?}");
+    assert!(end.stderr[0].starts_with(&format!("sts-verify: {variable}: ")), "{end:?}");
+    assert!(!end.stderr[0].contains("zqxj"), "{end:?}");
+}
+
+#[tokio::test]
+async fn a_wrong_value_is_refused() {
+    for (variable, values) in WRONG {
+        for value in *values {
+            assert_refused(&start_with(&[(variable, value)]).await, variable);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_ratio_is_refused_where_it_counts() {
+    for ratio in ["1.1", "-0.1", "NaN", "half"] {
+        for sampler in ["traceidratio", "parentbased_traceidratio"] {
+            let variables = [("OTEL_TRACES_SAMPLER", sampler), ("OTEL_TRACES_SAMPLER_ARG", ratio)];
+            assert_refused(&start_with(&variables).await, "OTEL_TRACES_SAMPLER_ARG");
+        }
+    }
+}
+
+#[tokio::test]
+async fn grpc_is_refused_with_what_is_there_instead() {
+    let end = start_with(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]).await;
+    assert!(end.stderr[0].contains("http/protobuf") && end.stderr[0].contains("4318"), "{end:?}");
+}
+
+#[tokio::test]
+async fn https_without_any_certificate_is_refused() {
+    let files = Scratch::new("otel-no-roots");
+    let roots = [("SSL_CERT_FILE", "/dev/null"), ("SSL_CERT_DIR", &files.path(""))];
+    let endpoint = [("OTEL_EXPORTER_OTLP_ENDPOINT", "https://127.0.0.1:1")];
+    let end = start_with(&[roots.as_slice(), &endpoint].concat()).await;
+    assert_refused(&end, "OTEL_EXPORTER_OTLP_CERTIFICATE");
+}
+
+#[tokio::test]
+async fn what_is_not_asked_for_is_not_checked() {
+    let stub = Stub::always(identity()).await;
+    // An operator's injector sets these for every program, whatever it can do.
+    let others = [
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+        ("OTEL_TRACES_SAMPLER", "xray"),
+        ("OTEL_PROPAGATORS", "b3"),
+    ];
+    let service = Service::asking(&stub.url, &others).await;
+    assert_eq!(service.verify_someone().await.status(), 200);
+    let disabled = [("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1"), ("OTEL_SDK_DISABLED", "true")];
+    let service = Service::asking(&stub.url, &[others.as_slice(), &disabled].concat()).await;
+    assert_eq!(service.verify_someone().await.status(), 200);
+}
