@@ -133,6 +133,7 @@ fn errors() -> Vec<(&'static str, ApiError)> {
             "ResponseParserError",
             ApiError::Sts(StsFailure::NotSts { endpoint: endpoint(), status: 200, well_formed: false }),
         ),
+        ("RateLimited", ApiError::RateLimited { retry_after: 12 }),
         ("Overloaded", ApiError::Overloaded),
         ("ConnectTimeoutError", ApiError::Sts(StsFailure::ConnectTimeout(endpoint()))),
         ("ReadTimeoutError", ApiError::Sts(StsFailure::ReadTimeout(endpoint()))),
