@@ -32,7 +32,7 @@ pub struct Keep {
     pub valid: Duration,
     /// For a session that is over.
     pub expired: Duration,
-    /// How many answers, of [`ENTRY_BYTES`] each.
+    /// How many answers, of 1 KiB each.
     pub entries: usize,
 }
 
@@ -129,7 +129,7 @@ impl Sharing {
         let source = match told.at.checked_duration_since(began) {
             _ if asked_here => Source::Sts,
             Some(_) => Source::InFlight,
-            None => told.from_cache(),
+            None => told.kept_source(),
         };
         (told, source)
     }
@@ -149,7 +149,7 @@ impl Sharing {
 }
 
 impl Told {
-    fn from_cache(&self) -> Source {
+    fn kept_source(&self) -> Source {
         let age = self.at.elapsed();
         Source::Cache { age: age.as_secs(), ttl: self.keep.saturating_sub(age).as_secs() }
     }

@@ -16,9 +16,9 @@ pub(super) enum Caller {
     /// An IPv4 address, by itself or mapped into IPv6.
     V4(Ipv4Addr),
     /// An IPv6 network of 64 bits: the least that a subscriber is given (RFC 6177), to choose any address in it.
-    V6([u8; 8]),
+    V6([u16; 4]),
     /// Newcomers while the table is full; several callers share one of these.
-    Crowd(u16),
+    Crowd(u64),
 }
 
 impl Caller {
@@ -38,8 +38,8 @@ impl Caller {
         match address.to_canonical() {
             IpAddr::V4(address) => Self::V4(address),
             IpAddr::V6(address) => {
-                let [a, b, c, d, e, f, g, h, ..] = address.octets();
-                Self::V6([a, b, c, d, e, f, g, h])
+                let [a, b, c, d, ..] = address.segments();
+                Self::V6([a, b, c, d])
             }
         }
     }

@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 const CALLERS: usize = 100_000;
 
 /// How many limits all those share who come when the table is full.
-const CROWDS: u16 = 1_024;
+const CROWDS: u64 = 1_024;
 
 /// So many in so much time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,8 +130,7 @@ impl StateStore for Table {
         let key = if table.len() < CALLERS || table.contains_key(caller) {
             *caller
         } else {
-            // Less than CROWDS, which is of that type.
-            Caller::Crowd((table.hasher().hash_one(caller) % u64::from(CROWDS)) as u16)
+            Caller::Crowd(table.hasher().hash_one(caller) % CROWDS)
         };
         let (allowed, rested) = measure(table.get(&key).copied())?;
         table.insert(key, rested);
@@ -199,7 +198,7 @@ mod tests {
         let (limit, clock) = limit();
         for number in 0..2 * FLOOD {
             let _ = limit.check_caller(caller(number));
-            assert!(limit.limiter.len() <= CALLERS + usize::from(CROWDS));
+            assert!(limit.limiter.len() <= CALLERS + 1_024);
             if number % 100_000 == 0 {
                 clock.advance(Duration::from_secs(1));
             }
@@ -211,7 +210,7 @@ mod tests {
         let (limit, _) = limit();
         assert_eq!(allowed(&limit, caller(u32::MAX), 9), 5);
         let flood: u32 = (0..FLOOD).map(|number| allowed(&limit, caller(number), 1)).sum();
-        let crowds = 5 * u32::from(CROWDS);
+        let crowds = 5 * 1_024;
         assert!(flood <= 100_000 + crowds, "{flood}");
         assert_eq!(allowed(&limit, caller(u32::MAX), 9), 0);
         let again: u32 = (0..FLOOD).map(|number| allowed(&limit, caller(number), 1)).sum();

@@ -1,6 +1,6 @@
 //! Bounds on what callers can take: how often each may ask, and how many connections may be open.
 //!
-//! (How many requests may wait for STS is bounded in [`crate::verify`], by the places of [`crate::state`].)
+//! (How many requests may wait for STS is bounded by the places of [`crate::state`].)
 
 mod address;
 mod callers;

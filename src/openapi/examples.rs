@@ -135,7 +135,7 @@ fn errors() -> Vec<(&'static str, ApiError)> {
         ),
         ("Unauthorized", ApiError::Unauthorized { key_given: false }),
         ("Unauthorized-wrong", ApiError::Unauthorized { key_given: true }),
-        ("RateLimited", ApiError::RateLimited { retry_after: 3 }),
+        ("RateLimited", ApiError::RateLimited { retry_after: 12 }),
         ("Overloaded", ApiError::Overloaded),
         ("ConnectTimeoutError", ApiError::Sts(StsFailure::ConnectTimeout(endpoint()))),
         ("ReadTimeoutError", ApiError::Sts(StsFailure::ReadTimeout(endpoint()))),

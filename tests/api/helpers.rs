@@ -161,16 +161,11 @@ pub fn expected(status: u16, verdict: &str, code: &str) -> (u16, Option<String>,
 
 /// The value of a series at /metrics, named with its labels.
 pub async fn metric(app: &App, series: &str) -> Option<f64> {
-    metric_at(&app.url("/metrics"), series).await
+    value_in(&app.get("/metrics").await.text().await.unwrap(), series)
 }
 
-/// The same from any listener.
-pub async fn metric_at(url: &str, series: &str) -> Option<f64> {
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    value_in(&client.get(url).send().await.unwrap().text().await.unwrap(), series)
-}
-
-fn value_in(text: &str, series: &str) -> Option<f64> {
+/// The value of a series in what a scrape gave.
+pub fn value_in(text: &str, series: &str) -> Option<f64> {
     let line = text.lines().find(|line| line.strip_prefix(series).is_some_and(|rest| rest.starts_with(' ')));
     line.map(|line| line.rsplit(' ').next().unwrap().parse().unwrap())
 }

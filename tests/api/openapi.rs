@@ -100,6 +100,7 @@ fn there_is_an_example_of_each_error_code_of_the_contract() {
         "RequestTooLarge",
         "Unauthorized",
         "Overloaded",
+        "RateLimited",
         "InternalError",
     ] {
         assert!(codes.contains(code), "no example of {code}");

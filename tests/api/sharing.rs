@@ -15,8 +15,8 @@ fn call(app: &App) -> Call {
 
 /// Waits until so many requests are waiting for STS. Their heads and bodies come in one piece, so that one that is being
 /// answered has asked its question.
-async fn waiting(app: &App, count: usize) {
-    while metric(app, "http_server_active_requests").await != Some(count as f64 + 1.0) {}
+async fn waiting(app: &App, count: f64) {
+    while metric(app, "http_server_active_requests").await != Some(count + 1.0) {}
 }
 
 /// The verdict of an answer, how it came about, and its body.
@@ -36,7 +36,7 @@ async fn callers_who_ask_the_same_at_once_share_one_call_and_all_that_came_of_it
     .await;
     let app = App::asking(&stub.url, &[]).await;
     let calls: Vec<Call> = (0..20).map(|_| call(&app)).collect();
-    waiting(&app, 20).await;
+    waiting(&app, 20.0).await;
     open.send_replace(true);
     let mut shared = 0;
     for call in calls {
@@ -62,7 +62,7 @@ async fn a_failure_is_shared_as_well_and_then_forgotten() {
     let stub = Stub::always(Reply::Held(may, Box::new(Reply::Close))).await;
     let app = App::asking(&stub.url, &["--max-attempts=1"]).await;
     let calls = [call(&app), call(&app)];
-    waiting(&app, 2).await;
+    waiting(&app, 2.0).await;
     open.send_replace(true);
     for call in calls {
         let (verdict, _, body) = told(call.await.unwrap().unwrap()).await;
@@ -85,7 +85,7 @@ async fn a_caller_who_leaves_does_not_take_the_answer_away_from_others() {
         tokio::task::yield_now().await;
     }
     let others = [call(&app), call(&app)];
-    waiting(&app, 3).await;
+    waiting(&app, 3.0).await;
     assert_eq!(stub.count(), 1, "they wait for the first");
     first.abort();
     let mut own = 0;

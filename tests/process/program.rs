@@ -1,6 +1,6 @@
 //! Starts the program, reads what it writes, sends it signals, and makes sure that it is gone afterwards.
 
-use crate::helpers::{header, someone};
+use crate::helpers::{header, someone, value_in};
 use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader, Read};
@@ -209,6 +209,12 @@ pub fn address_of(line: &str, message: &str) -> Option<SocketAddr> {
         _ => line.split_once(&format!(" INFO {message} address="))?.1.split(' ').next()?,
     };
     text.parse().ok()
+}
+
+/// The value of a series at the /metrics of any listener.
+pub async fn metric_at(url: &str, series: &str) -> Option<f64> {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    value_in(&client.get(url).send().await.unwrap().text().await.unwrap(), series)
 }
 
 /// The id under which a request is found again.

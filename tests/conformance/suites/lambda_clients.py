@@ -210,6 +210,21 @@ class Tests:
                 answer = client.invoke(FunctionName="verify", Payload=json.dumps(self.user))
                 equal(json.loads(answer["Payload"].read())["statusCode"], 200, "statusCode")
 
+    def test_a_caller_that_invokes_too_often(self):
+        """boto3 takes it for Lambda's own throttling: it tries again, then raises the class that programs catch."""
+        with Program("serve", "--sandbox", STS_VERIFY_RATE_LIMIT="1/h") as program:
+            limited = boto3.client("lambda", endpoint_url=program.url, config=Config(retries={"max_attempts": 1}), **INVOKER)
+            invoke = lambda: limited.invoke(FunctionName="verify", Payload=json.dumps(self.user))
+            equal(invoke()["StatusCode"], 200, "StatusCode")
+            try:
+                invoke()
+            except limited.exceptions.TooManyRequestsException as error:
+                equal(error.response["ResponseMetadata"]["HTTPStatusCode"], 429, "status")
+                equal(error.response["ResponseMetadata"]["RetryAttempts"], 1, "RetryAttempts")
+                equal(1 <= int(error.response["retryAfterSeconds"]) <= 3600, True, "retryAfterSeconds")
+                return
+            raise AssertionError("it was not refused")
+
     def test_the_interface_switched_off(self):
         with Program("serve", "--sandbox", STS_VERIFY_LAMBDA="false") as program:
             path = "/2015-03-31/functions/verify/invocations"
