@@ -3,9 +3,10 @@
 import base64
 
 WINDOW = 12
-# Every window of twelve holds one whole block of six that begins at a multiple of six: few things to search for, and
+# Every window of twelve bytes holds a piece of six that begins at a multiple of seven: one look-up for seven bytes, and
 # what is found is looked at closely.
-BLOCK = 6
+PIECE = 6
+STEP = WINDOW - PIECE + 1
 
 
 def forms(secret):
@@ -19,17 +20,15 @@ def forms(secret):
 
 class Watch:
     def __init__(self, secrets):
-        self.texts = [form.encode() for secret in secrets for form in forms(secret)]
-        self.windows = {text[at:at + WINDOW] for text in self.texts for at in range(len(text) - WINDOW + 1)}
-        self.blocks = {text[at:at + BLOCK] for text in self.texts for at in range(0, len(text) - BLOCK + 1, BLOCK)}
+        texts = [form.encode() for secret in secrets for form in forms(secret)]
+        self.windows = {text[at:at + WINDOW] for text in texts for at in range(len(text) - WINDOW + 1)}
+        self.pieces = {text[at:at + PIECE] for text in texts for at in range(len(text) - PIECE + 1)}
 
     def find(self, data):
-        """The first window of a secret in these bytes, or None. The caller says where, and prints no window."""
-        for block in self.blocks:
-            at = data.find(block)
-            while at >= 0:
-                for start in range(max(0, at - WINDOW + BLOCK), at + 1):
+        """Where the first window of a secret begins in these bytes, or None. It is not printed: a test has a log, too."""
+        for at in range(0, len(data) - PIECE + 1, STEP):
+            if data[at:at + PIECE] in self.pieces:
+                for start in range(max(0, at - WINDOW + PIECE), at + 1):
                     if data[start:start + WINDOW] in self.windows:
                         return start
-                at = data.find(block, at + 1)
         return None

@@ -86,28 +86,37 @@ async def verify(session, url, body=None, **headers):
                   told.get("retry-after", ""), told.get("x-replica", ""))
 
 
-def session():
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_IDLE),
-        timeout=aiohttp.ClientTimeout(total=GIVEN_UP_AFTER))
+def connector(kept):
+    """Connections that are kept for the next request, or a new one for each."""
+    if not kept:
+        return aiohttp.TCPConnector(limit=0, force_close=True)
+    return aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_IDLE)
 
 
 class SteadyLoad:
     """Sends so many requests a second from when its block is entered until it is left, then waits for the answers."""
 
-    def __init__(self, url, rate, call=verify):
-        self.url, self.pause, self.call = url, 1 / rate, call
+    def __init__(self, url, rate, call=verify, kept=True):
+        self.url, self.pause, self.call, self.kept = url, 1 / rate, call, kept
         self.answers, self.open, self.sent = [], set(), 0
 
     async def __aenter__(self):
-        self.session = session()
+        self.session = aiohttp.ClientSession(
+            connector=connector(self.kept), timeout=aiohttp.ClientTimeout(total=GIVEN_UP_AFTER))
+        self.began = self.ended = time.monotonic()
         self.sender = asyncio.create_task(self.send())
         return self
 
     async def __aexit__(self, *_):
         self.sender.cancel()
+        self.ended = time.monotonic()
         await asyncio.gather(self.sender, *self.open, return_exceptions=True)
         await self.session.close()
+
+    @property
+    def pace(self):
+        """What the machine made of the rate, in words."""
+        return f"{self.sent / (self.ended - self.began):.0f} requests/s"
 
     async def send(self):
         due = time.monotonic()
@@ -125,10 +134,11 @@ class SteadyLoad:
         if not task.cancelled():
             self.answers.append(task.result())
 
-    async def until(self, condition):
-        """Goes on until it holds."""
-        while not condition(self):
-            await asyncio.sleep(0.02)
+    async def until(self, condition, limit=900):
+        """Goes on until it holds; the limit is only there to fail rather than hang."""
+        async with asyncio.timeout(limit):
+            while not condition(self):
+                await asyncio.sleep(0.02)
 
 
 class Tally:

@@ -12,7 +12,7 @@ import string
 from sandbox_table import named
 
 # Callers of the sandbox that are answered at once, by how their rows are described.
-ROWS = ("an IAM user, with a path", "an assumed role", "a federated user", "IncompleteSignature", "AccessDenied",
+ROWS = ("an IAM user, with a path", "an assumed role, its token", "a federated user", "IncompleteSignature", "AccessDenied",
         "InvalidClientTokenId: a deleted key", "ExpiredToken")
 SPELLINGS = (
     ("stsAccessKey", "stsSecretKey", "stsSessionToken"), ("AccessKeyId", "SecretAccessKey", "SessionToken"),

@@ -18,7 +18,7 @@ SAMPLES = 240
 # Of a hundred requests so many are by this caller of the sandbox, and what each has to be told.
 MIX = (
     (30, "an IAM user, with a path", GOOD),
-    (20, "an assumed role", GOOD),
+    (20, "an assumed role, its token", GOOD),
     (2, "good, after three seconds", GOOD),
     (8, "ExpiredToken", (400, "ExpiredToken", "invalid")),
     (2, "AccessDenied", (400, "AccessDenied", "indeterminate")),

@@ -56,7 +56,7 @@ async def one_mode(report, plan, sts, service, case):
     judge(report, plan, words, load, (during, later, wanted, most))
     recovered = min((a.ended for a in load.answers if a.is_good and a.sent > well), default=None)
     last_bad = max((a.ended for a in load.answers if not a.is_good and a.sent > well), default=well)
-    report.row(f"STS {words} for {plan.trouble} s at {plan.trouble_rate} requests/s, then well again",
+    report.row(f"STS {words} for {plan.trouble} s at {load.pace}, then well again",
                Tally(load.answers), memory_words(before, most, service.memory()))
     report.note(f"STS {words}: callers got {during.words() or 'nothing before it was well again'}; good again "
                 f"{recovered - well if recovered else float('nan'):.2f} s after STS was, all of it after "
