@@ -116,7 +116,8 @@ def search(report, plan, table, said):
     watch = Watch({secret for number in range(PROCESSES) for secret in Mutator(plan.seed + number, table).secrets})
     for where, data in said.items():
         at = watch.find(data)
-        report.holds(f"bad input: no part of a secret in {where}", data and at is None, f"at byte {at} of {len(data)}")
+        report.holds(f"bad input: no part of a secret in {where}", data and at is None,
+                     f"at byte {at} of {len(data)}: {data[max(0, (at or 0) - 300):(at or 0) + 100]!r}")
 
 
 def judge_log(report, lines):

@@ -23,7 +23,7 @@ SPELLINGS = (
 NASTY = (
     b"\0", b"\r", b"\n", b"\r\n", b"\r\n\r\n", b"\x7f", b"\x80", b"\xff\xfe", b"\xed\xa0\x80", b"\xef\xbb\xbf", b"%00", b"%",
     b"\\", b"\"", b"\\u0000", b"\\ud800", b"{", b"}", b"[" * 300, b"{\"a\":" * 200, b",", b":", b"null", b"true", b"1e999",
-    b"-0", b"9" * 400, b"A" * 9000, b" ", b"\t", b";", b"//", b"/../", b"?", b"#", b"\x1b[31m", b"${jndi:ldap://x}", b"{}",
+    b"-0", b"9" * 400, b"A" * 9000, b" ", b"\t", b";", b"//", b"/../", b"?", b"#", b"\x1b[31m", b"${jndi:ldap://x}", b"{}", b" " * 70000,
 )
 HEADERS = (
     b"Transfer-Encoding: chunked", b"Transfer-Encoding: gzip, chunked", b"Transfer-Encoding: xchunked",

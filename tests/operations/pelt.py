@@ -26,7 +26,7 @@ class Findings:
 
     def fault(self, what, request, answer=b""):
         if len(self.faults) < 10:
-            self.faults.append(f"{what}: {request[:400]!r} was answered {answer[:400]!r}")
+            self.faults.append(f"{what}: {request[:1500]!r} was answered {answer[:1500]!r}")
 
     def as_dict(self):
         return {**vars(self), "statuses": dict(self.statuses)}
@@ -105,7 +105,8 @@ class Pelter:
         if int(status[1]) >= 500 and not is_excused(int(status[1]), answer):
             self.found.fault("a fault of our own", request, answer)
         if self.watch.find(answer) is not None:
-            self.found.faults.append(f"part of a secret in an answer of status {int(status[1])} to a mutated request")
+            # All of them are made up: they may be seen here.
+            self.found.fault("part of a secret in an answer", request, answer)
         body = answer.partition(b"\r\n\r\n")[2]
         if int(status[1]) >= 400 and body and not is_error(body):
             self.found.fault("an error in another shape", request, answer)
@@ -149,8 +150,8 @@ def split_answers(data):
 
 async def throw(address, seed, source, table, framed, raw):
     pelter = Pelter(address, seed, source, table)
-    shares = [pelter.framed(framed // AT_ONCE) for _ in range(AT_ONCE)]
-    shares += [pelter.raw(raw // AT_ONCE) for _ in range(AT_ONCE)]
+    shares = [pelter.framed(-(-framed // AT_ONCE)) for _ in range(AT_ONCE)]
+    shares += [pelter.raw(-(-raw // AT_ONCE)) for _ in range(AT_ONCE)]
     await asyncio.gather(*shares)
     return pelter.found.as_dict()
 
