@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 
 /// A run of so many characters of a secret counts as a part of it. Shorter ones are met by chance in any text, and
 /// tell nothing of a 40-character key.
-const SHORTEST_PART: usize = 12;
+pub(crate) const SHORTEST_PART: usize = 12;
 
 /// A "secret" below this length is no secret of AWS, and taking it out would only garble the text.
 const SHORTEST_SECRET: usize = 4;

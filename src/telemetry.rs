@@ -10,6 +10,7 @@ pub(crate) mod spans;
 use crate::api_keys::KeyName;
 use crate::config::LogArgs;
 use crate::metrics::Metrics;
+use crate::redact::SHORTEST_PART;
 use crate::sts::Verdict;
 use crate::trace::{CURRENT, Current, Origin};
 use axum::extract::{MatchedPath, Request, State};
@@ -99,10 +100,14 @@ pub(crate) async fn access_log(
     CURRENT.scope(current, answered).await
 }
 
-/// A caller's id is taken over when it is short and plain, so that it can do no harm in a log.
+/// A caller's id is taken over when it is short and plain, so that it can do no harm in a log, and cannot be a part of a
+/// secret that slipped into it: words shorter than such a part, and hexadecimal numbers of any length, as ids are.
 fn is_sane(id: &HeaderValue) -> bool {
+    let in_base64 = |b: &u8| b.is_ascii_alphanumeric() || *b == b'=';
+    let harmless = |word: &[u8]| word.len() < SHORTEST_PART || word.iter().all(u8::is_ascii_hexdigit);
     (1..=64).contains(&id.len())
-        && id.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"-_.:=".contains(b))
+        && id.as_bytes().iter().all(|b| in_base64(b) || b"-_.:".contains(b))
+        && id.as_bytes().split(|b| !in_base64(b)).all(harmless)
 }
 
 fn new_id() -> HeaderValue {

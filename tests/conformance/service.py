@@ -35,7 +35,8 @@ class Program:
 
     def __init__(self, *arguments, **settings):
         message = "sandbox listening" if arguments[0] == "sandbox" else "listening"
-        environment = clean_environment(STS_VERIFY_LOG_FORMAT="json", STS_VERIFY_STOP_DELAY="0s", **settings)
+        environment = clean_environment(
+            **{"STS_VERIFY_LOG_FORMAT": "json", "STS_VERIFY_STOP_DELAY": "0s"} | settings)
         self.lines = []
         self.found = queue.Queue()
         self.process = subprocess.Popen(

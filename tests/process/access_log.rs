@@ -120,7 +120,9 @@ async fn a_sane_request_id_is_taken_over() {
     let stub = Stub::always(identity()).await;
     let service = Service::asking(&stub.url, &[]).await;
     let longest = "a".repeat(64);
-    for id in ["1", "Root=1-67891233-abcdef012345678912345678", "a_b.c:d-e", longest.as_str()] {
+    for id in
+        ["1", "Root=1-67891233-abcdef012345678912345678", "a_b.c:d-e", "order-AbCdEfGhIjK", longest.as_str()]
+    {
         let line = line_of(&service, service.get_with_id("/livez", id)).await;
         assert_eq!(line["request_id"], id);
     }
@@ -131,9 +133,10 @@ async fn any_other_request_id_is_replaced() {
     let stub = Stub::always(identity()).await;
     let service = Service::asking(&stub.url, &[]).await;
     let long = "a".repeat(200);
-    let ids = ["", "with spaces", "a%0ab", "a\tb", "<script>", "\"quoted\"", "ä", SECRET_KEY, long.as_str()];
+    let of_a_secret = ["wJalrXUtnFEM", "order-UmVhbFRva2Vu", "a.MPLEKEYEXAM=="];
+    let odd = ["", "with spaces", "a%0ab", "a\tb", "<script>", "\"quoted\"", "ä", SECRET_KEY, long.as_str()];
     let mut seen = std::collections::HashSet::new();
-    for id in ids {
+    for id in odd.into_iter().chain(of_a_secret) {
         let line = line_of(&service, service.get_with_id("/livez", id)).await;
         let given = line["request_id"].as_str().unwrap().to_owned();
         assert_eq!(uuid::Uuid::parse_str(&given).map(|id| id.get_version_num()), Ok(4), "{id}");

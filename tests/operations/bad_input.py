@@ -1,0 +1,146 @@
+"""Mutated requests through real sockets: no fault of our own, no panic, no part of a secret anywhere."""
+
+import asyncio
+import collections
+import http.server
+import json
+import multiprocessing
+import os
+import subprocess
+import threading
+from concurrent.futures import ProcessPoolExecutor
+
+import pelt
+from figures import Figures
+from leaks import Watch
+from mutations import Mutator
+from processes import Service, wait_for
+from sandbox_table import callers, named
+from service import Program, clean_environment, request, verify
+from table import memory_words, say
+
+PROCESSES = 2
+FRAMED_SHARE = 0.6
+
+
+class Collector:
+    """Takes what is exported by OTLP over HTTP and keeps the bytes, so that traces can be searched for secrets, too."""
+
+    def __init__(self):
+        taken = self.taken = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):  # noqa: N802, the name is http.server's
+                taken.append(self.rfile.read(int(self.headers["Content-Length"])))
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.settings = {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:%d" % self.server.server_address[1],
+            "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf", "OTEL_TRACES_EXPORTER": "otlp"}
+
+    def __enter__(self):
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def exports_traces():
+    done = subprocess.run([os.environ["STS_VERIFY_BIN"], "--help"], env=clean_environment(), capture_output=True, text=True)
+    return "OTEL_EXPORTER_OTLP_ENDPOINT" in done.stdout
+
+
+def pelted(report, plan):
+    traces = exports_traces()
+    with Collector() as collector, Program("sandbox") as sandbox:
+        with Service(sandbox.address, **(collector.settings if traces else {})) as service:
+            table = callers(sandbox.lines)
+            before = service.memory()
+            service.forget_peak()
+            found = throw_all(service.address, plan, table)
+            well = verify(service.address, named(table, "an IAM user, with a path").question())
+            report.holds("bad input: the process lives, and good credentials are still valid",
+                         service.is_running() and well.headers["x-sts-verdict"] == "valid", well.status, well.body)
+            wait_for("the service to be done with all of it", lambda: nothing_is_open(service))
+            metrics = request(service.address, "GET", "/metrics").body
+            memory = memory_words(before, service.memory("VmHWM"), service.memory())
+        # It has ended: its log and its traces are complete.
+        report.holds("bad input: and it ends as it should", service.process.returncode == 0, service.process.returncode)
+        judge(report, plan, found)
+        said = {"the log": "".join(service.lines).encode("utf-8", "surrogateescape"), "the metrics": metrics}
+        if traces:
+            report.holds("bad input: traces were exported", collector.taken)
+            said["the traces"] = b"\n".join(collector.taken)
+    search(report, plan, table, said)
+    judge_log(report, service.lines)
+    row(report, plan, found, memory)
+
+
+def throw_all(address, plan, table):
+    """Each process has its own seed and source address."""
+    share = plan.mutated // PROCESSES
+    framed = round(share * FRAMED_SHARE)
+    tasks = [(address, plan.seed + number, f"127.0.0.{2 + number}", table, framed, share - framed)
+             for number in range(PROCESSES)]
+    say(f"bad input: seeds {', '.join(str(task[1]) for task in tasks)}")
+    with ProcessPoolExecutor(PROCESSES, multiprocessing.get_context("spawn")) as pool:
+        results = list(pool.map(pelt.run, *zip(*tasks)))
+    sums = {name: sum(result[name] for result in results) for name in ("sent", "odd", "unanswered", "bytes")}
+    statuses = sum((collections.Counter(result["statuses"]) for result in results), collections.Counter())
+    return {**sums, "statuses": statuses, "faults": [fault for result in results for fault in result["faults"]]}
+
+
+def nothing_is_open(service):
+    """Its own scrape is the only request in it."""
+    return Figures(service).sum("http_server_active_requests") == 1
+
+
+def judge(report, plan, found):
+    leaks = [fault for fault in found["faults"] if "secret" in fault]
+    report.holds(f"bad input: {plan.mutated} mutated requests were sent", found["sent"] >= plan.mutated, found["sent"])
+    report.holds("bad input: every answer is one of ours, none a fault of our own", not found["faults"], *found["faults"])
+    report.holds("bad input: no part of a secret in an answer", not leaks, *leaks)
+    report.holds("bad input: credentials in it did reach STS, and were judged", found["statuses"][200], found["statuses"])
+
+
+def search(report, plan, table, said):
+    """The secrets of all processes, in all that is left behind."""
+    watch = Watch({secret for number in range(PROCESSES) for secret in Mutator(plan.seed + number, table).secrets})
+    for where, data in said.items():
+        at = watch.find(data)
+        report.holds(f"bad input: no part of a secret in {where}", data and at is None,
+                     f"at byte {at} of {len(data)}: {data[max(0, (at or 0) - 300):(at or 0) + 100]!r}")
+
+
+def judge_log(report, lines):
+    panicked = [line for line in lines if "panicked" in line]
+    report.holds("bad input: no panic", not panicked, *panicked[:3])
+    broken = [line for line in lines if not is_json(line)]
+    report.holds("bad input: every line of the log is one JSON object still", not broken, *broken[:3])
+
+
+def is_json(line):
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
+
+
+def row(report, plan, found, memory):
+    report.rows.append((f"mutated requests, seed {plan.seed}", found["sent"], found["statuses"][200],
+                        found["statuses"][503], len(found["faults"]), "–", memory))
+    statuses = ", ".join(f"{count} × {status}" for status, count in sorted(found["statuses"].items()))
+    report.note(f"bad input: {statuses}; {found['unanswered']} without an answer (cut off, or waiting for more), "
+                f"{found['bytes'] / 1e6:.0f} MB of answers searched for the secrets")
+
+
+async def mutated_requests(report, plan):
+    await asyncio.to_thread(pelted, report, plan)

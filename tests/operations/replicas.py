@@ -1,0 +1,97 @@
+"""Three replicas behind HAProxy: stopped and started in turn, and one of them killed."""
+
+import asyncio
+import contextlib
+
+from load import SteadyLoad, Tally
+from processes import Balancer, Service, StandIn, wait_for
+
+NAMES = ("r1", "r2", "r3")
+# No help from the balancer: a connection that is refused, which it could try elsewhere, is an error, as at AWS's.
+NO_RETRIES = ("retries 0", "no option redispatch")
+# What HAProxy does by itself: a connection that could not be made is tried elsewhere. A request that was sent never is:
+# `retry-on` is left at conn-failure. Without reuse of connections what was sent to whom is exact, and it answers 502: a
+# client's second request on a connection it would end without a word, for the client to try again.
+RETRIES = ("retries 3", "option redispatch 1", "http-reuse never")
+
+
+class Fleet:
+    """The replicas by name, and what is started anew in place of one."""
+
+    def __init__(self, stack, sts, balancer, settings):
+        self.stack, self.sts, self.balancer, self.settings = stack, sts, balancer, settings
+        self.replicas = {}
+
+    def start(self, name):
+        self.replicas[name] = self.stack.enter_context(Service(self.sts.address, **self.settings))
+        self.balancer.point(name, self.replicas[name].address)
+
+    def stop(self, name):
+        """By SIGTERM. Returns the exit code, when the process has ended and the balancer knows."""
+        self.replicas[name].stop()
+        self.balancer.wait_until_down(name)
+        return self.replicas[name].process.returncode
+
+
+@contextlib.contextmanager
+def fleet(delay, options, **settings):
+    with StandIn() as sts, Balancer(NAMES, *options) as balancer, contextlib.ExitStack() as stack:
+        sts.be("well", delay)
+        all_of_them = Fleet(stack, sts, balancer, settings)
+        for name in NAMES:
+            all_of_them.start(name)
+        yield all_of_them
+
+
+async def stop_and_start(report, plan):
+    """Each replica in turn, at the program's own stop delay: nobody may notice."""
+    with fleet(0.05, NO_RETRIES, STS_VERIFY_STOP_DELAY=plan.stop_delay) as replicas:
+        codes = []
+        async with SteadyLoad(f"http://{replicas.balancer.address}", plan.rate) as load:
+            await load.until(lambda load: len(load.answers) > plan.rate)
+            for _ in range(plan.rounds):
+                for name in NAMES:
+                    codes.append(await asyncio.to_thread(replicas.stop, name))
+                    await asyncio.to_thread(replicas.start, name)
+                    after = len(load.answers)
+                    await load.until(lambda load: any(a.replica == name for a in load.answers[after:]))
+    tally = Tally(load.answers)
+    report.row(f"three replicas behind HAProxy, each stopped by SIGTERM and started again in turn, {plan.rounds} times, "
+               f"at {load.pace}", tally)
+    report.holds("not one request fails while every replica is stopped and started again",
+                 len(tally.good) == load.sent, f"{load.sent} sent", tally.words())
+    report.holds("a replica that is stopped ends by itself, with exit code 0", set(codes) == {0}, codes)
+
+
+async def kill_one(report, plan):
+    """A replica is gone at once: what it was working on is lost, and nothing else."""
+    delay = 0.3
+    with fleet(delay, RETRIES) as replicas:
+        victim = replicas.replicas["r2"]
+        async with SteadyLoad(f"http://{replicas.balancer.address}", plan.rate, kept=False) as load:
+            await load.until(lambda load: len(load.answers) > plan.rate)
+            held, sent = await asyncio.to_thread(wait_until_busy, replicas.balancer, load)
+            victim.kill()
+            gone = asyncio.get_running_loop().time()
+            in_flight = held + load.sent - sent
+            await asyncio.to_thread(replicas.balancer.wait_until_down, "r2")
+            after = len(load.answers)
+            await load.until(lambda load: len(load.answers) > after + plan.rate)
+    tally = Tally(load.answers)
+    elsewhere = [answer for answer in tally.failed if answer.replica != "r2" or answer.sent > gone]
+    report.row(f"one of three killed by SIGKILL at {load.pace}, with {held} in flight on it", tally)
+    report.holds("requests are lost with a replica that is killed: there were some in flight", tally.failed, held)
+    report.holds("only requests in flight on it are lost", not elsewhere, elsewhere[:5])
+    report.holds("no more are lost than were in flight on it", len(tally.failed) <= in_flight,
+                 f"{len(tally.failed)} of {in_flight} lost")
+    report.holds("those are a 502 of the balancer's, never a verdict",
+                 all(answer.kind == (502, "no JSON", "-") for answer in tally.failed), tally.words())
+
+
+def wait_until_busy(balancer, load):
+    """How many requests the balancer has on the replica, and how many had been sent in all by then."""
+    def busy():
+        sent = load.sent
+        held = int(balancer.server("r2")["scur"])
+        return (held, sent) if held else None
+    return wait_for("requests in flight on r2", busy)

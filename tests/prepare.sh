@@ -1,0 +1,57 @@
+# shellcheck shell=bash disable=SC2154 # $work is that of the script that sources this
+# What the scripts under tests/ share: how they install what they need, once.
+
+say() { printf '%s\n' "$*" >&2; }
+
+die() {
+    say "${0#"$PWD"/}: $*"
+    exit 1
+}
+
+# Installs Debian packages, as root or with sudo.
+install_packages() {
+    local as_root=()
+    if [ "$(id -u)" -ne 0 ]; then
+        command -v sudo >/dev/null || die "$* missing, and neither root nor sudo is there to install it"
+        as_root=(sudo)
+    fi
+    command -v apt-get >/dev/null || die "$* missing; please install it"
+    say "installing $*"
+    "${as_root[@]}" apt-get update -qq
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends "$@" >"$work/logs/apt.log" 2>&1 ||
+        die "apt-get install $* failed: $(tail -n 5 "$work/logs/apt.log")"
+}
+
+# Runs an installation once for each state of the files that say what is wanted.
+once_for() {
+    local stamp=$1 command=$2 wanted
+    shift 2
+    wanted=$(cat "$@" | sha256sum)
+    [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
+    "$command"
+    printf '%s\n' "$wanted" >"$stamp"
+}
+
+# A Python environment of its own in $work/venv, with what $here/requirements.txt says.
+install_python() {
+    rm -rf "$work/venv"
+    python3 -m venv "$work/venv"
+    "$work/venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt"
+}
+
+prepare_python() {
+    command -v python3 >/dev/null || install_packages python3
+    python3 -c 'import venv, ensurepip' 2>/dev/null || install_packages python3-venv
+    once_for "$work/venv.stamp" install_python "$here/requirements.txt"
+}
+
+# The program under test: the one that STS_VERIFY_BIN names, or the debug build.
+prepare_program() {
+    if [ -z "${STS_VERIFY_BIN:-}" ]; then
+        (cd "$root" && cargo build --locked --quiet)
+        STS_VERIFY_BIN=${CARGO_TARGET_DIR:-$root/target}/debug/sts-verify
+    fi
+    [ -x "$STS_VERIFY_BIN" ] || die "no program at $STS_VERIFY_BIN"
+    export STS_VERIFY_BIN PYTHONPYCACHEPREFIX=$work/pycache
+}
