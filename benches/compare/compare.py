@@ -25,7 +25,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="rounds of the comparison (5)")
     parser.add_argument("--seconds", type=int, default=4, metavar="S", help="a contender's time in a round (4)")
     parser.add_argument("--table", action="store_true", help="the table alone, without the marks")
-    parser.add_argument("--marks", action="store_true", help="the marks alone, with those contenders that they need")
+    parser.add_argument("--marks", action="store_true", help="the marks that need no comparison, and nothing else")
     parser.add_argument("--long", action="store_true", help="distinct credentials for ten minutes, and nothing else")
     return parser.parse_args()
 
