@@ -73,10 +73,8 @@ def main():
         claims.each([check_shapes], name, stack)
         promises.check(claims, name, stack)
     check_command(claims, loaded["Parameters"])
-    strange, pending = program.unknown(program.named_in("deploy/ecs"))
+    strange = program.unknown(program.named_in("deploy/ecs"))
     claims.none("every variable named in deploy/ecs is one that the program knows", strange)
-    for name in pending:
-        print(f"ecs: pending: {name} is agreed but not yet in the program")
     return claims.close()
 
 

@@ -71,10 +71,8 @@ def validate(claims, name, objects, folder):
 
 def check_names(claims):
     """Whether everything that is set has an effect."""
-    strange, pending = program.unknown(program.named_in("deploy/kubernetes"))
+    strange = program.unknown(program.named_in("deploy/kubernetes"))
     claims.none("every variable named in deploy/kubernetes is one that the program knows", strange)
-    for name in pending:
-        print(f"kubernetes: pending: {name} is agreed but not yet in the program")
 
 
 def check_sandbox(claims, name, objects):

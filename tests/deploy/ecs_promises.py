@@ -95,7 +95,7 @@ def check_container(claims, name, stack):
     )
     ports = [port["ContainerPort"] for port in container["PortMappings"]]
     claims.equal(f"{name}: the ports are those that the image listens on", ports, [image["http"], image["metrics"]])
-    strange, _ = program.unknown(environment(stack))
+    strange = program.unknown(environment(stack))
     claims.none(f"{name}: the program knows every variable it gets", strange)
     claims.equal(
         f"{name}: one proxy is trusted, the load balancer", environment(stack).get("STS_VERIFY_TRUSTED_PROXIES"), "1"

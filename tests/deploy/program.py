@@ -8,16 +8,6 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Read by a library, without the program's knowing.
 BY_LIBRARIES = {"TOKIO_WORKER_THREADS"}
 
-# Agreed, and about to be merged from other branches. Told of in the output while the program does not have them.
-PENDING = {
-    "STS_VERIFY_API_KEYS_FILE",
-    "STS_VERIFY_MAX_CONNECTIONS",
-    "STS_VERIFY_RATE_LIMIT",
-    "STS_VERIFY_TLS_CERT_FILE",
-    "STS_VERIFY_TLS_KEY_FILE",
-    "STS_VERIFY_TRUSTED_PROXIES",
-}
-
 # What a program without credentials of its own must not be given.
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID",
@@ -69,9 +59,8 @@ def sources():
 
 
 def unknown(names):
-    """Those of these variables that the program would not heed, and those that it will once the branches are merged."""
-    strange = set(names) - known()
-    return sorted(strange - PENDING), sorted(strange & PENDING)
+    """Those of these variables that the program would not heed."""
+    return sorted(set(names) - known())
 
 
 def named_in(folder):

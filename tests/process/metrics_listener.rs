@@ -1,4 +1,4 @@
-//! /metrics on a listener of its own, and there alone.
+//! /metrics on a listener of its own, and there alone; of all other routes health alone is there, too.
 
 use crate::helpers::header;
 use crate::program::{Service, address_of};
@@ -23,7 +23,7 @@ async fn with_a_listener_of_their_own_figures_are_there_and_nowhere_else() {
     assert!(text.contains("\nsts_verify_total{verdict=\"valid\"} 1\n"), "{text}");
     assert!(text.ends_with("# EOF\n"), "{text}");
 
-    for path in ["/verify", "/livez", "/readyz", "/docs/", "/openapi.json"] {
+    for path in ["/verify", "/docs/", "/openapi.json"] {
         let answer = service.client.get(format!("{figures}{path}")).send().await.unwrap();
         assert_eq!(answer.status(), 404, "{path}");
     }

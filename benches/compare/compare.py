@@ -1,0 +1,106 @@
+"""Measures, in rounds, and prints Markdown. `run` starts it, with what it needs prepared."""
+
+import argparse
+import contextlib
+import datetime
+import os
+import pathlib
+import signal
+import sys
+
+import contenders
+import marks
+from load import measure
+from machine import describe, median, raise_file_limit
+from stand_in import StandIn
+
+HEAD = """\
+| | CPU per answer, µs | × floor | answers/s | p50, ms | p99, ms | idle, MiB | loaded, MiB | first answer, ms | size, MiB |
+|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|"""
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="benches/compare/run", description=(
+        "Measures the service beside what people would run instead of it. The tables go to stdout and into target/bench."))
+    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="rounds of the comparison (5)")
+    parser.add_argument("--seconds", type=int, default=4, metavar="S", help="a contender's time in a round (4)")
+    parser.add_argument("--table", action="store_true", help="the table alone, without the marks")
+    parser.add_argument("--marks", action="store_true", help="the marks that need no comparison, and nothing else")
+    parser.add_argument("--long", action="store_true", help="distinct credentials for ten minutes, and nothing else")
+    return parser.parse_args()
+
+
+class Report:
+    """Says everything twice: on stdout, and into a file."""
+
+    def __init__(self, name):
+        self.path = pathlib.Path(os.environ["BENCH_WORK"]) / name
+        self.path.write_text("")
+
+    def say(self, text=""):
+        print(text, flush=True)
+        with self.path.open("a") as file:
+            file.write(text + "\n")
+
+
+def compare(cleanup, sts, chosen):
+    """Starts all contenders, then gives each a time of load in turn, so that a busy minute hits all alike."""
+    list_of = contenders.all_of_them(sts)
+    for contender in list_of:
+        cleanup.callback(contender.stop)
+        print(f"starting {contender.name}", file=sys.stderr)
+        contender.start_often()
+    for number in range(chosen.rounds):
+        print(f"round {number + 1} of {chosen.rounds}", file=sys.stderr)
+        for contender in list_of:
+            contender.results.append(measure(contender, chosen.seconds))
+    for contender in list_of:
+        contender.stop()
+    return list_of
+
+
+def table(list_of):
+    """A line a contender. The floor of a line is the one that asks the same STS, over TLS or not."""
+    lines = [HEAD]
+    for contender in list_of:
+        middle = lambda figure: median(result[figure] for result in contender.results)
+        floor = cpu_of(list_of, "floor, TLS to STS" if "TLS" in contender.name else "floor")
+        lines.append(
+            f"| {contender.name} | {middle('cpu'):,.0f} | {middle('cpu') / floor:,.2f} | {middle('rate'):,.0f} | "
+            f"{middle('p50') / 1e3:,.1f} | {middle('p99') / 1e3:,.1f} | {contender.idle:.1f} | "
+            f"{max(result['memory'] for result in contender.results):.1f} | {contender.first_answer * 1e3:,.0f} | "
+            f"{contender.size:,.1f} |")
+    failed = [f"{one.name}: {sum(result['failed'] for result in one.results)}" for one in list_of
+              if any(result["failed"] for result in one.results)]
+    return "\n".join([*lines, "", "Requests that failed: " + ("; ".join(failed) or "none") + "."])
+
+
+def cpu_of(list_of, name):
+    return next(median(result["cpu"] for result in one.results) for one in list_of if one.name == name)
+
+
+def main():
+    chosen = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
+    files = raise_file_limit()
+    report = Report("long.md" if chosen.long else "compare.md")
+    report.say(f"{datetime.datetime.now():%Y-%m-%d %H:%M}, {describe()}, `{os.path.relpath(os.environ['STS_VERIFY_BIN'])}`\n")
+    with contextlib.ExitStack() as cleanup:
+        sts = StandIn(files)
+        cleanup.callback(sts.stop)
+        if chosen.long:
+            marks.long(cleanup, sts, report.say)
+            return
+        if not chosen.marks:
+            list_of = compare(cleanup, sts, chosen)
+            report.say(table(list_of))
+            report.say()
+            for line in marks.of_the_table({one.name: cpu_of(list_of, one.name) for one in list_of}):
+                report.say(line)
+        if not chosen.table:
+            for line in marks.of_the_service(cleanup, sts, files):
+                report.say(line)
+    print(f"also in {os.path.relpath(report.path)}", file=sys.stderr)
+
+
+main()
