@@ -22,6 +22,7 @@ use axum::routing::get;
 use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
+use tower::util::MapResponseLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, Any as AnyOrigin, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -117,24 +118,28 @@ fn guarded(mut routes: Routes, state: &AppState, refuse: Refuse) -> Routes {
     routes
 }
 
-/// From the inside out: the last one sees a request first and its answer last.
+/// From the outside in: the first one sees a request first and its answer last. They are one layer to the router, which
+/// would box and clone each of several for every request.
 fn with_layers(routes: Router, metrics: Arc<Metrics>, http: &HttpArgs, sandbox: bool) -> Router {
     let default_header = SetResponseHeaderLayer::if_not_present;
     // RFC 6797, section 7.2: not over plain HTTP.
     let https_only = http.tls_cert_file.as_ref().map(|_| HTTPS_ONLY);
     let sandbox = sandbox.then(|| HeaderValue::from_static("true"));
-    routes
-        .layer(DefaultBodyLimit::max(http.max_body_bytes))
-        .layer(RequestBodyDeadlineLayer::new(http.read_timeout))
-        .layer(CatchPanicLayer::custom(answer_a_panic))
-        .layer(cors(&http.cors_origins))
-        .layer(default_header(CACHE_CONTROL, HeaderValue::from_static("no-store")))
-        .layer(default_header(CONTENT_SECURITY_POLICY, NO_CONTENT_AT_ALL))
-        .layer(default_header(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
-        .layer(default_header(REFERRER_POLICY, HeaderValue::from_static("no-referrer")))
-        .layer(SetResponseHeaderLayer::overriding(STRICT_TRANSPORT_SECURITY, https_only))
-        .layer(SetResponseHeaderLayer::overriding(SANDBOX_HEADER, move |_: &Response| sandbox.clone()))
-        .layer(from_fn_with_state(metrics, access_log))
+    routes.layer((
+        from_fn_with_state(metrics, access_log),
+        SetResponseHeaderLayer::overriding(SANDBOX_HEADER, move |_: &Response| sandbox.clone()),
+        SetResponseHeaderLayer::overriding(STRICT_TRANSPORT_SECURITY, https_only),
+        default_header(REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+        default_header(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        default_header(CONTENT_SECURITY_POLICY, NO_CONTENT_AT_ALL),
+        default_header(CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        cors(&http.cors_origins),
+        // From the body of the next one, which may be the panic's answer, back to axum's.
+        MapResponseLayer::new(IntoResponse::into_response),
+        CatchPanicLayer::custom(answer_a_panic),
+        RequestBodyDeadlineLayer::new(http.read_timeout),
+        DefaultBodyLimit::max(http.max_body_bytes),
+    ))
 }
 
 fn cors(origins: &CorsOrigins) -> CorsLayer {

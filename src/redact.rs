@@ -18,62 +18,31 @@ const REDACTED: &str = "[redacted]";
 
 /// The secrets of one request, to be kept out of texts.
 pub(crate) struct Redactor<'a> {
-    secrets: Vec<Secret<'a>>,
-}
-
-/// A secret, and the beginnings of all parts of it that matter: nearly every text shares none of them, and it takes one
-/// look at each of its characters to see that, whatever the length of the secret.
-struct Secret<'a> {
-    text: &'a str,
-    /// The length from which a run of its characters counts as a part.
-    shortest: usize,
-    /// A set of [`beginning`]s, one bit each. What is not in it begins no part.
+    secrets: Vec<&'a str>,
+    /// How the parts that matter begin, of all secrets: one bit each, at the place of a [`beginning`]. Nearly every text
+    /// has no such place, and it takes one look at each of its characters to see that, whatever the secrets' length.
     beginnings: Box<[u64; 1 << (BITS - 6)]>,
 }
 
 /// How many bits of a hash there are. A token of a thousand characters fills 1.5 % of the set.
 const BITS: u32 = 16;
 
-impl<'a> Secret<'a> {
-    fn new(text: &'a str) -> Self {
-        let shortest = SHORTEST_PART.min(text.len());
-        let mut beginnings = Box::new([0; 1 << (BITS - 6)]);
-        for part in text.as_bytes().windows(shortest.max(1)) {
-            let (word, bit) = beginning(part);
-            beginnings[word] |= bit;
-        }
-        Self { text, shortest, beginnings }
-    }
-
-    /// How many bytes at the start of a text stand somewhere in the secret, too, if these are enough to matter. A
-    /// secret is ASCII, so that a shared run never ends inside a character.
-    fn shared_start(&self, text: &str) -> usize {
-        let Some(start) = text.as_bytes().get(..self.shortest) else { return 0 };
-        let (word, bit) = beginning(start);
-        if self.beginnings[word] & bit == 0 {
-            return 0;
-        }
-        (0..=self.text.len() - self.shortest)
-            .map(|at| &self.text.as_bytes()[at..])
-            .filter(|part| part.starts_with(start))
-            .map(|part| text.bytes().zip(part).take_while(|(a, b)| a == *b).count())
-            .max()
-            .unwrap_or(0)
-    }
-}
-
-/// The place in the set for what begins with these characters: four of them, by Knuth's multiplicative hash.
-fn beginning(part: &[u8]) -> (usize, u64) {
-    let four = part.iter().take(SHORTEST_SECRET).fold(0, |all, byte| all << 8 | u32::from(*byte));
-    let hash = four.wrapping_mul(0x9E37_79B1) >> (32 - BITS);
-    ((hash >> 6) as usize, 1 << (hash & 63))
-}
-
 impl<'a> Redactor<'a> {
     pub(crate) fn new(credentials: &'a Credentials) -> Self {
         let token = credentials.session_token();
         let secrets = std::iter::once(credentials.secret_access_key()).chain(token);
-        Self { secrets: secrets.map(|secret| Secret::new(secret.expose_secret())).collect() }
+        let secrets =
+            secrets.map(ExposeSecret::expose_secret).filter(|secret| secret.len() >= SHORTEST_SECRET);
+        let secrets: Vec<&str> = secrets.collect();
+        let mut beginnings = Box::new([0; 1 << (BITS - 6)]);
+        for secret in &secrets {
+            let last = secret.len() - shortest_part(secret);
+            for four in secret.as_bytes()[..last + SHORTEST_SECRET].array_windows() {
+                let (word, bit) = beginning(*four);
+                beginnings[word] |= bit;
+            }
+        }
+        Self { secrets, beginnings }
     }
 
     /// A message or a header with every part of a secret taken out.
@@ -87,21 +56,43 @@ impl<'a> Redactor<'a> {
     }
 
     fn without_secrets_of(&self, length: usize, mut text: String) -> String {
-        for secret in self.secrets.iter().filter(|secret| secret.text.len() >= length) {
-            text = without(&text, secret).unwrap_or(text);
+        if self.holds_a_part(&text) {
+            for secret in self.secrets.iter().filter(|secret| secret.len() >= length) {
+                text = without(&text, secret).unwrap_or(text);
+            }
         }
         text
     }
+
+    /// Whether a part of any secret stands in a text. The set is never wrong in saying no.
+    fn holds_a_part(&self, text: &str) -> bool {
+        text.as_bytes().array_windows().enumerate().any(|(at, four)| {
+            let (word, bit) = beginning(*four);
+            let rest = (self.beginnings[word] & bit != 0).then(|| text.get(at..)).flatten();
+            rest.is_some_and(|rest| self.secrets.iter().any(|secret| shared_start(rest, secret) > 0))
+        })
+    }
+}
+
+/// The place in the set for what begins with these characters, by Knuth's multiplicative hash.
+fn beginning(four: [u8; SHORTEST_SECRET]) -> (usize, u64) {
+    let hash = u32::from_le_bytes(four).wrapping_mul(0x9E37_79B1) >> (32 - BITS);
+    ((hash >> 6) as usize, 1 << (hash & 63))
+}
+
+/// The length from which a run of a secret's characters counts as a part of it.
+fn shortest_part(secret: &str) -> usize {
+    SHORTEST_PART.min(secret.len())
 }
 
 /// The text without the runs of characters that it shares with a secret, or `None` when it shares none.
-fn without(text: &str, secret: &Secret) -> Option<String> {
+fn without(text: &str, secret: &str) -> Option<String> {
     let mut places = text.char_indices();
-    let first = places.find(|(at, _)| secret.shared_start(&text[*at..]) > 0)?.0;
+    let first = places.find(|(at, _)| shared_start(&text[*at..], secret) > 0)?.0;
     let mut clean = text[..first].to_owned();
     let mut rest = &text[first..];
     while let Some(next) = rest.chars().next() {
-        let shared = secret.shared_start(rest);
+        let shared = shared_start(rest, secret);
         if shared == 0 {
             clean.push(next);
             rest = &rest[next.len_utf8()..];
@@ -111,6 +102,18 @@ fn without(text: &str, secret: &Secret) -> Option<String> {
         }
     }
     Some(clean)
+}
+
+/// How many bytes at the start of a text stand somewhere in the secret, too, if these are enough to matter. A secret
+/// is ASCII, so that a shared run never ends inside a character.
+fn shared_start(text: &str, secret: &str) -> usize {
+    let Some(start) = text.as_bytes().get(..shortest_part(secret)) else { return 0 };
+    (0..=secret.len() - start.len())
+        .map(|at| &secret.as_bytes()[at..])
+        .filter(|part| part.starts_with(start))
+        .map(|part| text.bytes().zip(part).take_while(|(a, b)| a == *b).count())
+        .max()
+        .unwrap_or(0)
 }
 
 #[cfg(test)]
