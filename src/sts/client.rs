@@ -5,20 +5,33 @@ use super::{Answer, Endpoint, SetupError, StsFailure, StsSettings, Transport};
 use crate::credentials::Credentials;
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
+use aws_runtime::invocation_id::InvocationIdInterceptor;
+use aws_runtime::request_info::RequestInfoInterceptor;
+use aws_runtime::service_clock_skew::ServiceClockSkewInterceptor;
+use aws_runtime::user_agent::UserAgentInterceptor;
 use aws_sdk_sts::Client;
-use aws_sdk_sts::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
+use aws_sdk_sts::config::endpoint::{
+    DefaultResolver, Endpoint as SdkEndpoint, EndpointFuture, Params, ResolveEndpoint,
+};
 use aws_sdk_sts::config::{
     ConfigBag, IdentityCache, Intercept, RuntimeComponents, StalledStreamProtectionConfig,
 };
+use aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityOutput;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::{
-    BeforeDeserializationInterceptorContextMut, FinalizerInterceptorContextRef,
+    BeforeDeserializationInterceptorContextMut, BeforeSerializationInterceptorContextRef,
+    BeforeTransmitInterceptorContextMut, Error, Output,
 };
-use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
+use aws_smithy_runtime_api::client::interceptors::{disable_interceptor, dyn_dispatch_hint};
+use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, OrchestratorError};
+use aws_smithy_runtime_api::client::ser_de::{DeserializeResponse, SharedResponseDeserializer};
 use aws_smithy_types::body::SdkBody;
 use http_body_util::Limited;
 use secrecy::ExposeSecret;
 use std::sync::{Arc, Mutex, PoisonError};
+
+/// What AWS sees, in CloudTrail too.
+const USER_AGENT: &str = concat!("sts-verify/", env!("CARGO_PKG_VERSION"));
 
 /// The STS of one region.
 pub(super) struct RegionClient {
@@ -35,9 +48,11 @@ impl RegionClient {
         settings: &StsSettings,
         base: &SdkConfig,
     ) -> Result<Self, SetupError> {
-        let endpoint = endpoint_of(region, settings).await?;
+        let resolved = resolve_endpoint(region, settings).await?;
+        let endpoint = Endpoint::new(resolved.url());
         let config = base.to_builder().region(Region::new(region.to_owned())).build();
-        Ok(Self { client: Client::new(&config), endpoint })
+        let config = aws_sdk_sts::config::Builder::from(&config).endpoint_resolver(Resolved(resolved));
+        Ok(Self { client: Client::from_conf(config.interceptor(Lean).build()), endpoint })
     }
 
     /// The URL it asks.
@@ -89,8 +104,8 @@ pub(super) async fn sdk_config(settings: &StsSettings, transport: &Transport) ->
     loader.load().await
 }
 
-/// The URL that the SDK's rules give for a region.
-async fn endpoint_of(region: &str, settings: &StsSettings) -> Result<Endpoint, SetupError> {
+/// What the SDK's rules give for a region.
+async fn resolve_endpoint(region: &str, settings: &StsSettings) -> Result<SdkEndpoint, SetupError> {
     let none = |_| SetupError::NoEndpoint(region.to_owned());
     let params = Params::builder()
         .region(region)
@@ -99,8 +114,52 @@ async fn endpoint_of(region: &str, settings: &StsSettings) -> Result<Endpoint, S
         .set_endpoint(settings.endpoint_url.clone())
         .build()
         .map_err(|_| SetupError::NoEndpoint(region.to_owned()))?;
-    let endpoint = DefaultResolver::new().resolve_endpoint(&params).await.map_err(none)?;
-    Ok(Endpoint::new(endpoint.url()))
+    DefaultResolver::new().resolve_endpoint(&params).await.map_err(none)
+}
+
+/// What was resolved at the start: it is the same for every call.
+#[derive(Debug)]
+struct Resolved(SdkEndpoint);
+
+impl ResolveEndpoint for Resolved {
+    fn resolve_endpoint<'a>(&'a self, _: &'a Params) -> EndpointFuture<'a> {
+        EndpointFuture::ready(Ok(self.0.clone()))
+    }
+}
+
+/// Switches off what the SDK does for each call and STS has no use for: ids and counts of attempts (ours are not its
+/// own), a clock that is not corrected, and a user agent put together anew each time.
+#[derive(Debug)]
+struct Lean;
+
+#[dyn_dispatch_hint]
+impl Intercept for Lean {
+    fn name(&self) -> &'static str {
+        "Lean"
+    }
+
+    fn read_before_execution(
+        &self,
+        _: &BeforeSerializationInterceptorContextRef<'_>,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let state = config.interceptor_state();
+        state.store_put(disable_interceptor::<InvocationIdInterceptor>("attempts are counted here"));
+        state.store_put(disable_interceptor::<RequestInfoInterceptor>("attempts are counted here"));
+        state.store_put(disable_interceptor::<ServiceClockSkewInterceptor>("no skew is corrected"));
+        state.store_put(disable_interceptor::<UserAgentInterceptor>("it is always the same"));
+        Ok(())
+    }
+
+    fn modify_before_signing(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        context.request_mut().headers_mut().insert("user-agent", USER_AGENT);
+        Ok(())
+    }
 }
 
 fn sdk_credentials(credentials: &Credentials) -> aws_sdk_sts::config::Credentials {
@@ -113,7 +172,8 @@ fn sdk_credentials(credentials: &Credentials) -> aws_sdk_sts::config::Credential
     )
 }
 
-/// Takes a copy of the raw reply, which the SDK does not give out on success, and bounds its length.
+/// Takes the raw reply, which the SDK does not give out on success, and bounds its length. Reading what it means is
+/// left to [`Reply::read`]: the SDK's own reader is put aside.
 #[derive(Debug, Default, Clone)]
 struct Capture(Arc<Mutex<Option<Reply>>>);
 
@@ -129,6 +189,15 @@ impl Intercept for Capture {
         "Capture"
     }
 
+    fn read_before_execution(
+        &self,
+        _: &BeforeSerializationInterceptorContextRef<'_>,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        config.interceptor_state().store_put(SharedResponseDeserializer::new(self.clone()));
+        Ok(())
+    }
+
     fn modify_before_deserialization(
         &self,
         context: &mut BeforeDeserializationInterceptorContextMut<'_>,
@@ -140,15 +209,19 @@ impl Intercept for Capture {
         *body = SdkBody::from_body_1_x(Limited::new(whole, MAX_BODY_BYTES));
         Ok(())
     }
+}
 
-    fn read_after_attempt(
+impl DeserializeResponse for Capture {
+    fn deserialize_nonstreaming_with_config(
         &self,
-        context: &FinalizerInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let reply = context.response().and_then(Reply::of);
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = reply;
-        Ok(())
+        response: &HttpResponse,
+        _: &ConfigBag,
+    ) -> Result<Output, OrchestratorError<Error>> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Reply::of(response);
+        if response.status().is_server_error() {
+            // An error lets the SDK close the connection: the next call may meet a host that is well.
+            return Err(OrchestratorError::other("a fault of the server"));
+        }
+        Ok(Output::erase(GetCallerIdentityOutput::builder().build()))
     }
 }
