@@ -109,10 +109,11 @@ def check_probes(claims, name, objects):
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
     wanted = {"http": image["http"], "metrics": image["metrics"]}
     claims.equal(f"{name}: the ports are those that the image listens on", ports, wanted)
-    for probe, path in (("startupProbe", "/livez"), ("readinessProbe", "/readyz"), ("livenessProbe", "/livez")):
+    probes = (("startupProbe", "/livez", "http"), ("readinessProbe", "/readyz", "http"), ("livenessProbe", "/livez", "metrics"))
+    for probe, path, port in probes:
         get = container.get(probe, {}).get("httpGet", {})
         found = (get.get("path"), ports.get(get.get("port")))
-        claims.equal(f"{name}: the {probe} asks {path} of the public port", found, (path, image["http"]))
+        claims.equal(f"{name}: the {probe} asks {path} of the port for {port}", found, (path, image[port]))
         claims.true(f"{name}: {path} is a route of the program", path in routes)
     liveness = container.get("livenessProbe", {})
     patience = liveness.get("periodSeconds", 10) * liveness.get("failureThreshold", 3)
@@ -256,7 +257,7 @@ def check_tls(claims, name, renders):
         container = container_of(objects)
         return {
             container[probe]["httpGet"].get("scheme", "HTTP")
-            for probe in ("startupProbe", "readinessProbe", "livenessProbe")
+            for probe in ("startupProbe", "readinessProbe")
         }
 
     claims.equal(
