@@ -116,14 +116,15 @@ impl Sharing {
     ) -> (Arc<Told>, Source) {
         let began = Instant::now();
         let mut asked_here = false;
-        let call = async {
+        // In a box: moka holds several futures that would each hold this one.
+        let call = Box::pin(async {
             asked_here = true;
             let asked = call.await;
             let keep = self.keep.time_for(&asked.outcome);
             let told = Told { asked, at: Instant::now(), keep };
             // What moka calls an error is handed to all who wait, and then forgotten.
             if keep.is_zero() { Err(told) } else { Ok(Arc::new(told)) }
-        };
+        });
         let entry = self.answers.entry(self.id(region, credentials)).or_try_insert_with(call).await;
         let told = entry.map_or_else(|told| told, moka::Entry::into_value);
         let source = match told.at.checked_duration_since(began) {
