@@ -153,8 +153,8 @@ impl Field {
         })
     }
 
-    /// Whether a text can be this value, and what is to be said if not. The check is more than politeness: a control
-    /// character in the access key makes aws-runtime panic, and STS repeats a malformed header in its message.
+    /// Whether a text can be this value, and what is to be said if not. The check is more than politeness: no
+    /// header can hold a control character, and STS repeats a malformed header in its message.
     fn check(self, text: &str) -> Result<(), &'static str> {
         let printable = |longest: usize| text.len() <= longest && text.bytes().all(|b| b.is_ascii_graphic());
         let (good, form) = match self {

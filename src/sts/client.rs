@@ -1,58 +1,59 @@
-//! One region's STS client: an SDK client without credentials, to which each call brings its own.
+//! One region's STS: where it is, and the one question put to it, signed with the caller's credentials.
+//!
+//! The signature, the endpoint's rules and the connections are the AWS SDK's own (aws-sigv4, aws-sdk-sts,
+//! aws-smithy-http-client). Its client for operations is not used: of all that it does for a call (retries, a clock learnt
+//! from answers, caches of identities, a reader of answers) nothing is wanted here, it keeps more copies of the secrets,
+//! and takes twice the time. `docs/performance.md` has the figures.
 
 use super::reply::{MAX_BODY_BYTES, Reply};
 use super::{Answer, Endpoint, SetupError, StsFailure, StsSettings, Transport};
 use crate::credentials::Credentials;
-use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
-use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
-use aws_runtime::invocation_id::InvocationIdInterceptor;
-use aws_runtime::request_info::RequestInfoInterceptor;
-use aws_runtime::service_clock_skew::ServiceClockSkewInterceptor;
-use aws_runtime::user_agent::UserAgentInterceptor;
-use aws_sdk_sts::Client;
-use aws_sdk_sts::config::endpoint::{
-    DefaultResolver, Endpoint as SdkEndpoint, EndpointFuture, Params, ResolveEndpoint,
-};
-use aws_sdk_sts::config::{
-    ConfigBag, IdentityCache, Intercept, RuntimeComponents, StalledStreamProtectionConfig,
-};
-use aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityOutput;
+use aws_credential_types::Credentials as SigningCredentials;
+use aws_sdk_sts::config::endpoint::{DefaultResolver, Endpoint as SdkEndpoint, Params, ResolveEndpoint as _};
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4::SigningParams;
 use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::interceptors::context::{
-    BeforeDeserializationInterceptorContextMut, BeforeSerializationInterceptorContextRef,
-    BeforeTransmitInterceptorContextMut, Error, Output,
-};
-use aws_smithy_runtime_api::client::interceptors::{disable_interceptor, dyn_dispatch_hint};
-use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, OrchestratorError};
-use aws_smithy_runtime_api::client::ser_de::{DeserializeResponse, SharedResponseDeserializer};
+use aws_smithy_runtime_api::client::connection::CaptureSmithyConnection;
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
-use http_body_util::Limited;
-use secrecy::ExposeSecret;
-use std::sync::{Arc, Mutex, PoisonError};
+use http::HeaderValue;
+use http::header::{CONTENT_TYPE, USER_AGENT};
+use http_body_util::{BodyExt as _, Limited};
+use secrecy::ExposeSecret as _;
+use std::time::SystemTime;
+
+/// The question. It is the same for everybody.
+const BODY: &str = "Action=GetCallerIdentity&Version=2011-06-15";
+
+/// The service that a signature is for.
+const SERVICE: &str = "sts";
 
 /// What AWS sees, in CloudTrail too.
-const USER_AGENT: &str = concat!("sts-verify/", env!("CARGO_PKG_VERSION"));
+const OUR_NAME: &str = concat!("sts-verify/", env!("CARGO_PKG_VERSION"));
 
 /// The STS of one region.
 pub(super) struct RegionClient {
-    /// Shares its connections with all others; holds no credentials.
-    client: Client,
-    /// The URL it asks, for messages.
+    /// Shares its connections with all others.
+    transport: Transport,
+    /// The URL it asks.
     endpoint: Endpoint,
+    /// The region that a signature is for.
+    signing_region: String,
 }
 
 impl RegionClient {
-    /// Makes the client and finds out which URL it will ask.
+    /// Finds out which URL will be asked, by the SDK's rules, and for which region it wants a signature.
     pub(super) async fn new(
         region: &str,
         settings: &StsSettings,
-        base: &SdkConfig,
+        transport: &Transport,
     ) -> Result<Self, SetupError> {
         let resolved = resolve_endpoint(region, settings).await?;
-        let endpoint = Endpoint::new(resolved.url());
-        let config = base.to_builder().region(Region::new(region.to_owned())).build();
-        let config = aws_sdk_sts::config::Builder::from(&config).endpoint_resolver(Resolved(resolved));
-        Ok(Self { client: Client::from_conf(config.interceptor(Lean).build()), endpoint })
+        Ok(Self {
+            transport: transport.clone(),
+            endpoint: Endpoint::new(resolved.url()),
+            signing_region: signing_region(&resolved).unwrap_or(region).to_owned(),
+        })
     }
 
     /// The URL it asks.
@@ -67,103 +68,77 @@ impl RegionClient {
 
     /// Asks once.
     pub(super) async fn attempt(&self, credentials: &Credentials) -> Result<Answer, StsFailure> {
-        let capture = Capture::default();
-        let own = aws_sdk_sts::config::Builder::new().credentials_provider(sdk_credentials(credentials));
-        let call = self.client.get_caller_identity().customize();
-        let outcome = call.config_override(own).interceptor(capture.clone()).send().await;
-        match (capture.take(), outcome) {
-            (Some(reply), _) => reply.read(&self.endpoint, credentials),
-            (None, Err(error)) => Err(StsFailure::from_sdk(&error, &self.endpoint)),
-            (None, Ok(_)) => Err(StsFailure::Internal("the SDK answered without a reply")),
+        let mut request = self
+            .question(credentials)
+            .map_err(|_| StsFailure::Internal("the request could not be signed"))?;
+        let connection = CaptureSmithyConnection::new();
+        request.add_extension(connection.clone());
+        let sent = self.transport.send(request).await;
+        let response = sent.map_err(|error| StsFailure::from_transport(&error, &self.endpoint))?;
+        let status = response.status();
+        if status.is_server_error() {
+            // Not to be used again: the next call may meet a host that is well.
+            connection.get().inspect(|connection| connection.poison());
         }
+        let headers = Reply::headers(response.headers());
+        let body = Limited::new(response.into_body(), MAX_BODY_BYTES).collect().await;
+        let body = body.map_err(|error| StsFailure::from_body(&*error, status.as_u16(), &self.endpoint))?;
+        Reply { status: status.as_u16(), headers, body: body.to_bytes() }.read(&self.endpoint, credentials)
     }
-}
 
-/// The SDK's settings for all regions, all from ours: no profile file is read, no credentials are looked for, no
-/// instance is asked for its region.
-pub(super) async fn sdk_config(settings: &StsSettings, transport: &Transport) -> SdkConfig {
-    let no_profile = EnvConfigFiles::builder().with_contents(EnvConfigFileKind::Config, "").build();
-    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .profile_files(no_profile)
-        .no_credentials()
-        .region(Region::new(settings.region.clone()))
-        .http_client(transport.client())
-        .use_fips(settings.use_fips)
-        .use_dual_stack(settings.use_dual_stack)
-        // A cache would keep callers' secrets.
-        .identity_cache(IdentityCache::no_cache())
-        // Tried again by our own rules: see `retry`.
-        .retry_config(RetryConfig::disabled())
-        // It learns the time from any answer and signs the next caller's request by it. boto3 has none.
-        .disable_clock_skew_correction(true)
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-        .timeout_config(TimeoutConfig::builder().connect_timeout(settings.connect_timeout).build());
-    if let Some(url) = &settings.endpoint_url {
-        loader = loader.endpoint_url(url);
+    /// The signed request. An error's text may repeat the credentials.
+    fn question(&self, credentials: &Credentials) -> Result<HttpRequest, BoxError> {
+        let mut request = http::Request::post(self.endpoint.as_str())
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(USER_AGENT, OUR_NAME)
+            .body(SdkBody::from(BODY))?;
+        let headers =
+            request.headers().iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+        let signable = SignableRequest::new(
+            "POST",
+            self.endpoint.as_str(),
+            headers,
+            SignableBody::Bytes(BODY.as_bytes()),
+        )?;
+        let identity = signing_credentials(credentials).into();
+        let params = SigningParams::builder()
+            .identity(&identity)
+            .region(&self.signing_region)
+            .name(SERVICE)
+            .time(SystemTime::now())
+            .settings(SigningSettings::default())
+            .build()?
+            .into();
+        let (signature, _) = sign(signable, &params)?.into_parts();
+        for header in signature.into_parts().0 {
+            let mut value = HeaderValue::try_from(header.value())?;
+            value.set_sensitive(header.sensitive());
+            request.headers_mut().insert(header.name(), value);
+        }
+        Ok(request.try_into()?)
     }
-    loader.load().await
 }
 
 /// What the SDK's rules give for a region.
 async fn resolve_endpoint(region: &str, settings: &StsSettings) -> Result<SdkEndpoint, SetupError> {
-    let none = |_| SetupError::NoEndpoint(region.to_owned());
+    let none = || SetupError::NoEndpoint(region.to_owned());
     let params = Params::builder()
         .region(region)
         .use_fips(settings.use_fips)
         .use_dual_stack(settings.use_dual_stack)
         .set_endpoint(settings.endpoint_url.clone())
         .build()
-        .map_err(|_| SetupError::NoEndpoint(region.to_owned()))?;
-    DefaultResolver::new().resolve_endpoint(&params).await.map_err(none)
+        .map_err(|_| none())?;
+    DefaultResolver::new().resolve_endpoint(&params).await.map_err(|_| none())
 }
 
-/// What was resolved at the start: it is the same for every call.
-#[derive(Debug)]
-struct Resolved(SdkEndpoint);
-
-impl ResolveEndpoint for Resolved {
-    fn resolve_endpoint<'a>(&'a self, _: &'a Params) -> EndpointFuture<'a> {
-        EndpointFuture::ready(Ok(self.0.clone()))
-    }
+/// The region that an endpoint wants a signature for when it is another than its own: that of all the world does.
+fn signing_region(endpoint: &SdkEndpoint) -> Option<&str> {
+    endpoint.auth_schemes().iter().find_map(|scheme| scheme.get("signingRegion")?.as_string())
 }
 
-/// Switches off what the SDK does for each call and STS has no use for: ids and counts of attempts (ours are not its
-/// own), a clock that is not corrected, and a user agent put together anew each time.
-#[derive(Debug)]
-struct Lean;
-
-#[dyn_dispatch_hint]
-impl Intercept for Lean {
-    fn name(&self) -> &'static str {
-        "Lean"
-    }
-
-    fn read_before_execution(
-        &self,
-        _: &BeforeSerializationInterceptorContextRef<'_>,
-        config: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let state = config.interceptor_state();
-        state.store_put(disable_interceptor::<InvocationIdInterceptor>("attempts are counted here"));
-        state.store_put(disable_interceptor::<RequestInfoInterceptor>("attempts are counted here"));
-        state.store_put(disable_interceptor::<ServiceClockSkewInterceptor>("no skew is corrected"));
-        state.store_put(disable_interceptor::<UserAgentInterceptor>("it is always the same"));
-        Ok(())
-    }
-
-    fn modify_before_signing(
-        &self,
-        context: &mut BeforeTransmitInterceptorContextMut<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        context.request_mut().headers_mut().insert("user-agent", USER_AGENT);
-        Ok(())
-    }
-}
-
-fn sdk_credentials(credentials: &Credentials) -> aws_sdk_sts::config::Credentials {
-    aws_sdk_sts::config::Credentials::new(
+fn signing_credentials(credentials: &Credentials) -> SigningCredentials {
+    SigningCredentials::new(
         credentials.access_key_id(),
         credentials.secret_access_key().expose_secret(),
         credentials.session_token().map(|token| token.expose_secret().to_owned()),
@@ -172,56 +147,24 @@ fn sdk_credentials(credentials: &Credentials) -> aws_sdk_sts::config::Credential
     )
 }
 
-/// Takes the raw reply, which the SDK does not give out on success, and bounds its length. Reading what it means is
-/// left to [`Reply::read`]: the SDK's own reader is put aside.
-#[derive(Debug, Default, Clone)]
-struct Capture(Arc<Mutex<Option<Reply>>>);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Cli;
+    use clap::Parser as _;
 
-impl Capture {
-    fn take(&self) -> Option<Reply> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-}
-
-#[dyn_dispatch_hint]
-impl Intercept for Capture {
-    fn name(&self) -> &'static str {
-        "Capture"
-    }
-
-    fn read_before_execution(
-        &self,
-        _: &BeforeSerializationInterceptorContextRef<'_>,
-        config: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        config.interceptor_state().store_put(SharedResponseDeserializer::new(self.clone()));
-        Ok(())
-    }
-
-    fn modify_before_deserialization(
-        &self,
-        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let body = context.response_mut().body_mut();
-        let whole = std::mem::replace(body, SdkBody::taken());
-        *body = SdkBody::from_body_1_x(Limited::new(whole, MAX_BODY_BYTES));
-        Ok(())
-    }
-}
-
-impl DeserializeResponse for Capture {
-    fn deserialize_nonstreaming_with_config(
-        &self,
-        response: &HttpResponse,
-        _: &ConfigBag,
-    ) -> Result<Output, OrchestratorError<Error>> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Reply::of(response);
-        if response.status().is_server_error() {
-            // An error lets the SDK close the connection: the next call may meet a host that is well.
-            return Err(OrchestratorError::other("a fault of the server"));
+    #[tokio::test]
+    async fn a_signature_is_for_the_region_that_the_endpoint_wants() {
+        let args = Cli::parse_from(["sts-verify"]).serve.sts;
+        let settings = StsSettings { endpoint_url: None, ..args.settings(false).unwrap() };
+        let transport = Transport::new(&settings).unwrap();
+        for (region, host, signed_for) in [
+            ("eu-west-1", "https://sts.eu-west-1.amazonaws.com/", "eu-west-1"),
+            ("cn-north-1", "https://sts.cn-north-1.amazonaws.com.cn/", "cn-north-1"),
+            ("aws-global", "https://sts.amazonaws.com/", "us-east-1"),
+        ] {
+            let client = RegionClient::new(region, &settings, &transport).await.unwrap();
+            assert_eq!((client.endpoint.as_str(), &*client.signing_region), (host, signed_for));
         }
-        Ok(Output::erase(GetCallerIdentityOutput::builder().build()))
     }
 }

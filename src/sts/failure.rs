@@ -1,7 +1,8 @@
 //! Why there is no answer from STS, in botocore's terms.
 
 use super::reply;
-use aws_sdk_sts::error::SdkError;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use http_body_util::LengthLimitError;
 use std::error::Error;
 use std::sync::Arc;
 
@@ -12,6 +13,10 @@ pub struct Endpoint(Arc<str>);
 impl Endpoint {
     pub(crate) fn new(url: &str) -> Self {
         Self(if url.ends_with('/') { url.into() } else { format!("{url}/").into() })
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
@@ -67,26 +72,25 @@ pub enum StsFailure {
 }
 
 impl StsFailure {
-    /// What an attempt without a readable reply came to. Only the kinds of error in the chain are looked at: their
-    /// texts can repeat the request.
-    pub(super) fn from_sdk<E>(error: &SdkError<E>, endpoint: &Endpoint) -> Self
-    where
-        E: Error + 'static,
-    {
+    /// Why a request could not be sent, or had no answer. Only the kinds of error in the chain are looked at: their texts
+    /// can repeat the request.
+    pub(super) fn from_transport(error: &ConnectorError, endpoint: &Endpoint) -> Self {
         let endpoint = endpoint.clone();
-        match error {
-            SdkError::DispatchFailure(failure) if failure.is_timeout() => Self::ConnectTimeout(endpoint),
-            SdkError::DispatchFailure(_) => match find::<hyper_util::client::legacy::Error>(error) {
-                Some(transport) if transport.is_connect() => Self::Unreachable(endpoint, Hop::of(transport)),
-                Some(_) => Self::Closed(endpoint),
-                None => Self::Internal("the request could not be signed or sent"),
-            },
-            SdkError::ResponseError(_) if find::<http_body_util::LengthLimitError>(error).is_some() => {
-                reply::not_sts(&endpoint, error.raw_response().map_or(0, |raw| raw.status().as_u16()), false)
-            }
-            SdkError::ResponseError(_) => Self::Closed(endpoint),
-            SdkError::TimeoutError(_) => Self::ReadTimeout(endpoint),
-            _ => Self::Internal("the request could not be built"),
+        if error.is_timeout() {
+            return Self::ConnectTimeout(endpoint);
+        }
+        match find::<hyper_util::client::legacy::Error>(error) {
+            Some(transport) if transport.is_connect() => Self::Unreachable(endpoint, Hop::of(transport)),
+            Some(_) => Self::Closed(endpoint),
+            None => Self::Internal("the request could not be sent"),
+        }
+    }
+
+    /// Why the body of an answer could not be read to its end.
+    pub(super) fn from_body(error: &(dyn Error + 'static), status: u16, endpoint: &Endpoint) -> Self {
+        match find::<LengthLimitError>(error) {
+            Some(_) => reply::not_sts(endpoint, status, false),
+            None => Self::Closed(endpoint.clone()),
         }
     }
 }

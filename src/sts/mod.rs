@@ -1,9 +1,8 @@
 //! Asks STS who some credentials belong to. The only module that uses the AWS SDK.
 //!
-//! [`Sts`] holds one SDK client per region over one shared connection pool and none of these has credentials: each
-//! call brings the caller's own, so nothing of the host's (environment, files, instance role) can ever be verified
-//! by mistake. What came back is read by botocore's rules, not by the SDK's (`reply`), and tried again when
-//! botocore would (`retry`).
+//! [`Sts`] knows one endpoint per region, asked over one shared connection pool. Each call is signed with the caller's own
+//! credentials and there are no others: nothing of the host's (environment, files, instance role) can ever be verified by
+//! mistake. What came back is read by botocore's rules (`reply`), and tried again when botocore would (`retry`).
 //!
 //! This module knows no HTTP status of ours: it says [`Answer`] (STS answered) or [`StsFailure`] (nobody knows).
 
@@ -169,11 +168,10 @@ impl Sts {
     ///
     /// [`SetupError`] when the CA certificates cannot be used or a region has no such endpoint.
     pub async fn new(settings: &StsSettings, transport: &Transport) -> Result<Self, SetupError> {
-        let base = client::sdk_config(settings, transport).await;
         let mut clients = HashMap::new();
         for region in std::iter::once(&settings.region).chain(&settings.allowed_regions) {
             if !clients.contains_key(region) {
-                clients.insert(region.clone(), RegionClient::new(region, settings, &base).await?);
+                clients.insert(region.clone(), RegionClient::new(region, settings, transport).await?);
             }
         }
         Ok(Self {

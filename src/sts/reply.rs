@@ -8,26 +8,27 @@
 use super::{Answer, Endpoint, Identity, Rejection, StsFailure};
 use crate::credentials::Credentials;
 use crate::redact::Redactor;
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::http::Headers;
+use bytes::Bytes;
 use roxmltree::{Document, Node, ParsingOptions};
 
 /// More than ten times the longest answer of STS. What is longer is not one.
 pub(super) const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// A reply whose body has been read to its end.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Reply {
     pub status: u16,
+    /// In the order received, names in lower case, doubled ones joined.
     pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
+    pub body: Bytes,
 }
 
 impl Reply {
-    /// Copies a reply out of the SDK's hands; `None` when its body was not read to the end.
-    pub(super) fn of(response: &HttpResponse) -> Option<Self> {
-        let body = response.body().bytes()?.to_vec();
-        let mut headers: Vec<(String, String)> = Vec::new();
-        for (name, value) in response.headers() {
+    /// A reply's headers in the form they are kept in here.
+    pub(super) fn headers(received: &Headers) -> Vec<(String, String)> {
+        let mut headers: Vec<(String, String)> = Vec::with_capacity(received.len());
+        for (name, value) in received {
             match headers.iter_mut().find(|(known, _)| known == name) {
                 Some((_, joined)) => {
                     joined.push_str(", ");
@@ -36,7 +37,7 @@ impl Reply {
                 None => headers.push((name.to_owned(), value.to_owned())),
             }
         }
-        Some(Self { status: response.status().as_u16(), headers, body })
+        headers
     }
 
     /// Reads the reply to a question asked with these credentials. No part of their secrets is in what comes out,

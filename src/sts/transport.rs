@@ -3,12 +3,13 @@
 use super::StsSettings;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
-use aws_smithy_http_client::{Builder, Connector, ConnectorBuilder};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_http_client::{Connector, ConnectorBuilder};
+use aws_smithy_runtime_api::client::http::{HttpConnector as _, HttpConnectorFuture, HttpConnectorSettings};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use rustls::RootCertStore;
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Shorter than the time after which STS's own side closes an idle connection (about 20 s have been seen), so that
@@ -36,9 +37,7 @@ pub enum SetupError {
 
 /// The shared way to STS. Cloning shares the pool.
 #[derive(Clone, Debug)]
-pub struct Transport {
-    client: SharedHttpClient,
-}
+pub struct Transport(Arc<Connector>);
 
 impl Transport {
     /// Reads the CA certificates and sets up the pool. Nothing is sent.
@@ -49,21 +48,22 @@ impl Transport {
     pub fn new(settings: &StsSettings) -> Result<Self, SetupError> {
         let encrypted = settings.endpoint_url.as_deref().is_none_or(|url| !url.starts_with("http://"));
         let roots = trusted_roots(settings.ca_bundle.as_deref(), encrypted)?;
-        let from_environment = settings.proxy_from_environment;
-        let client = Builder::new().build_with_connector_fn(move |connector_settings, components| {
-            let mut builder: ConnectorBuilder = Connector::builder();
-            builder.set_connector_settings(connector_settings.cloned());
-            builder.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
-            builder.set_pool_idle_timeout(Some(Some(POOL_IDLE_TIMEOUT)));
-            let proxy = if from_environment { ProxyConfig::from_env() } else { ProxyConfig::disabled() };
-            builder.set_proxy_config(Some(proxy));
-            builder.tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(roots.clone()).build()
-        });
-        Ok(Self { client })
+        let proxy =
+            if settings.proxy_from_environment { ProxyConfig::from_env() } else { ProxyConfig::disabled() };
+        let mut builder: ConnectorBuilder = Connector::builder();
+        builder
+            .set_connector_settings(Some(
+                HttpConnectorSettings::builder().connect_timeout(settings.connect_timeout).build(),
+            ))
+            .set_pool_idle_timeout(Some(Some(POOL_IDLE_TIMEOUT)))
+            .set_proxy_config(Some(proxy));
+        let builder = builder.tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(roots);
+        Ok(Self(Arc::new(builder.build())))
     }
 
-    pub(super) fn client(&self) -> SharedHttpClient {
-        self.client.clone()
+    /// Sends a request; resolves when the head of the answer has come.
+    pub(super) fn send(&self, request: HttpRequest) -> HttpConnectorFuture {
+        self.0.call(request)
     }
 }
 

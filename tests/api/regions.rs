@@ -7,7 +7,7 @@ use sts_verify::partitions::{PARTITIONS, all_regions, partition_of};
 /// The source of `endpoint_lib.rs` of the aws-sdk-sts that this was built with.
 fn sdk_source() -> String {
     let metadata = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version=1", "--offline", "--locked"])
+        .args(["metadata", "--format-version=1", "--offline", "--locked", "--filter-platform=host-tuple"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();
