@@ -84,10 +84,11 @@ fn read_credentials(criterion: &mut Criterion) {
 fn ask_sts(criterion: &mut Criterion, runtime: &Runtime, sts: &Sts) {
     criterion.bench_function("ask STS", |bencher| {
         let question = || Question::from_json(body().as_bytes()).ok().unwrap();
+        let region = sts.region(Some(REGION)).unwrap();
         bencher.to_async(runtime).iter_batched(
             question,
             async |question| {
-                let asked = sts.ask(REGION, &question.credentials, Instant::now()).await;
+                let asked = sts.ask(region, &question.credentials, Instant::now()).await;
                 assert!(asked.outcome.is_ok());
             },
             BatchSize::SmallInput,

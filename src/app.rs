@@ -15,7 +15,7 @@ use axum::http::header::{
     AGE, AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ORIGIN, REFERRER_POLICY,
     RETRY_AFTER, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderName, HeaderValue, Method};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -25,7 +25,6 @@ use std::time::Duration;
 use tower::util::MapResponseLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, Any as AnyOrigin, CorsLayer};
-use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::RequestBodyDeadlineLayer;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -121,18 +120,10 @@ fn guarded(mut routes: Routes, state: &AppState, refuse: Refuse) -> Routes {
 /// From the outside in: the first one sees a request first and its answer last. They are one layer to the router, which
 /// would box and clone each of several for every request.
 fn with_layers(routes: Router, metrics: Arc<Metrics>, http: &HttpArgs, sandbox: bool) -> Router {
-    let default_header = SetResponseHeaderLayer::if_not_present;
-    // RFC 6797, section 7.2: not over plain HTTP.
-    let https_only = http.tls_cert_file.as_ref().map(|_| HTTPS_ONLY);
-    let sandbox = sandbox.then(|| HeaderValue::from_static("true"));
+    let headers = Arc::new(default_headers(http, sandbox));
     routes.layer((
         from_fn_with_state(metrics, access_log),
-        SetResponseHeaderLayer::overriding(SANDBOX_HEADER, move |_: &Response| sandbox.clone()),
-        SetResponseHeaderLayer::overriding(STRICT_TRANSPORT_SECURITY, https_only),
-        default_header(REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-        default_header(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-        default_header(CONTENT_SECURITY_POLICY, NO_CONTENT_AT_ALL),
-        default_header(CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        MapResponseLayer::new(move |response| complete(response, &headers)),
         cors(&http.cors_origins),
         // From the body of the next one, which may be the panic's answer, back to axum's.
         MapResponseLayer::new(IntoResponse::into_response),
@@ -140,6 +131,31 @@ fn with_layers(routes: Router, metrics: Arc<Metrics>, http: &HttpArgs, sandbox: 
         RequestBodyDeadlineLayer::new(http.read_timeout),
         DefaultBodyLimit::max(http.max_body_bytes),
     ))
+}
+
+/// What every answer has in its head, unless its handler said otherwise.
+fn default_headers(http: &HttpArgs, sandbox: bool) -> HeaderMap {
+    let mut headers = HeaderMap::from_iter([
+        (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+        (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (CONTENT_SECURITY_POLICY, NO_CONTENT_AT_ALL),
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ]);
+    if http.tls_cert_file.is_some() {
+        // RFC 6797, section 7.2: not over plain HTTP.
+        headers.insert(STRICT_TRANSPORT_SECURITY, HTTPS_ONLY);
+    }
+    if sandbox {
+        headers.insert(SANDBOX_HEADER, HeaderValue::from_static("true"));
+    }
+    headers
+}
+
+fn complete(mut response: Response, headers: &HeaderMap) -> Response {
+    for (name, value) in headers {
+        response.headers_mut().entry(name).or_insert_with(|| value.clone());
+    }
+    response
 }
 
 fn cors(origins: &CorsOrigins) -> CorsLayer {

@@ -6,7 +6,7 @@
 
 use crate::credentials::{Credentials, Question};
 use crate::sts::{
-    Answer, Asked, Endpoint, Hop, Rejection, SetupError, Sts, StsFailure, StsSettings, Transport,
+    Answer, Asked, Endpoint, Hop, Region, Rejection, SetupError, Sts, StsFailure, StsSettings, Transport,
 };
 use hyper_util::client::proxy::matcher::Matcher;
 use std::error::Error;
@@ -42,11 +42,11 @@ pub async fn run(
 ) -> Result<(), Box<dyn Error + Send + Sync>> {
     let sts = Arc::new(sts);
     let mut asking = JoinSet::new();
-    let places: Vec<_> = sts.endpoints().map(|(region, url)| (region.to_owned(), url.clone())).collect();
-    let width = places.iter().map(|(region, _)| region.len()).max().unwrap_or_default();
-    for (place, (region, endpoint)) in places.into_iter().enumerate() {
+    let regions = sts.regions();
+    let width = regions.iter().map(|region| region.name().len()).max().unwrap_or_default();
+    for (place, region) in regions.into_iter().enumerate() {
         let sts = sts.clone();
-        asking.spawn(async move { (place, Finding::of(&sts, region, endpoint).await) });
+        asking.spawn(async move { (place, Finding::of(&sts, region).await) });
     }
     let mut findings = asking.join_all().await;
     findings.sort_unstable_by_key(|(place, _)| *place);
@@ -59,8 +59,7 @@ pub async fn run(
 
 /// What came of one region.
 struct Finding {
-    region: String,
-    endpoint: Endpoint,
+    region: Arc<Region>,
     proxy: Option<String>,
     took: Duration,
     trouble: Option<Trouble>,
@@ -73,8 +72,8 @@ struct Trouble {
 }
 
 impl Finding {
-    async fn of(sts: &Sts, region: String, endpoint: Endpoint) -> Self {
-        let proxy = proxy_for(&endpoint);
+    async fn of(sts: &Sts, region: Arc<Region>) -> Self {
+        let proxy = proxy_for(region.endpoint());
         let started = Instant::now();
         let trouble = match nobody() {
             Some(nobody) => {
@@ -82,11 +81,12 @@ impl Finding {
             }
             None => Trouble::new("this program", "it cannot make up credentials"),
         };
-        Self { region, endpoint, proxy, took: started.elapsed(), trouble }
+        Self { region, proxy, took: started.elapsed(), trouble }
     }
 
     fn line(&self, width: usize) -> String {
-        let Self { region, endpoint, proxy, took, trouble } = self;
+        let Self { region, proxy, took, trouble } = self;
+        let (region, endpoint) = (region.name(), region.endpoint());
         let way = proxy.as_ref().map(|proxy| format!(" through {proxy}")).unwrap_or_default();
         match trouble {
             None => format!(

@@ -189,7 +189,7 @@ async fn answer(app: &AppState, body: Zeroizing<Vec<u8>>) -> Verification {
     let Some(region) = app.sts.region(question.region.as_deref()) else {
         return Verification::error(&ApiError::RegionNotAllowed, None, record);
     };
-    record.region = Some(region.to_owned());
+    record.region = Some(region.name().to_owned());
     let Ok(_place) = app.places.try_acquire() else {
         app.metrics.request_shed();
         return Verification::error(&ApiError::Overloaded, None, record);
@@ -197,13 +197,13 @@ async fn answer(app: &AppState, body: Zeroizing<Vec<u8>>) -> Verification {
     let began = Instant::now();
     let call = async {
         let asked_at = Instant::now();
-        let span = StsSpan::begin(region, app.sts.endpoint(region));
+        let span = StsSpan::begin(region);
         let asked = app.sts.ask(region, &question.credentials, began).await;
         span.end(&asked);
-        app.metrics.sts_asked(region, &asked.outcome, asked.retries, asked_at.elapsed());
+        app.metrics.sts_asked(region.name(), &asked.outcome, asked.retries, asked_at.elapsed());
         asked
     };
-    let (told, source) = app.sharing.ask(region, &question.credentials, call).await;
+    let (told, source) = app.sharing.ask(region.name(), &question.credentials, call).await;
     record.shared = source.name();
     app.metrics.answer_shared(record.shared);
     Verification { source, ..Verification::new(&told.asked, record) }
@@ -282,6 +282,8 @@ impl IntoResponse for Verification {
     fn into_response(self) -> Response {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = self.status;
+        // With those of the layers.
+        response.headers_mut().reserve(12);
         self.set_headers(response.headers_mut());
         response.extensions_mut().insert(self.record);
         *response.body_mut() = Body::from(self.body);

@@ -16,7 +16,6 @@ use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::connection::CaptureSmithyConnection;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
-use http::HeaderValue;
 use http::header::{CONTENT_TYPE, USER_AGENT};
 use http_body_util::{BodyExt as _, Limited};
 use secrecy::ExposeSecret as _;
@@ -32,32 +31,45 @@ const SERVICE: &str = "sts";
 const OUR_NAME: &str = concat!("sts-verify/", env!("CARGO_PKG_VERSION"));
 
 /// The STS of one region.
-pub(super) struct RegionClient {
+pub struct Region {
+    name: String,
     /// Shares its connections with all others.
     transport: Transport,
-    /// The URL it asks.
+    /// The URL that is asked.
     endpoint: Endpoint,
+    /// What is asked there, the same for everybody. Each call signs a copy.
+    question: HttpRequest,
     /// The region that a signature is for.
-    signing_region: String,
+    signed_for: String,
 }
 
-impl RegionClient {
+impl Region {
     /// Finds out which URL will be asked, by the SDK's rules, and for which region it wants a signature.
     pub(super) async fn new(
-        region: &str,
+        name: &str,
         settings: &StsSettings,
         transport: &Transport,
     ) -> Result<Self, SetupError> {
-        let resolved = resolve_endpoint(region, settings).await?;
+        let resolved = resolve_endpoint(name, settings).await?;
+        let endpoint = Endpoint::new(resolved.url());
         Ok(Self {
+            name: name.to_owned(),
             transport: transport.clone(),
-            endpoint: Endpoint::new(resolved.url()),
-            signing_region: signing_region(&resolved).unwrap_or(region).to_owned(),
+            question: question(&endpoint).map_err(|_| SetupError::NoEndpoint(name.to_owned()))?,
+            endpoint,
+            signed_for: signing_region(&resolved).unwrap_or(name).to_owned(),
         })
     }
 
-    /// The URL it asks.
-    pub(super) fn endpoint(&self) -> &Endpoint {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The URL that is asked.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
@@ -68,9 +80,8 @@ impl RegionClient {
 
     /// Asks once.
     pub(super) async fn attempt(&self, credentials: &Credentials) -> Result<Answer, StsFailure> {
-        let mut request = self
-            .question(credentials)
-            .map_err(|_| StsFailure::Internal("the request could not be signed"))?;
+        let mut request =
+            self.signed(credentials).map_err(|_| StsFailure::Internal("the request could not be signed"))?;
         let connection = CaptureSmithyConnection::new();
         request.add_extension(connection.clone());
         let sent = self.transport.send(request).await;
@@ -78,7 +89,9 @@ impl RegionClient {
         let status = response.status();
         if status.is_server_error() {
             // Not to be used again: the next call may meet a host that is well.
-            connection.get().inspect(|connection| connection.poison());
+            if let Some(connection) = connection.get() {
+                connection.poison();
+            }
         }
         let headers = Reply::headers(response.headers());
         let body = Limited::new(response.into_body(), MAX_BODY_BYTES).collect().await;
@@ -86,37 +99,36 @@ impl RegionClient {
         Reply { status: status.as_u16(), headers, body: body.to_bytes() }.read(&self.endpoint, credentials)
     }
 
-    /// The signed request. An error's text may repeat the credentials.
-    fn question(&self, credentials: &Credentials) -> Result<HttpRequest, BoxError> {
-        let mut request = http::Request::post(self.endpoint.as_str())
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .header(USER_AGENT, OUR_NAME)
-            .body(SdkBody::from(BODY))?;
-        let headers =
-            request.headers().iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
-        let signable = SignableRequest::new(
-            "POST",
-            self.endpoint.as_str(),
-            headers,
-            SignableBody::Bytes(BODY.as_bytes()),
-        )?;
+    /// The question with a signature. An error's text may repeat the credentials.
+    fn signed(&self, credentials: &Credentials) -> Result<HttpRequest, BoxError> {
+        let mut request = self.question.try_clone().ok_or("a body that cannot be sent twice")?;
         let identity = signing_credentials(credentials).into();
         let params = SigningParams::builder()
             .identity(&identity)
-            .region(&self.signing_region)
+            .region(&self.signed_for)
             .name(SERVICE)
             .time(SystemTime::now())
             .settings(SigningSettings::default())
             .build()?
             .into();
+        let headers = request.headers().iter();
+        let body = SignableBody::Bytes(BODY.as_bytes());
+        let signable = SignableRequest::new(request.method(), request.uri(), headers, body)?;
         let (signature, _) = sign(signable, &params)?.into_parts();
         for header in signature.into_parts().0 {
-            let mut value = HeaderValue::try_from(header.value())?;
-            value.set_sensitive(header.sensitive());
-            request.headers_mut().insert(header.name(), value);
+            request.headers_mut().try_insert(header.name(), header.value().to_owned())?;
         }
-        Ok(request.try_into()?)
+        Ok(request)
     }
+}
+
+/// What is asked at an endpoint, without a signature.
+fn question(endpoint: &Endpoint) -> Result<HttpRequest, BoxError> {
+    let request = http::Request::post(endpoint.as_str())
+        .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .header(USER_AGENT, OUR_NAME)
+        .body(SdkBody::from(BODY))?;
+    Ok(request.try_into()?)
 }
 
 /// What the SDK's rules give for a region.
@@ -163,8 +175,8 @@ mod tests {
             ("cn-north-1", "https://sts.cn-north-1.amazonaws.com.cn/", "cn-north-1"),
             ("aws-global", "https://sts.amazonaws.com/", "us-east-1"),
         ] {
-            let client = RegionClient::new(region, &settings, &transport).await.unwrap();
-            assert_eq!((client.endpoint.as_str(), &*client.signing_region), (host, signed_for));
+            let client = Region::new(region, &settings, &transport).await.unwrap();
+            assert_eq!((client.endpoint.as_str(), &*client.signed_for), (host, signed_for));
         }
     }
 }

@@ -15,7 +15,9 @@ impl Endpoint {
         Self(if url.ends_with('/') { url.into() } else { format!("{url}/").into() })
     }
 
-    pub(super) fn as_str(&self) -> &str {
+    /// The URL.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 }

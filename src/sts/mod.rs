@@ -12,13 +12,13 @@ mod reply;
 mod retry;
 mod transport;
 
+pub use client::Region;
 pub use failure::{Endpoint, Hop, StsFailure};
 pub use retry::{RetryMode, RetryPolicy};
 pub use transport::{SetupError, Transport};
 
 use crate::credentials::Credentials;
-use client::RegionClient;
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 /// How STS is reached and how long it is waited for. The doc of each setting is in [`crate::config`].
@@ -149,10 +149,10 @@ pub struct Asked {
 
 /// The STS of every allowed region.
 pub struct Sts {
-    /// One client a region, made at start: a request only picks one.
-    clients: HashMap<String, RegionClient>,
+    /// Made at start: a request only picks one.
+    regions: HashMap<String, Arc<Region>>,
     /// The region asked when a request names none.
-    region: String,
+    default_region: String,
     /// When to try again.
     retry: RetryPolicy,
     /// The bound of one attempt.
@@ -162,21 +162,21 @@ pub struct Sts {
 }
 
 impl Sts {
-    /// Makes the clients. Nothing is sent.
+    /// Finds out how the regions are asked. Nothing is sent.
     ///
     /// # Errors
     ///
     /// [`SetupError`] when the CA certificates cannot be used or a region has no such endpoint.
     pub async fn new(settings: &StsSettings, transport: &Transport) -> Result<Self, SetupError> {
-        let mut clients = HashMap::new();
-        for region in std::iter::once(&settings.region).chain(&settings.allowed_regions) {
-            if !clients.contains_key(region) {
-                clients.insert(region.clone(), RegionClient::new(region, settings, transport).await?);
+        let mut regions = HashMap::new();
+        for name in std::iter::once(&settings.region).chain(&settings.allowed_regions) {
+            if !regions.contains_key(name) {
+                regions.insert(name.clone(), Arc::new(Region::new(name, settings, transport).await?));
             }
         }
         Ok(Self {
-            clients,
-            region: settings.region.clone(),
+            regions,
+            default_region: settings.region.clone(),
             retry: settings.retry,
             attempt_timeout: settings.attempt_timeout,
             deadline: settings.deadline,
@@ -185,33 +185,24 @@ impl Sts {
 
     /// The region that will be asked for a request, or `None` if the operator does not allow the one it names.
     #[must_use]
-    pub fn region<'a>(&'a self, asked: Option<&str>) -> Option<&'a str> {
-        self.clients.get_key_value(asked.unwrap_or(&self.region)).map(|(region, _)| region.as_str())
+    pub fn region(&self, asked: Option<&str>) -> Option<&Region> {
+        self.regions.get(asked.unwrap_or(&self.default_region)).map(AsRef::as_ref)
     }
 
-    /// The endpoint that is asked for a region.
-    pub(crate) fn endpoint(&self, region: &str) -> Option<&Endpoint> {
-        self.clients.get(region).map(RegionClient::endpoint)
+    /// The regions that may be asked, in the order of their names.
+    #[must_use]
+    pub fn regions(&self) -> Vec<Arc<Region>> {
+        let mut all: Vec<_> = self.regions.values().cloned().collect();
+        all.sort_unstable_by(|one, other| one.name().cmp(other.name()));
+        all
     }
 
-    /// The regions that may be asked, each with the URL of its STS, in the order of their names.
-    pub fn endpoints(&self) -> impl Iterator<Item = (&str, &Endpoint)> {
-        let mut all: Vec<_> =
-            self.clients.iter().map(|(region, client)| (region.as_str(), client.endpoint())).collect();
-        all.sort_unstable_by_key(|(region, _)| *region);
-        all.into_iter()
-    }
-
-    /// Asks the STS of a region (one that [`Sts::region`] gave) whose credentials these are. The deadline counts from
-    /// `since`: a caller may have waited for another's call before this one.
-    pub async fn ask(&self, region: &str, credentials: &Credentials, since: Instant) -> Asked {
-        let Some(client) = self.clients.get(region) else {
-            let outcome = Err(StsFailure::Internal("a region without a client"));
-            return Asked { outcome, retries: 0, max_attempts_reached: false };
-        };
+    /// Asks the STS of a region whose credentials these are. The deadline counts from `since`: a caller may have waited
+    /// for another's call before this one.
+    pub async fn ask(&self, region: &Region, credentials: &Credentials, since: Instant) -> Asked {
         let deadline = since + self.deadline;
-        let first = self.attempt(client, credentials, deadline).await;
-        let mut outcome = first.unwrap_or_else(|| Err(client.timed_out()));
+        let first = self.attempt(region, credentials, deadline).await;
+        let mut outcome = first.unwrap_or_else(|| Err(region.timed_out()));
         let mut attempts = 1;
         while self.retry.wants_another(attempts, &outcome) {
             let wait = self.retry.backoff(attempts);
@@ -220,7 +211,7 @@ impl Sts {
             }
             tokio::time::sleep(wait).await;
             // What STS did say tells more than that time ran out while it was asked once more.
-            let Some(further) = self.attempt(client, credentials, deadline).await else { break };
+            let Some(further) = self.attempt(region, credentials, deadline).await else { break };
             outcome = further;
             attempts += 1;
         }
@@ -231,15 +222,15 @@ impl Sts {
     /// Asks once; `None` when the deadline of the whole call ended it.
     async fn attempt(
         &self,
-        client: &RegionClient,
+        region: &Region,
         credentials: &Credentials,
         deadline: Instant,
     ) -> Option<Result<Answer, StsFailure>> {
         let own = Instant::now() + self.attempt_timeout;
-        match tokio::time::timeout_at(own.min(deadline), client.attempt(credentials)).await {
+        match tokio::time::timeout_at(own.min(deadline), region.attempt(credentials)).await {
             Ok(outcome) => Some(outcome),
             Err(_) if deadline < own => None,
-            Err(_) => Some(Err(client.timed_out())),
+            Err(_) => Some(Err(region.timed_out())),
         }
     }
 }

@@ -53,7 +53,7 @@ impl Reply {
             Document::parse_with_options(text, options).map_err(|_| not_sts(endpoint, self.status, false))?;
         let root = document.root_element();
         let answer = match self.status {
-            200..=299 => self.identity(root, &redactor).map(Answer::Identity),
+            200..=299 => identity(self.status, self.headers, root, &redactor).map(Answer::Identity),
             300 => None,
             _ => self.rejection(root, &redactor).map(Answer::Rejection),
         };
@@ -69,25 +69,6 @@ impl Reply {
             message: Some(reason_phrase(self.status).to_owned()),
             status: self.status,
             request_id: self.request_id_header(),
-        })
-    }
-
-    fn identity(&self, root: Node, redactor: &Redactor) -> Option<Identity> {
-        let result = child(root, "GetCallerIdentityResult")?;
-        let given = |name| text_of(child(result, name)?).map(|text| redactor.clean_name(text));
-        Some(Identity {
-            user_id: given("UserId")?,
-            account: given("Account")?,
-            arn: given("Arn")?,
-            request_id: child(root, "ResponseMetadata")
-                .and_then(|metadata| child(metadata, "RequestId"))
-                .map(|id| redactor.clean(text_of(id).unwrap_or_default())),
-            status: self.status,
-            headers: self
-                .headers
-                .iter()
-                .map(|(name, value)| (name.clone(), redactor.clean(value.clone())))
-                .collect(),
         })
     }
 
@@ -110,6 +91,26 @@ impl Reply {
     fn request_id_header(&self) -> Option<String> {
         self.headers.iter().find(|(name, _)| name == "x-amzn-requestid").map(|(_, value)| value.clone())
     }
+}
+
+fn identity(
+    status: u16,
+    headers: Vec<(String, String)>,
+    root: Node,
+    redactor: &Redactor,
+) -> Option<Identity> {
+    let result = child(root, "GetCallerIdentityResult")?;
+    let given = |name| text_of(child(result, name)?).map(|text| redactor.clean_name(text));
+    Some(Identity {
+        user_id: given("UserId")?,
+        account: given("Account")?,
+        arn: given("Arn")?,
+        request_id: child(root, "ResponseMetadata")
+            .and_then(|metadata| child(metadata, "RequestId"))
+            .map(|id| redactor.clean(text_of(id).unwrap_or_default())),
+        status,
+        headers: headers.into_iter().map(|(name, value)| (name, redactor.clean(value))).collect(),
+    })
 }
 
 /// An answer from something that is not STS.

@@ -7,7 +7,7 @@
 use super::{CLIENT_CLOSED_REQUEST, CallRecord, plain};
 use crate::metrics::{known_code, outcome_name};
 use crate::otlp::Exporter;
-use crate::sts::{Answer, Asked, Endpoint, StsFailure, Verdict};
+use crate::sts::{Answer, Asked, Region, StsFailure, Verdict};
 use crate::trace::{CURRENT, Origin};
 use axum::extract::{MatchedPath, Request};
 use opentelemetry::trace::{
@@ -91,15 +91,15 @@ pub(crate) struct StsSpan(Option<Span>);
 
 impl StsSpan {
     /// The call is about to be made, for the request that this task handles.
-    pub(crate) fn begin(region: &str, endpoint: Option<&Endpoint>) -> Self {
+    pub(crate) fn begin(region: &Region) -> Self {
         let Some((exporter, context)) = EXPORTER.get().zip(current()) else { return Self(None) };
-        let url = endpoint.and_then(|endpoint| Url::parse(&endpoint.to_string()).ok());
+        let url = Url::parse(region.endpoint().as_str()).ok();
         let mut attributes = vec![
             KeyValue::new("rpc.system", "aws-api"),
             KeyValue::new("rpc.service", "STS"),
             KeyValue::new("rpc.method", "GetCallerIdentity"),
             KeyValue::new("http.request.method", "POST"),
-            KeyValue::new("cloud.region", region.to_owned()),
+            KeyValue::new("cloud.region", region.name().to_owned()),
         ];
         if let Some(url) = url {
             attributes.extend(url.host_str().map(|host| KeyValue::new("server.address", host.to_owned())));
