@@ -7,13 +7,14 @@ import sys
 import threading
 import time
 
-from contenders import ours
+from contenders import floor, ours
 from load import measure, open_loop, wrk
 from machine import median
 
 START = pathlib.Path(__file__).parents[1] / "start"
 FEW, MANY = 64, 4000
 RATE = 200
+EVEN_RATE = 2000
 LONG = 600  # seconds
 
 
@@ -33,6 +34,7 @@ def of_the_table(cpu):
 
 def of_the_service(cleanup, sts, files):
     yield from start_and_idle()
+    yield from at_one_rate(cleanup, sts)
     yield from connections(cleanup, sts, files)
     yield from added_latency(cleanup, sts)
 
@@ -50,20 +52,44 @@ def start_and_idle():
         yield mark(good, f"{line}; below 50 ms, and ready for AWS below 12 MiB")
 
 
+def at_one_rate(cleanup, sts):
+    """The service and the floor asked equally often: in the table, who answers faster is asked more often, and finds the
+    processor, the load generator and STS awake."""
+    both = ours("steady", sts.url), floor("floor", sts.url)
+    for contender in both:
+        cleanup.callback(contender.stop)
+        contender.start()
+    for number in range(3):
+        print(f"{EVEN_RATE} requests a second, {number + 1} of 3", file=sys.stderr)
+        for contender in both:
+            before = contender.program.cpu_seconds()
+            result = open_loop("service", f"http://127.0.0.1:{contender.port}/verify", EVEN_RATE, 6)
+            spent = contender.program.cpu_seconds() - before
+            contender.results.append({"cpu": spent / result["sent"] * 1e6})
+    for contender in both:
+        contender.stop()
+    service, least = (median(result["cpu"] for result in contender.results) for contender in both)
+    yield (f"- for comparison, at {EVEN_RATE:,} requests a second each: {service:.0f} µs of CPU per answer, {least:.0f} the "
+           f"floor's, {service / least:.2f} times as much")
+
+
 def connections(cleanup, sts, files):
-    """The same load over few connections and over many, in turn; for the many, more may be in flight."""
+    """The same load over few connections and over many, in turn; for the many, more may be in flight. And the floor's."""
     if files < 3 * MANY:
         yield f"- not measured: {MANY} connections need {3 * MANY} open files, {files} are allowed (ulimit -n)"
         return
     few = ours("few", sts.url, FEW)
     many = ours("many", sts.url, MANY, STS_VERIFY_MAX_IN_FLIGHT=2 * MANY)
-    for contender in (few, many):
+    least = floor("floor", sts.url)
+    for contender in (few, many, least):
         cleanup.callback(contender.stop)
         contender.start()
     for number in range(3):
         print(f"{FEW} and {MANY} connections, {number + 1} of 3", file=sys.stderr)
         for contender in (few, many):
             contender.results.append(measure(contender, 8))
+        least.results.append((measure(least, 8, FEW), measure(least, 8, MANY)))
+    least.stop()
     for contender, limit in ((few, 40), (many, 160)):
         contender.stop()
         memory = max(result["memory"] for result in contender.results)
@@ -74,6 +100,9 @@ def connections(cleanup, sts, files):
     one, other = (median(result["cpu"] for result in contender.results) for contender in (few, many))
     yield mark(max(one, other) <= 1.25 * min(one, other), (
         f"cost per answer with {MANY:,} connections is {other / one - 1:+.0%} of that with {FEW} (within 25 %)"))
+    one, other = (median(result["cpu"] for result in results) for results in zip(*least.results))
+    memory = max(result["memory"] for _, result in least.results)
+    yield f"- for comparison, the floor with {MANY:,} connections: {memory:.1f} MiB, {other / one - 1:+.0%} per answer"
 
 
 def added_latency(cleanup, sts):
