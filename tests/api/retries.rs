@@ -82,3 +82,22 @@ async fn an_attempt_that_the_deadline_ends_does_not_hide_what_sts_said_before() 
     assert_eq!(summary(response).await, expected(400, "indeterminate", "Throttling"));
     assert_eq!(stub.count(), 2);
 }
+
+#[tokio::test]
+async fn a_connection_on_which_sts_failed_is_not_used_again() {
+    const CALLS: usize = 20;
+    for (what, reply, is_kept) in [
+        ("a success", identity(), true),
+        ("an expired token", sts_error(403, "ExpiredToken", "m"), true),
+        ("InternalFailure", sts_error(500, "InternalFailure", "m"), false),
+        ("an empty 503", http(503, &[], ""), false),
+    ] {
+        let stub = Stub::always(reply).await;
+        let app = App::asking(&stub.url, &["--max-attempts=1"]).await;
+        for _ in 0..CALLS {
+            app.verify_someone().await;
+        }
+        assert_eq!(stub.count(), CALLS);
+        assert_eq!(stub.connections() < CALLS, is_kept, "{what}: {} connections", stub.connections());
+    }
+}

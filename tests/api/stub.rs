@@ -1,6 +1,7 @@
 //! An STS that says what it is told: a server of raw bytes, for the answers that the sandbox does not give.
 
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -27,6 +28,7 @@ pub enum Reply {
 pub struct Stub {
     pub url: String,
     requests: Arc<Mutex<Vec<String>>>,
+    connections: Arc<AtomicUsize>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -43,13 +45,15 @@ impl Stub {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));
         let script = Arc::new(script);
-        let seen = requests.clone();
+        let connections = Arc::new(AtomicUsize::new(0));
+        let (seen, accepted) = (requests.clone(), connections.clone());
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                accepted.fetch_add(1, Ordering::Relaxed);
                 tokio::spawn(converse(stream, script.clone(), seen.clone()));
             }
         });
-        Self { url, requests, task }
+        Self { url, requests, connections, task }
     }
 
     /// Answers every request the same.
@@ -69,6 +73,11 @@ impl Stub {
 
     pub fn count(&self) -> usize {
         self.requests.lock().unwrap().len()
+    }
+
+    /// How many connections there have been.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 }
 
