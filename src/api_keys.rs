@@ -1,7 +1,8 @@
 //! API keys: which there are, and how one is made. What is known of a key is its SHA-256 digest.
 //!
 //! A key has 256 random bits, so nobody finds it from its digest, and no slow or salted hash is needed as for a
-//! password. The file of digests is read at start and again on SIGHUP ([`crate::reload`]); no text about it repeats it.
+//! password. Digests come from a file, which is read at start and again on SIGHUP ([`crate::reload`]), or from a variable,
+//! for platforms that cannot mount a file. No text about them repeats them.
 
 use crate::caller::KeyId;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -18,10 +19,13 @@ pub const KEY_PREFIX: &str = "stsv_";
 /// How a digest may begin.
 const DIGEST_PREFIX: &str = "sha256:";
 
+const FILE: &str = "STS_VERIFY_API_KEYS_FILE";
+const VARIABLE: &str = "STS_VERIFY_API_KEYS";
+
 /// The digests of the keys that are good now. Several at once let a caller move from one to the next.
 pub struct ApiKeys {
-    /// Read again when the operator says so.
-    path: PathBuf,
+    /// Read again when the operator says so; `None` when they came from the variable.
+    path: Option<PathBuf>,
     /// Replaced as a whole.
     known: RwLock<Arc<[KnownKey]>>,
 }
@@ -36,23 +40,29 @@ struct KnownKey {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KeyName(Arc<str>);
 
-/// Why the file of digests cannot be used. No text of it repeats the file: a key may have been pasted there.
+/// Why the digests cannot be used: the variable, and what is wrong. No text of it repeats them: a key may have been
+/// pasted there.
 #[derive(Debug, thiserror::Error)]
-pub enum KeyFileError {
-    /// It cannot be read.
-    #[error("STS_VERIFY_API_KEYS_FILE: the file cannot be read: {0}")]
+#[error("{variable}: {problem}")]
+pub struct KeysError {
+    variable: &'static str,
+    problem: Problem,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Problem {
+    #[error("the file cannot be read: {0}")]
     Unreadable(#[from] io::Error),
-    /// A line holds something else.
-    #[error(
-        "STS_VERIFY_API_KEYS_FILE: line {0} does not begin with a SHA-256 digest of 64 hexadecimal digits"
-    )]
+    #[error("line {0} does not begin with a SHA-256 digest of 64 hexadecimal digits")]
     NoDigest(usize),
-    /// A line holds what should be nowhere but with its caller.
-    #[error("STS_VERIFY_API_KEYS_FILE: line {0} holds a key itself; only its digest belongs there")]
+    /// What should be nowhere but with its caller.
+    #[error("line {0} holds a key itself; only its digest belongs there")]
     Key(usize),
     /// Nobody could ask.
-    #[error("STS_VERIFY_API_KEYS_FILE: the file holds no digest; `sts-verify api-key` makes one")]
+    #[error("there is no digest; `sts-verify api-key` makes one")]
     Empty,
+    #[error("not together with {FILE}; set one of them")]
+    Two,
 }
 
 /// A new key and its line for the file.
@@ -64,26 +74,35 @@ pub struct NewKey {
 }
 
 impl ApiKeys {
-    /// Reads a file of digests.
+    /// The keys that the settings name, if they name any: in a file, or in a text with commas for line ends.
     ///
     /// # Errors
     ///
     /// One line that names the variable and what is wrong.
-    pub fn read(path: &Path) -> Result<Self, KeyFileError> {
-        let known = RwLock::new(read_file(path)?);
-        Ok(Self { path: path.to_owned(), known })
+    pub fn from_settings(file: Option<&Path>, text: Option<&str>) -> Result<Option<Self>, KeysError> {
+        let known = match (file, text) {
+            (None, None) => return Ok(None),
+            (Some(_), Some(_)) => return Err(Problem::Two.in_variable(VARIABLE)),
+            (Some(path), None) => read_file(path).map_err(|problem| problem.in_variable(FILE))?,
+            (None, Some(text)) => {
+                read_text(&text.replace(',', "\n")).map_err(|problem| problem.in_variable(VARIABLE))?
+            }
+        };
+        Ok(Some(Self { path: file.map(Path::to_owned), known: RwLock::new(known) }))
     }
 
-    /// Reads the file again and says how many keys are good now. After an error they are those of before.
+    /// Reads the file again, if there is one, and says how many keys are good now. After an error they are those of before.
     ///
     /// # Errors
     ///
-    /// The same as of [`ApiKeys::read`].
-    pub fn reload(&self) -> Result<usize, KeyFileError> {
-        let known = read_file(&self.path)?;
-        let count = known.len();
-        *self.known.write().unwrap_or_else(PoisonError::into_inner) = known;
-        Ok(count)
+    /// The same as of [`ApiKeys::from_settings`].
+    pub fn reload(&self) -> Option<Result<usize, KeysError>> {
+        let read = read_file(self.path.as_ref()?).map_err(|problem| problem.in_variable(FILE));
+        Some(read.map(|known| {
+            let count = known.len();
+            *self.known.write().unwrap_or_else(PoisonError::into_inner) = known;
+            count
+        }))
     }
 
     /// The key's id and name, if it is one of ours.
@@ -141,25 +160,29 @@ fn id_of(digest: &[u8; 32]) -> KeyId {
     KeyId(std::array::from_fn(|index| digest[index]))
 }
 
-fn read_file(path: &Path) -> Result<Arc<[KnownKey]>, KeyFileError> {
-    let text = Zeroizing::new(std::fs::read_to_string(path)?);
-    let known = read_lines(&text)?;
-    if known.is_empty() { Err(KeyFileError::Empty) } else { Ok(known.into()) }
+impl Problem {
+    fn in_variable(self, variable: &'static str) -> KeysError {
+        KeysError { variable, problem: self }
+    }
 }
 
-fn read_lines(text: &str) -> Result<Vec<KnownKey>, KeyFileError> {
+fn read_file(path: &Path) -> Result<Arc<[KnownKey]>, Problem> {
+    read_text(&Zeroizing::new(std::fs::read_to_string(path)?))
+}
+
+fn read_text(text: &str) -> Result<Arc<[KnownKey]>, Problem> {
     let lines = text.lines().enumerate().map(|(index, line)| (index + 1, line.trim()));
     let mut known = Vec::new();
     for (number, line) in lines {
         // Before all else: a key in a comment is as bad, and a name goes into the log.
         if line.contains(KEY_PREFIX) {
-            return Err(KeyFileError::Key(number));
+            return Err(Problem::Key(number));
         }
         if !line.is_empty() && !line.starts_with('#') {
-            known.push(KnownKey::from_line(line).ok_or(KeyFileError::NoDigest(number))?);
+            known.push(KnownKey::from_line(line).ok_or(Problem::NoDigest(number))?);
         }
     }
-    Ok(known)
+    if known.is_empty() { Err(Problem::Empty) } else { Ok(known.into()) }
 }
 
 #[cfg(test)]
@@ -167,7 +190,7 @@ mod tests {
     use super::*;
 
     fn names(text: &str) -> Vec<String> {
-        read_lines(text).unwrap().iter().map(|known| known.name.as_str().to_owned()).collect()
+        read_text(text).unwrap().iter().map(|known| known.name.as_str().to_owned()).collect()
     }
 
     #[test]
@@ -184,7 +207,7 @@ mod tests {
     fn a_line_that_is_no_digest_is_named_by_its_number_alone() {
         let digest = "0123456789abcdef".repeat(4);
         for bad in [&digest[1..], &format!("{digest}0"), &digest.replace('0', "g"), "sha512:00", "~"] {
-            let error = read_lines(&format!("#\n{digest}\n{bad}")).err().unwrap().to_string();
+            let error = read_text(&format!("#\n{digest}\n{bad}")).err().unwrap().to_string();
             assert!(error.contains("line 3 ") && !error.contains(bad), "{error}");
         }
     }
@@ -193,15 +216,15 @@ mod tests {
     fn a_key_in_the_file_is_refused_even_in_a_comment() {
         let digest = "0123456789abcdef".repeat(4);
         for bad in ["stsv_1", &format!("{digest} stsv_1"), "# stsv_1"] {
-            assert!(matches!(read_lines(bad), Err(KeyFileError::Key(1))), "{bad}");
+            assert!(matches!(read_text(bad), Err(Problem::Key(1))), "{bad}");
         }
     }
 
     #[test]
     fn a_new_key_is_the_one_of_its_line() {
         let (new, other) = (NewKey::generate(Some("team-a")).unwrap(), NewKey::generate(None).unwrap());
-        let text = format!("{}\n{}\n", new.line, other.line);
-        let keys = ApiKeys { path: PathBuf::new(), known: RwLock::new(read_lines(&text).unwrap().into()) };
+        let text = format!("{},{}", new.line, other.line);
+        let keys = ApiKeys::from_settings(None, Some(&text)).unwrap().unwrap();
         let (id, name) = keys.find(new.key.expose_secret().as_bytes()).unwrap();
         assert_eq!(name.as_str(), "team-a");
         assert_ne!(Some(id), keys.find(other.key.expose_secret().as_bytes()).map(|(id, _)| id));

@@ -97,7 +97,8 @@ async fn prepare(args: &ServeArgs) -> Result<Checked, Failure> {
     if let Some(listener) = &stand_in {
         settings.endpoint_url = Some(format!("http://{}", listener.local_addr()?));
     }
-    let api_keys = args.http.api_keys_file.as_deref().map(ApiKeys::read).transpose()?.map(Arc::new);
+    let (file, digests) = (args.http.api_keys_file.as_deref(), args.http.api_keys.as_deref());
+    let api_keys = ApiKeys::from_settings(file, digests)?.map(Arc::new);
     let tls = args.http.tls_files()?.map(|(certificate, key)| Tls::read(certificate, key)).transpose()?;
     let transport = Transport::new(&settings)?;
     let sts = Sts::new(&settings, &transport).await?;
@@ -165,7 +166,9 @@ fn print_key(args: &ApiKeyArgs) -> Result<(), Failure> {
     let new = NewKey::generate(args.name.as_deref())?;
     print("# An API key, for its caller alone. It is shown this once and kept nowhere:")?;
     print(new.key.expose_secret())?;
-    print("# Its digest, a line of the file that STS_VERIFY_API_KEYS_FILE names:")?;
+    print(
+        "# Its digest, a line of the file that STS_VERIFY_API_KEYS_FILE names, or of STS_VERIFY_API_KEYS:",
+    )?;
     Ok(print(&new.line)?)
 }
 

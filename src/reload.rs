@@ -10,7 +10,8 @@ use tracing::{error, info};
 /// Reads the files again at each signal, for as long as anybody polls it.
 pub async fn run(mut hangups: Signal, state: AppState, tls: Option<Tls>) {
     while hangups.recv().await.is_some() {
-        let keys = state.api_keys.as_ref().map(|keys| keys.reload().map_err(|error| error.to_string()));
+        let keys = state.api_keys.as_ref().and_then(|keys| keys.reload());
+        let keys = keys.map(|outcome| outcome.map_err(|error| error.to_string()));
         let chain = tls.as_ref().map(|tls| tls.reload().map_err(|error| error.to_string()));
         if keys.is_none() && chain.is_none() {
             info!("SIGHUP: there is no file to read again");

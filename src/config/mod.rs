@@ -215,6 +215,10 @@ pub struct HttpArgs {
     /// ask then, by `Authorization: Bearer KEY` or `x-api-key: KEY`; `sts-verify api-key` makes one [default: everybody may]
     #[arg(long, env = "STS_VERIFY_API_KEYS_FILE", value_name = "FILE")]
     pub api_keys_file: Option<PathBuf>,
+    /// The digests themselves, with commas or line ends between them, where no file can be mounted; not together with
+    /// the file [default: everybody may]
+    #[arg(long, env = "STS_VERIFY_API_KEYS", value_name = "DIGESTS")]
+    pub api_keys: Option<String>,
     /// A PEM file with the certificate to serve TLS with and those that lead to its CA; read again on SIGHUP [default: plain HTTP]
     #[arg(long, env = "STS_VERIFY_TLS_CERT_FILE", value_name = "FILE")]
     pub tls_cert_file: Option<PathBuf>,

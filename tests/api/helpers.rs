@@ -72,7 +72,7 @@ impl App {
         let listener = std::net::TcpListener::bind(args.listen).unwrap();
         let address = listener.local_addr().unwrap();
         let api_keys =
-            args.http.api_keys_file.as_deref().map(|path| ApiKeys::read(path).expect("they are good"));
+            ApiKeys::from_settings(args.http.api_keys_file.as_deref(), None).expect("they are good");
         let state = AppState::new(sts, &args.http).expect("the system has randomness");
         let state = state.with_api_keys(api_keys.map(Arc::new));
         let routes = router(state.clone(), &args.http, sandbox);

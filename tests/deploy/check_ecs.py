@@ -26,7 +26,7 @@ OPTIONAL = {
     "Architecture": "ARM64",
     "DesiredCount": 0,
     "RateLimit": "50/s",
-    "ApiKeysFile": "/etc/sts-verify/api-keys",
+    "ApiKeys": f"sha256:{'0123456789abcdef' * 4} team-a,{'fedcba9876543210' * 4}",
     "CreateStsEndpoint": "true",
     "MetricsSecurityGroupId": "sg-metrics",
 }

@@ -105,7 +105,7 @@ def check_container(claims, name, stack):
         parameter: environment(stack).get(variable)
         for parameter, variable in {
             "RateLimit": "STS_VERIFY_RATE_LIMIT",
-            "ApiKeysFile": "STS_VERIFY_API_KEYS_FILE",
+            "ApiKeys": "STS_VERIFY_API_KEYS",
             "AllowedRegions": "STS_VERIFY_ALLOWED_REGIONS",
         }.items()
     }

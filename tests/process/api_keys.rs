@@ -121,6 +121,47 @@ async fn a_file_that_cannot_be_used_keeps_the_service_from_starting() {
 }
 
 #[tokio::test]
+async fn digests_in_the_variable_do_as_well_as_in_a_file() {
+    let stub = Stub::always(identity()).await;
+    let ((one, one_line), (other, other_line)) = (new_key(&["one"]).await, new_key(&[]).await);
+    let (none, _) = new_key(&[]).await;
+    for between in [",", " ,\n", "\n"] {
+        let digests = format!("{one_line}{between}{other_line}");
+        let service = Service::asking(&stub.url, &[("STS_VERIFY_API_KEYS", &digests)]).await;
+        for (key, status) in [(&one, 200), (&other, 200), (&none, 401)] {
+            assert_eq!(ask(&service, key).await.status(), status);
+        }
+        let lines = service.program.lines(3, |line| line.contains("\"request\"")).await;
+        assert!(lines[0].contains("\"api_key\":\"one\""), "{lines:?}");
+        service.program.signal("HUP");
+        service.program.line(|line| line.contains("no file to read again")).await;
+        assert_eq!(ask(&service, &one).await.status(), 200);
+    }
+}
+
+#[tokio::test]
+async fn a_variable_that_cannot_be_used_keeps_the_service_from_starting() {
+    let files = Scratch::new("unusable-variable");
+    let (key, line) = new_key(&[]).await;
+    let file = files.file("keys", &line);
+    let bad = format!("{line},zqxj");
+    for (digests, file, says) in [
+        ("zqxj", "", "line 1 "),
+        (bad.as_str(), "", "line 2 "),
+        (key.as_str(), "", "a key itself"),
+        (",", "", "no digest"),
+        (line.as_str(), file.as_str(), "STS_VERIFY_API_KEYS_FILE"),
+    ] {
+        let variables = [("STS_VERIFY_API_KEYS", digests), ("STS_VERIFY_API_KEYS_FILE", file)];
+        let end = run(&["serve", "--sandbox", "--listen=127.0.0.1:0"], &variables).await;
+        assert_eq!((end.code, end.stdout.len(), end.stderr.len()), (Some(64), 0, 1), "{end:?}");
+        let error = &end.stderr[0];
+        assert!(error.contains("STS_VERIFY_API_KEYS: ") && error.contains(says), "{end:?}");
+        assert!(!["stsv_", "zqxj", &line[10..30]].iter().any(|text| error.contains(text)), "{end:?}");
+    }
+}
+
+#[tokio::test]
 async fn bytes_that_are_no_text_are_no_digests() {
     let files = Scratch::new("no-text");
     let file = files.file("keys", "");
