@@ -63,19 +63,6 @@ pub struct CallRecord {
     pub fault: Option<&'static str>,
 }
 
-/// What the log knows of a request that asked nothing.
-const NOTHING_ASKED: CallRecord = CallRecord {
-    verdict: None,
-    code: None,
-    sts_request_id: None,
-    account: None,
-    access_key: None,
-    region: None,
-    retries: None,
-    shared: None,
-    fault: None,
-};
-
 /// Starts logging to stdout.
 pub fn init(args: &LogArgs) {
     let may_pass = filter_fn(|metadata: &Metadata| {
@@ -162,9 +149,8 @@ impl AccessLine {
 
     fn write(mut self, response: &Response) {
         self.written = true;
-        let extensions = response.extensions();
-        let record = extensions.get().unwrap_or(&NOTHING_ASKED);
-        self.emit(response.status().as_u16(), record, extensions.get());
+        let (extensions, nothing_asked) = (response.extensions(), CallRecord::default());
+        self.emit(response.status().as_u16(), extensions.get().unwrap_or(&nothing_asked), extensions.get());
     }
 
     fn emit(&self, status: u16, record: &CallRecord, api_key: Option<&KeyName>) {
@@ -196,7 +182,7 @@ impl AccessLine {
 impl Drop for AccessLine {
     fn drop(&mut self) {
         if !self.written {
-            self.emit(CLIENT_CLOSED_REQUEST, &NOTHING_ASKED, None);
+            self.emit(CLIENT_CLOSED_REQUEST, &CallRecord::default(), None);
         }
     }
 }

@@ -15,8 +15,7 @@ use roxmltree::{Document, Node, ParsingOptions};
 /// More than ten times the longest answer of STS. What is longer is not one.
 pub(super) const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// A reply whose body has been read to its end.
-#[derive(Debug)]
+/// A reply whose body has been read to its end. It may repeat the question's secrets, and so has no `Debug`.
 pub(super) struct Reply {
     pub status: u16,
     /// In the order received, names in lower case, doubled ones joined.
@@ -44,7 +43,7 @@ impl Reply {
     /// even if STS or a proxy repeated it.
     pub(super) fn read(self, endpoint: &Endpoint, credentials: &Credentials) -> Result<Answer, StsFailure> {
         let redactor = Redactor::new(credentials);
-        if let Some(rejection) = self.without_a_document() {
+        if let Some(rejection) = self.without_a_document(&redactor) {
             return Ok(Answer::Rejection(rejection));
         }
         let options = ParsingOptions { allow_dtd: true, nodes_limit: 1_000, ..ParsingOptions::default() };
@@ -61,14 +60,14 @@ impl Reply {
     }
 
     /// A 5xx with no body, or a page of a proxy for one: botocore makes an error of the status itself.
-    fn without_a_document(&self) -> Option<Rejection> {
+    fn without_a_document(&self, redactor: &Redactor) -> Option<Rejection> {
         let body = self.body.trim_ascii();
         let generic = self.status >= 500 && (body.is_empty() || body.starts_with(b"<html>"));
         generic.then(|| Rejection {
             code: self.status.to_string(),
             message: Some(reason_phrase(self.status).to_owned()),
             status: self.status,
-            request_id: self.request_id_header(),
+            request_id: self.request_id_header(redactor),
         })
     }
 
@@ -84,12 +83,13 @@ impl Reply {
                 .or_else(|| child(root, "RequestID"))
                 .and_then(text_of)
                 .map(|id| redactor.clean(id))
-                .or_else(|| self.request_id_header()),
+                .or_else(|| self.request_id_header(redactor)),
         })
     }
 
-    fn request_id_header(&self) -> Option<String> {
-        self.headers.iter().find(|(name, _)| name == "x-amzn-requestid").map(|(_, value)| value.clone())
+    fn request_id_header(&self, redactor: &Redactor) -> Option<String> {
+        let mut headers = self.headers.iter();
+        headers.find(|(name, _)| name == "x-amzn-requestid").map(|(_, value)| redactor.clean(value.clone()))
     }
 }
 

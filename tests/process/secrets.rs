@@ -24,7 +24,7 @@ const PART: usize = 12;
 /// The access keys of the cases; each is answered otherwise by the stub.
 const GOOD: &str = "AKIAQ7H2GOODXXEXAMPLE";
 const WRONG: &str = "AKIAQ7H2WRONGXEXAMPLE";
-const ECHOES: [(&str, Echo); 11] = [
+const ECHOES: [(&str, Echo); 13] = [
     ("AKIAQ7H2ECHO00EXAMPLE", |head| {
         let message =
             format!("'{head}' not a valid key=value pair (missing equal-sign) in Authorization header.");
@@ -48,6 +48,12 @@ const ECHOES: [(&str, Echo); 11] = [
     ("AKIAQ7H2ECHO08EXAMPLE", |head| http(302, &[("Location", head)], head)),
     ("AKIAQ7H2ECHO09EXAMPLE", |head| http(200, &[], &format!("<GetCallerIdentityResponse>{head}"))),
     ("AKIAQ7H2ECHO10EXAMPLE", |head| Reply::Last(format!("{head}\r\n\r\n").into_bytes())),
+    // What looks like an id is a part of the secret.
+    ("AKIAQ7H2ECHO11EXAMPLE", |_| http(503, &[("x-amzn-RequestId", &SECRET[17..])], "")),
+    ("AKIAQ7H2ECHO12EXAMPLE", |_| {
+        let error = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>";
+        http(403, &[("x-amzn-RequestId", &SECRET[17..])], &format!("<ErrorResponse>{error}</ErrorResponse>"))
+    }),
 ];
 
 /// An answer that repeats what was asked.
