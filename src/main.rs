@@ -113,7 +113,9 @@ async fn serve(args: &ServeArgs, checked: Checked) -> Result<(), Failure> {
     if let Err(error) = hardening::forbid_core_dumps() {
         warn!(%error, "a crash may leave a core dump with secrets in it");
     }
-    take_file_descriptors(args.http.limits.max_connections, args.http.max_in_flight);
+    // Each request in flight has one connection to STS at most.
+    let max_sts_connections = args.sts.max_sts_connections.min(args.http.max_in_flight);
+    take_file_descriptors(args.http.limits.max_connections, max_sts_connections);
     let signals = Signals::new()?;
     let hangups = signal(SignalKind::hangup())?;
     let listener = bind(args.listen)?;

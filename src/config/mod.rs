@@ -187,6 +187,9 @@ pub struct StsArgs {
     /// The longest wait before the second attempt; it doubles for each further one, up to 20s
     #[arg(long, env = "STS_VERIFY_RETRY_BACKOFF", default_value = "1s", value_name = "TIME", value_parser = parse::duration)]
     pub retry_backoff: Duration,
+    /// How many connections to STS may be in use at once; further requests in flight wait for one
+    #[arg(long, env = "STS_VERIFY_MAX_STS_CONNECTIONS", default_value = "512", value_name = "N", value_parser = parse::count)]
+    pub max_sts_connections: usize,
     /// How long the TCP and TLS handshakes may take
     #[arg(long, env = "STS_VERIFY_CONNECT_TIMEOUT", default_value = "2s", value_name = "TIME", value_parser = parse::duration)]
     pub connect_timeout: Duration,
@@ -319,6 +322,7 @@ impl StsArgs {
             use_dual_stack: self.use_dualstack_endpoint,
             ca_bundle: self.ca_bundle.clone(),
             proxy_from_environment: !sandbox,
+            max_connections: self.max_sts_connections,
             connect_timeout: self.connect_timeout,
             attempt_timeout: self.attempt_timeout,
             deadline: self.deadline,

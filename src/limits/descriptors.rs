@@ -6,17 +6,17 @@ use tracing::warn;
 const OTHERS: u64 = 128;
 
 /// Takes as many as the system allows (the soft limit, 1024 at most places, is meant for programs that use
-/// `select(2)`), and warns if a listener that is full, or STS being asked by all at once, would need more.
-pub fn take_file_descriptors(max_connections: usize, max_in_flight: usize) {
-    let needed = (max_connections as u64).saturating_add(max_in_flight as u64).saturating_add(OTHERS);
+/// `select(2)`), and warns if a full listener with as many calls to STS as there may be would need more.
+pub fn take_file_descriptors(max_connections: usize, max_sts_connections: usize) {
+    let needed = (max_connections as u64).saturating_add(max_sts_connections as u64).saturating_add(OTHERS);
     match rlimit::increase_nofile_limit(u64::MAX) {
         Ok(allowed) if allowed >= needed => {}
         Ok(allowed) => warn!(
             allowed,
             needed,
             max_connections,
-            max_in_flight,
-            "the limit of open files is too low for so many connections and requests in flight"
+            max_sts_connections,
+            "the limit of open files is too low for so many connections"
         ),
         Err(error) => warn!(%error, "the limit of open files cannot be raised"),
     }

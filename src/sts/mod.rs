@@ -19,7 +19,8 @@ pub use transport::{SetupError, Transport};
 
 use crate::credentials::Credentials;
 use std::{collections::HashMap, sync::Arc, time::Duration};
-use tokio::time::Instant;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
 
 /// How STS is reached and how long it is waited for. The doc of each setting is in [`crate::config`].
 #[derive(Debug, Clone)]
@@ -38,6 +39,8 @@ pub struct StsSettings {
     pub ca_bundle: Option<std::path::PathBuf>,
     /// Whether HTTPS_PROXY and its like are heeded.
     pub proxy_from_environment: bool,
+    /// How many connections may be in use at once.
+    pub max_connections: usize,
     /// How long a TCP and TLS handshake may take.
     pub connect_timeout: Duration,
     /// How long one attempt may take, from first byte to last.
@@ -153,6 +156,8 @@ pub struct Sts {
     regions: HashMap<String, Arc<Region>>,
     /// The region asked when a request names none.
     default_region: String,
+    /// One place for each connection. Who waits for one is given it in turn.
+    connections: Semaphore,
     /// When to try again.
     retry: RetryPolicy,
     /// The bound of one attempt.
@@ -177,6 +182,7 @@ impl Sts {
         Ok(Self {
             regions,
             default_region: settings.region.clone(),
+            connections: Semaphore::new(settings.max_connections),
             retry: settings.retry,
             attempt_timeout: settings.attempt_timeout,
             deadline: settings.deadline,
@@ -219,18 +225,46 @@ impl Sts {
         Asked { outcome, retries: attempts - 1, max_attempts_reached }
     }
 
-    /// Asks once; `None` when the deadline of the whole call ended it.
+    /// Asks once, when a connection is free; `None` when the deadline of the whole call ended it.
     async fn attempt(
         &self,
         region: &Region,
         credentials: &Credentials,
         deadline: Instant,
     ) -> Option<Result<Answer, StsFailure>> {
+        let _connection = timeout_at(deadline, self.connections.acquire()).await.ok()?.ok()?;
         let own = Instant::now() + self.attempt_timeout;
-        match tokio::time::timeout_at(own.min(deadline), region.attempt(credentials)).await {
+        match timeout_at(own.min(deadline), region.attempt(credentials)).await {
             Ok(outcome) => Some(outcome),
             Err(_) if deadline < own => None,
             Err(_) => Some(Err(region.timed_out())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Cli;
+    use crate::credentials::Question;
+    use clap::Parser as _;
+
+    #[tokio::test]
+    async fn who_has_no_connection_before_the_deadline_had_no_answer_in_time() {
+        let settings = Cli::parse_from(["sts-verify"]).serve.sts.settings(false).unwrap();
+        // Nobody listens there: whoever is let ask is told so.
+        let url = Some("http://127.0.0.1:1".to_owned());
+        let retry = RetryPolicy { max_attempts: 1, ..settings.retry };
+        let settings = StsSettings { endpoint_url: url, max_connections: 1, retry, ..settings };
+        let mut sts = Sts::new(&settings, &Transport::new(&settings).unwrap()).await.unwrap();
+        let body = r#"{"AccessKeyId": "AKIAIOSFODNN7EXAMPLE", "SecretAccessKey": "secret"}"#;
+        let credentials = Question::from_json(body.as_bytes()).unwrap().credentials;
+        let ask = async |sts: &Sts| {
+            sts.ask(sts.region(None).unwrap(), &credentials, Instant::now()).await.outcome.unwrap_err()
+        };
+        assert!(matches!(ask(&sts).await, StsFailure::Unreachable(..)));
+        sts.deadline = Duration::ZERO;
+        let _taken = sts.connections.acquire().await.unwrap();
+        assert!(matches!(ask(&sts).await, StsFailure::ReadTimeout(_)));
     }
 }

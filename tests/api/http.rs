@@ -1,10 +1,13 @@
 //! Around the question: paths, methods, CORS, request ids, limits, health, documents.
 
-use crate::helpers::{App, SECRET_KEY, body_of, caller, expected, header, settings, someone, summary};
+use crate::helpers::{
+    App, SECRET_KEY, body_of, caller, expected, header, metric, settings, someone, summary,
+};
 use crate::stub::{Reply, Stub, identity};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 
 #[tokio::test]
 async fn an_unknown_path_and_a_wrong_method_answer_in_the_one_error_shape() {
@@ -127,6 +130,28 @@ async fn above_its_limit_the_service_says_so_at_once_and_health_still_answers() 
     let freed = tokio::spawn(app.client.post(app.url("/verify")).json(&someone()).send());
     asked.recv().await.unwrap();
     freed.abort();
+}
+
+#[tokio::test]
+async fn no_more_connections_to_sts_are_in_use_than_are_allowed_and_who_waits_for_one_is_answered() {
+    let (open, may) = watch::channel(false);
+    let stub = Stub::always(Reply::Held(may, Box::new(identity()))).await;
+    let app = App::asking(&stub.url, &["--max-sts-connections=2"]).await;
+    let calls: Vec<_> = (0..6)
+        .map(|n| json!({"AccessKeyId": format!("AKIASOMEBODYELSE000{n}"), "SecretAccessKey": SECRET_KEY}))
+        .map(|body| tokio::spawn(app.client.post(app.url("/verify")).json(&body).send()))
+        .collect();
+    while metric(&app, "http_server_active_requests").await != Some(7.0) || stub.count() < 2 {}
+    // Time enough for the others to arrive, if they were let.
+    for _ in 0..50 {
+        app.get("/metrics").await;
+    }
+    assert_eq!(stub.count(), 2);
+    open.send_replace(true);
+    for call in calls {
+        assert_eq!(summary(call.await.unwrap().unwrap()).await, expected(200, "valid", ""));
+    }
+    assert_eq!(stub.count(), 6);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 const REFUSED: &str = "too many connections: new ones are refused";
-const TOO_LOW: &str = "the limit of open files is too low for so many connections and requests in flight";
+const TOO_LOW: &str = "the limit of open files is too low for so many connections";
 
 /// Runs the program in a shell that has set a limit.
 fn limited(limit: &str, variables: &[(&str, &str)]) -> Program {
@@ -86,7 +86,11 @@ async fn a_limit_that_is_too_low_is_said_once_with_the_figures() {
     let service = service(limited("ulimit -n 1000", &[("STS_VERIFY_MAX_IN_FLIGHT", "100")])).await;
     let line = service.program.message(TOO_LOW).await;
     assert_eq!((&line["level"], &line["allowed"]), (&"WARN".into(), &1000.into()), "{line}");
-    assert_eq!((&line["max_connections"], &line["max_in_flight"]), (&8192.into(), &100.into()), "{line}");
+    assert_eq!(
+        (&line["max_connections"], &line["max_sts_connections"]),
+        (&8192.into(), &100.into()),
+        "{line}"
+    );
     assert_eq!(said(&service.stop().await, TOO_LOW), 1);
 }
 

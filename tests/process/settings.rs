@@ -30,6 +30,7 @@ const ODD_VALUES: &[(&str, &[&str])] = &[
     ("AWS_RETRY_MODE", &["never", "2"]),
     ("AWS_MAX_ATTEMPTS", &["0", "-1", "101", "1.5", "five"]),
     ("STS_VERIFY_RETRY_BACKOFF", &["1", "-1s", "2h", "soon", "0s"]),
+    ("STS_VERIFY_MAX_STS_CONNECTIONS", &["0", "-1", "all"]),
     ("STS_VERIFY_CONNECT_TIMEOUT", &["0s", "0ms", "2", "61m"]),
     ("STS_VERIFY_ATTEMPT_TIMEOUT", &["0s", "5 parsecs"]),
     ("STS_VERIFY_DEADLINE", &["0s", "never"]),
