@@ -22,6 +22,7 @@ use axum::routing::get;
 use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
+use tower::layer::layer_fn;
 use tower::util::MapResponseLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, Any as AnyOrigin, CorsLayer};
@@ -122,7 +123,7 @@ fn guarded(mut routes: Routes, state: &AppState, refuse: Refuse) -> Routes {
 fn with_layers(routes: Router, metrics: Arc<Metrics>, http: &HttpArgs, sandbox: bool) -> Router {
     let headers = Arc::new(default_headers(http, sandbox));
     routes.layer((
-        from_fn_with_state(metrics, access_log),
+        layer_fn(move |inner| access_log(inner, metrics.clone())),
         MapResponseLayer::new(move |response| complete(response, &headers)),
         cors(&http.cors_origins),
         // From the body of the next one, which may be the panic's answer, back to axum's.

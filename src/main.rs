@@ -108,7 +108,7 @@ async fn prepare(args: &ServeArgs) -> Result<Checked, Failure> {
 
 async fn serve(args: &ServeArgs, checked: Checked) -> Result<(), Failure> {
     let Checked { sts, stand_in, api_keys, tls, exporter } = checked;
-    telemetry::init(&args.log);
+    telemetry::init(&args.log)?;
     let exporter = exporter.map(telemetry::export);
     if let Err(error) = hardening::forbid_core_dumps() {
         warn!(%error, "a crash may leave a core dump with secrets in it");
@@ -153,7 +153,7 @@ async fn serve(args: &ServeArgs, checked: Checked) -> Result<(), Failure> {
 }
 
 async fn serve_sandbox(args: &SandboxArgs) -> Result<(), Failure> {
-    telemetry::init(&args.log);
+    telemetry::init(&args.log)?;
     let signals = Signals::new()?;
     let listener = bind(args.listen)?;
     print(&sandbox::print_table())?;

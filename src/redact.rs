@@ -20,7 +20,8 @@ const REDACTED: &str = "[redacted]";
 
 /// The secrets of one request, to be kept out of texts.
 pub(crate) struct Redactor<'a> {
-    secrets: Vec<&'a str>,
+    /// The secret access key, and the session token or nothing.
+    secrets: [&'a str; 2],
     /// Four characters in a row, from so many places of the secrets that no part that matters is without one of them. A
     /// text without any of these, as nearly all are, is known to be clean after one look at each of its characters.
     marks: Vec<u32>,
@@ -33,14 +34,12 @@ const BITS: u32 = 12;
 
 impl<'a> Redactor<'a> {
     pub(crate) fn new(credentials: &'a Credentials) -> Self {
-        let token = credentials.session_token();
-        let secrets = iter::once(credentials.secret_access_key()).chain(token);
-        let secrets =
-            secrets.map(ExposeSecret::expose_secret).filter(|secret| secret.len() >= SHORTEST_SECRET);
-        let secrets: Vec<&str> = secrets.collect();
+        let token = credentials.session_token().map_or("", ExposeSecret::expose_secret);
+        let secrets = [credentials.secret_access_key().expose_secret(), token];
         // Of so many neighbouring places at which a mark may begin in a part of this length, one is taken.
-        let step = |secret: &str| shortest_part(secret) - SHORTEST_SECRET + 1;
-        let marks: Vec<u32> = secrets.iter().flat_map(|secret| fours(secret).step_by(step(secret))).collect();
+        let step = |secret: &str| shortest_part(secret).saturating_sub(SHORTEST_SECRET) + 1;
+        let mut marks = Vec::with_capacity(secrets.iter().map(|secret| secret.len() / step(secret)).sum());
+        marks.extend(secrets.iter().flat_map(|secret| fours(secret).step_by(step(secret))));
         let mut marked = [0; 1 << (BITS - 6)];
         for mark in &marks {
             let (word, bit) = bit_of(*mark);
@@ -61,7 +60,7 @@ impl<'a> Redactor<'a> {
 
     fn without_secrets_of(&self, length: usize, mut text: String) -> String {
         if self.may_hold_a_part(&text) {
-            for secret in self.secrets.iter().filter(|secret| secret.len() >= length) {
+            for secret in self.secrets.into_iter().filter(|secret| secret.len() >= length) {
                 text = without(&text, secret).unwrap_or(text);
             }
         }

@@ -14,7 +14,6 @@ use moka::Expiry;
 use moka::future::Cache;
 use secrecy::ExposeSecret as _;
 use sha2::Sha256;
-use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
@@ -112,14 +111,15 @@ impl Sharing {
         &self,
         region: &str,
         credentials: &Credentials,
-        call: impl Future<Output = Asked>,
+        call: impl AsyncFnOnce() -> Asked,
     ) -> (Arc<Told>, Source) {
         let began = Instant::now();
         let mut asked_here = false;
-        // In a box: moka holds several futures that would each hold this one.
+        // In a box, since moka holds several futures that would each hold this one, and made in there: a future that is
+        // moved into another takes its place twice.
         let call = Box::pin(async {
             asked_here = true;
-            let asked = call.await;
+            let asked = call().await;
             let keep = self.keep.time_for(&asked.outcome);
             let told = Told { asked, at: Instant::now(), keep };
             // What moka calls an error is handed to all who wait, and then forgotten.
@@ -239,7 +239,7 @@ mod tests {
             let sharing = sharing(50);
             for n in 0..2_000 {
                 let question = credentials(&format!("AKIAIOSFODNN7EXAMPLE{n}"), "secret", "");
-                sharing.ask("us-east-1", &question, async { identity(headers) }).await;
+                sharing.ask("us-east-1", &question, async || identity(headers)).await;
             }
             sharing.answers.run_pending_tasks().await;
             let kept = sharing.answers.entry_count();

@@ -13,14 +13,18 @@ use crate::metrics::Metrics;
 use crate::redact::SHORTEST_PART;
 use crate::sts::Verdict;
 use crate::trace::{CURRENT, Current, Origin};
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue, Method};
-use axum::middleware::Next;
 use axum::response::Response;
+use opentelemetry_sdk::trace::{IdGenerator as _, RandomIdGenerator};
 pub use spans::export;
-use std::io::IsTerminal as _;
+use std::convert::Infallible;
+use std::fs::File;
+use std::io::{self, IsTerminal as _};
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::time::Instant;
+use tower::{Service, ServiceExt as _, service_fn};
 use tracing::level_filters::LevelFilter;
 use tracing::{Metadata, error, info};
 use tracing_subscriber::filter::filter_fn;
@@ -54,7 +58,7 @@ pub struct CallRecord {
     /// The access key id's first and last four characters.
     pub access_key: Option<String>,
     /// The region that was asked.
-    pub region: Option<String>,
+    pub region: Option<Arc<str>>,
     /// How many attempts came before the one that was answered.
     pub retries: Option<u32>,
     /// Where the answer came from when STS was not asked for it: `in_flight` or `cache`.
@@ -64,40 +68,53 @@ pub struct CallRecord {
 }
 
 /// Starts logging to stdout.
-pub fn init(args: &LogArgs) {
+///
+/// # Errors
+///
+/// What the system says when there is no descriptor left for it.
+pub fn init(args: &LogArgs) -> io::Result<()> {
     let may_pass = filter_fn(|metadata: &Metadata| {
         let quiet = QUIET_CRATES.iter().any(|name| metadata.target().starts_with(name));
         !quiet || *metadata.level() <= LevelFilter::INFO
     });
-    let layer = lines::layer(args.log_format, std::io::stdout().is_terminal(), std::io::stdout);
+    let stdout = io::stdout();
+    let ansi = stdout.is_terminal();
+    // Each line is one write. std's own handle would have all threads wait while one writes.
+    let unlocked = File::from(stdout.as_fd().try_clone_to_owned()?);
+    let layer = lines::layer(args.log_format, ansi, unlocked);
     tracing_subscriber::registry().with(layer.with_filter(may_pass)).with(args.log.clone()).init();
     std::panic::set_hook(Box::new(|panic| {
         // Not the message: it may hold what the code was working on.
         let place = panic.location().map(ToString::to_string);
         error!(place, "panicked");
     }));
+    Ok(())
 }
 
 /// Gives each request an id, a trace, a line in the log and its place in the metrics.
-pub(crate) async fn access_log(
-    State(metrics): State<Arc<Metrics>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let id =
-        request.headers().get(REQUEST_ID_HEADER).filter(|id| is_sane(id)).cloned().unwrap_or_else(new_id);
-    let origin = Origin::of(request.headers());
-    let mut current = Current { trace_id: origin.trace_id, span: None };
-    let line = AccessLine::new(&request, &id, metrics);
-    current.span = CURRENT.sync_scope(current.clone(), || spans::begin(line.method, &request, &origin));
-    request.headers_mut().insert(REQUEST_ID_HEADER, id.clone());
-    let answered = async {
-        let mut response = next.run(request).await;
-        response.headers_mut().insert(REQUEST_ID_HEADER, id);
-        line.write(&response);
-        response
-    };
-    CURRENT.scope(current, answered).await
+pub(crate) fn access_log<S>(
+    inner: S,
+    metrics: Arc<Metrics>,
+) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone
+where
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send,
+{
+    service_fn(move |mut request: Request| {
+        let id =
+            request.headers().get(REQUEST_ID_HEADER).filter(|id| is_sane(id)).cloned().unwrap_or_else(new_id);
+        let origin = Origin::of(request.headers());
+        let mut current = Current { trace_id: origin.trace_id, span: None };
+        let line = AccessLine::new(&request, &id, metrics.clone());
+        current.span = CURRENT.sync_scope(current.clone(), || spans::begin(line.method, &request, &origin));
+        request.headers_mut().insert(REQUEST_ID_HEADER, id.clone());
+        let answer = inner.clone().oneshot(request);
+        CURRENT.scope(current, async move {
+            let mut response = answer.await?;
+            response.headers_mut().insert(REQUEST_ID_HEADER, id);
+            line.write(&response);
+            Ok(response)
+        })
+    })
 }
 
 /// A caller's id is taken over when it is short and plain, so that it can do no harm in a log, and cannot be a part of a
@@ -110,10 +127,13 @@ fn is_sane(id: &HeaderValue) -> bool {
         && id.as_bytes().split(|b| !in_base64(b)).all(harmless)
 }
 
+/// A UUID of version 4. Its random bits come from where those of trace ids do, without a system call for each.
 fn new_id() -> HeaderValue {
+    let random = RandomIdGenerator::default().new_trace_id().to_bytes();
+    let id = uuid::Builder::from_random_bytes(random).into_uuid();
     let mut text = uuid::Uuid::encode_buffer();
-    let id = uuid::Uuid::new_v4().hyphenated().encode_lower(&mut text);
-    HeaderValue::from_str(id).unwrap_or_else(|_| HeaderValue::from_static(UNMATCHED))
+    HeaderValue::from_str(id.hyphenated().encode_lower(&mut text))
+        .unwrap_or_else(|_| HeaderValue::from_static(UNMATCHED))
 }
 
 /// A text of STS's as the log may hold it: a code or an id. Anything else may repeat the request.
@@ -170,7 +190,7 @@ impl AccessLine {
             account = plain(record.account.as_deref()),
             api_key = api_key.map(KeyName::as_str),
             access_key = record.access_key,
-            region = record.region,
+            region = record.region.as_deref(),
             retries = record.retries,
             shared = record.shared,
             fault = record.fault,

@@ -189,13 +189,13 @@ async fn answer(app: &AppState, body: Zeroizing<Vec<u8>>) -> Verification {
     let Some(region) = app.sts.region(question.region.as_deref()) else {
         return Verification::error(&ApiError::RegionNotAllowed, None, record);
     };
-    record.region = Some(region.name().to_owned());
+    record.region = Some(region.name().clone());
     let Ok(_place) = app.places.try_acquire() else {
         app.metrics.request_shed();
         return Verification::error(&ApiError::Overloaded, None, record);
     };
     let began = Instant::now();
-    let call = async {
+    let call = async || {
         let asked_at = Instant::now();
         let span = StsSpan::begin(region);
         let asked = app.sts.ask(region, &question.credentials, began).await;

@@ -14,11 +14,13 @@ use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, si
 use aws_sigv4::sign::v4::SigningParams;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::connection::CaptureSmithyConnection;
+use aws_smithy_runtime_api::client::http::HttpConnectorFuture;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use http::header::{CONTENT_TYPE, USER_AGENT};
 use http_body_util::{BodyExt as _, Limited};
 use secrecy::ExposeSecret as _;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// The question. It is the same for everybody.
@@ -32,7 +34,7 @@ const OUR_NAME: &str = concat!("sts-verify/", env!("CARGO_PKG_VERSION"));
 
 /// The STS of one region.
 pub struct Region {
-    name: String,
+    name: Arc<str>,
     /// Shares its connections with all others.
     transport: Transport,
     /// The URL that is asked.
@@ -53,7 +55,7 @@ impl Region {
         let resolved = resolve_endpoint(name, settings).await?;
         let endpoint = Endpoint::new(resolved.url());
         Ok(Self {
-            name: name.to_owned(),
+            name: name.into(),
             transport: transport.clone(),
             question: question(&endpoint).map_err(|_| SetupError::NoEndpoint(name.to_owned()))?,
             endpoint,
@@ -63,7 +65,7 @@ impl Region {
 
     /// Its name.
     #[must_use]
-    pub fn name(&self) -> &str {
+    pub fn name(&self) -> &Arc<str> {
         &self.name
     }
 
@@ -80,11 +82,8 @@ impl Region {
 
     /// Asks once.
     pub(super) async fn attempt(&self, credentials: &Credentials) -> Result<Answer, StsFailure> {
-        let mut request =
-            self.signed(credentials).map_err(|_| StsFailure::Internal("the request could not be signed"))?;
         let connection = CaptureSmithyConnection::new();
-        request.add_extension(connection.clone());
-        let sent = self.transport.send(request).await;
+        let sent = self.send(credentials, &connection)?.await;
         let response = sent.map_err(|error| StsFailure::from_transport(&error, &self.endpoint))?;
         let status = response.status();
         if status.is_server_error() {
@@ -97,6 +96,18 @@ impl Region {
         let body = Limited::new(response.into_body(), MAX_BODY_BYTES).collect().await;
         let body = body.map_err(|error| StsFailure::from_body(&*error, status.as_u16(), &self.endpoint))?;
         Reply { status: status.as_u16(), headers, body: body.to_bytes() }.read(&self.endpoint, credentials)
+    }
+
+    /// Sends the question. The request is not kept while its answer is waited for.
+    fn send(
+        &self,
+        credentials: &Credentials,
+        connection: &CaptureSmithyConnection,
+    ) -> Result<HttpConnectorFuture, StsFailure> {
+        let mut request =
+            self.signed(credentials).map_err(|_| StsFailure::Internal("the request could not be signed"))?;
+        request.add_extension(connection.clone());
+        Ok(self.transport.send(request))
     }
 
     /// The question with a signature. An error's text may repeat the credentials.

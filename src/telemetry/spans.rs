@@ -99,7 +99,7 @@ impl StsSpan {
             KeyValue::new("rpc.service", "STS"),
             KeyValue::new("rpc.method", "GetCallerIdentity"),
             KeyValue::new("http.request.method", "POST"),
-            KeyValue::new("cloud.region", region.name().to_owned()),
+            KeyValue::new("cloud.region", region.name().clone()),
         ];
         if let Some(url) = url {
             attributes.extend(url.host_str().map(|host| KeyValue::new("server.address", host.to_owned())));
