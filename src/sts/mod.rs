@@ -234,7 +234,9 @@ impl Sts {
     ) -> Option<Result<Answer, StsFailure>> {
         let _connection = timeout_at(deadline, self.connections.acquire()).await.ok()?.ok()?;
         let own = Instant::now() + self.attempt_timeout;
-        match timeout_at(own.min(deadline), region.attempt(credentials)).await {
+        // In a box of its own, so that who waits for a connection holds no place for it.
+        let attempt = Box::pin(region.attempt(credentials));
+        match timeout_at(own.min(deadline), attempt).await {
             Ok(outcome) => Some(outcome),
             Err(_) if deadline < own => None,
             Err(_) => Some(Err(region.timed_out())),
