@@ -79,7 +79,8 @@ pub fn init(args: &LogArgs) -> io::Result<()> {
     });
     let stdout = io::stdout();
     let ansi = stdout.is_terminal();
-    // Each line is one write. std's own handle would have all threads wait while one writes.
+    // Each line is one write, and shorter than the 4 KiB that a pipe keeps together (PIPE_BUF in pipe(7)). std's own handle
+    // would have all threads wait while one writes.
     let unlocked = File::from(stdout.as_fd().try_clone_to_owned()?);
     let layer = lines::layer(args.log_format, ansi, unlocked);
     tracing_subscriber::registry().with(layer.with_filter(may_pass)).with(args.log.clone()).init();

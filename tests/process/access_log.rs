@@ -4,6 +4,7 @@ use crate::helpers::{ACCESS_KEY, SECRET_KEY, TOKEN, someone};
 use crate::program::{Service, json, request_id};
 use crate::stub::{Stub, identity, sts_error};
 use crate::wire::Gate;
+use futures_util::future::join_all;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Map, Value, json};
 
@@ -45,6 +46,19 @@ async fn the_line_of_valid_credentials_says_whose_they_are_and_how_they_were_ask
         "access_key": "AKIA…MPLE", "region": "us-east-1", "retries": 1,
     });
     assert_eq!(told(line_of(&service, service.request(&someone())).await), expected);
+}
+
+#[tokio::test]
+async fn the_lines_of_requests_that_are_answered_at_once_stay_apart() {
+    let service = Service::asking(&Stub::always(identity()).await.url, &[]).await;
+    let answers = join_all((0..300).map(|_| service.get("/livez"))).await;
+    let mut ids: Vec<String> = answers.iter().map(request_id).collect();
+    let lines = service.program.lines(ids.len(), is_request).await;
+    let mut told: Vec<String> =
+        lines.iter().map(|line| json(line)["request_id"].as_str().unwrap().to_owned()).collect();
+    ids.sort_unstable();
+    told.sort_unstable();
+    assert_eq!(told, ids);
 }
 
 #[tokio::test]
