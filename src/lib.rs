@@ -15,31 +15,12 @@
 //!
 //! `sts` and `credentials` know no HTTP status of ours and no axum; `verify` knows no type of the SDK.
 
-pub mod api_keys;
-pub mod app;
-mod authentication;
-mod caller;
-pub mod check;
+pub mod callers;
+pub mod cli;
 pub mod config;
 pub mod credentials;
-pub mod error;
-pub mod hardening;
-mod health;
-pub mod healthcheck;
-mod lambda;
-pub mod limits;
-mod metrics;
-mod openapi;
-pub mod otlp;
-pub mod partitions;
-mod redact;
-pub mod reload;
+pub mod http;
+mod observability;
 pub mod sandbox;
 pub mod server;
-pub mod sharing;
-pub mod state;
 pub mod sts;
-pub mod telemetry;
-pub mod tls;
-mod trace;
-mod verify;

@@ -1,8 +1,8 @@
 //! What keeps callers, and the answers kept for them, within bounds.
 
 use super::parse;
-use crate::limits::{PerCaller, Rate};
-use crate::sharing::Keep;
+use crate::callers::{PerCaller, Rate};
+use crate::sts::coalescing::Keep;
 use clap::Args;
 use std::num::NonZeroU32;
 use std::time::Duration;

@@ -1,10 +1,10 @@
 //! One function for each kind of value. Their messages say what is wanted and never repeat the value, which may hold
 //! a password (a proxy's, an endpoint's).
 
-use crate::api_keys::KEY_PREFIX;
+use crate::callers::Rate;
+use crate::callers::api_keys::KEY_PREFIX;
 use crate::credentials::is_region_name;
-use crate::limits::Rate;
-use crate::partitions::all_regions;
+use crate::sts::partitions::all_regions;
 use axum::http::HeaderValue;
 use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 use tracing_subscriber::filter::{LevelFilter, Targets};

@@ -11,7 +11,7 @@ use super::{
     sigv4,
     table::{Caller, Standing},
 };
-use crate::partitions::partition_of;
+use crate::sts::partitions::partition_of;
 
 /// How far a client's clock may be off. It holds for presigned URLs too: STS pays no heed to `X-Amz-Expires`.
 const TOLERANCE: Duration = Duration::minutes(15);

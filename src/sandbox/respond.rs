@@ -18,7 +18,7 @@ use super::{
     sigv4::SIGNATURE_PARAMETER,
     table::{self, Alteration, Caller, Identity, Reply},
 };
-use crate::partitions::all_regions;
+use crate::sts::partitions::all_regions;
 
 /// The only path that is not STS's: for whoever has to know that the sandbox is up, a container's health check say.
 const HEALTH: &str = "/livez";

@@ -150,7 +150,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::partitions::partition_of;
+    use crate::sts::partitions::partition_of;
 
     fn all(text: &str, allowed: impl Fn(u8) -> bool) -> bool {
         text.bytes().all(allowed)

@@ -7,7 +7,9 @@
 //! This module knows no HTTP status of ours: it says [`Answer`] (STS answered) or [`StsFailure`] (nobody knows).
 
 mod client;
+pub mod coalescing;
 mod failure;
+pub mod partitions;
 mod reply;
 mod retry;
 mod transport;

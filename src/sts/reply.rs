@@ -7,7 +7,7 @@
 
 use super::{Answer, Endpoint, Identity, Rejection, StsFailure};
 use crate::credentials::Credentials;
-use crate::redact::Redactor;
+use crate::credentials::redact::Redactor;
 use aws_smithy_runtime_api::http::Headers;
 use bytes::Bytes;
 use roxmltree::{Document, Node, ParsingOptions};

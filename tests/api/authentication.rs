@@ -6,7 +6,7 @@ use reqwest::{RequestBuilder, Response};
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 use std::path::PathBuf;
-use sts_verify::api_keys::NewKey;
+use sts_verify::callers::api_keys::NewKey;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 

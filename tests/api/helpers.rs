@@ -4,14 +4,14 @@ use reqwest::Response;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use sts_verify::api_keys::ApiKeys;
-use sts_verify::app::router;
+use sts_verify::callers::api_keys::ApiKeys;
 use sts_verify::config::{Cli, Command, ServeArgs, parse_command_line};
+use sts_verify::http::router::router;
+use sts_verify::http::state::AppState;
 use sts_verify::sandbox::{self, Caller};
+use sts_verify::server::tls::Tls;
 use sts_verify::server::{self, Stop};
-use sts_verify::state::AppState;
 use sts_verify::sts::{Sts, Transport};
-use sts_verify::tls::Tls;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 

@@ -9,7 +9,7 @@ use sts_verify::credentials::{CONTAINERS, Question, SPELLINGS};
 #[test]
 fn the_committed_document_is_the_one_that_the_code_makes() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi/openapi.json");
-    let made = sts_verify::app::document().to_pretty_json().unwrap() + "\n";
+    let made = sts_verify::http::router::document().to_pretty_json().unwrap() + "\n";
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(made == committed, "cargo run -- openapi > {}", path.display());
 }

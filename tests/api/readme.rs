@@ -27,7 +27,7 @@ fn every_setting_is_in_the_readme_with_its_default() {
 
 #[test]
 fn every_route_is_in_the_readme() {
-    let document = serde_json::to_value(sts_verify::app::document()).unwrap();
+    let document = serde_json::to_value(sts_verify::http::router::document()).unwrap();
     for path in document["paths"].as_object().unwrap().keys() {
         assert!(README.contains(path), "{path}");
     }

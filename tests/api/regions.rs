@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use std::process::Command;
-use sts_verify::partitions::{PARTITIONS, all_regions, partition_of};
+use sts_verify::sts::partitions::{PARTITIONS, all_regions, partition_of};
 
 /// The source of `endpoint_lib.rs` of the aws-sdk-sts that this was built with.
 fn sdk_source() -> String {

@@ -128,7 +128,7 @@ def check_log(claims, name, stack):
 def check_health(claims, name, stack):
     health, image = container_of(stack).get("HealthCheck", {}), program.image()
     claims.equal(f"{name}: the health check is the image's own", health.get("Command"), ["CMD", *image["health"]])
-    own = int(re.search(r"TIMEOUT: Duration = Duration::from_secs\((\d+)\)", program.read("src/healthcheck.rs"))[1])
+    own = int(re.search(r"TIMEOUT: Duration = Duration::from_secs\((\d+)\)", program.read("src/cli/healthcheck.rs"))[1])
     claims.true(f"{name}: the health check gives up before ECS does", health.get("Timeout", 0) > own)
     group = stack.only("AWS::ElasticLoadBalancingV2::TargetGroup")
     claims.equal(f"{name}: the load balancer asks /readyz", group.get("HealthCheckPath"), "/readyz")

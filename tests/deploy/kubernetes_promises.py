@@ -284,4 +284,4 @@ def check_monitor(claims, name, objects):
     (endpoint,) = monitor["endpoints"]
     names = [port["name"] for item in selected for port in item["spec"]["ports"]]
     claims.true(f"{name}: its port is one of that Service", endpoint.get("port") in names)
-    claims.true(f"{name}: its path is a route", f'"{endpoint.get("path")}"' in program.read("src/app.rs"))
+    claims.true(f"{name}: its path is a route", f'"{endpoint.get("path")}"' in program.read("src/http/router.rs"))

@@ -1,0 +1,92 @@
+//! `sts-verify serve`: the service.
+
+use super::signals::Signals;
+use super::{Failure, bind, print, tokio_listener};
+use crate::callers::api_keys::ApiKeys;
+use crate::config::ServeArgs;
+use crate::http::router::{internal_routes, router};
+use crate::http::state::AppState;
+use crate::observability::otlp::Exporter;
+use crate::observability::{self, logs};
+use crate::sandbox;
+use crate::server::tls::Tls;
+use crate::server::{self, hardening, reload, take_file_descriptors};
+use crate::sts::{Sts, StsSettings, Transport};
+use std::net::TcpListener;
+use std::sync::Arc;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{info, warn};
+
+/// What the settings name, read and found to be good.
+pub(super) struct Checked {
+    sts: Sts,
+    /// The sandbox's listener, when there is one.
+    stand_in: Option<TcpListener>,
+    api_keys: Option<Arc<ApiKeys>>,
+    tls: Option<Tls>,
+    /// Where traces go, when somebody wants them.
+    exporter: Option<Exporter>,
+}
+
+/// Everything that can be wrong with the settings comes out here, before a port opens. The sandbox's endpoint is not
+/// known before its listener is, which is on a free port of loopback and is part of its clients' settings.
+pub(super) async fn prepare(args: &ServeArgs) -> Result<Checked, Failure> {
+    let mut settings: StsSettings = args.sts_settings()?;
+    let stand_in = args.sandbox.then(|| TcpListener::bind("127.0.0.1:0")).transpose()?;
+    if let Some(listener) = &stand_in {
+        settings.endpoint_url = Some(format!("http://{}", listener.local_addr()?));
+    }
+    let (file, digests) = (args.http.api_keys_file.as_deref(), args.http.api_keys.as_deref());
+    let api_keys = ApiKeys::from_settings(file, digests)?.map(Arc::new);
+    let tls = args.http.tls_files()?.map(|(certificate, key)| Tls::read(certificate, key)).transpose()?;
+    let transport = Transport::new(&settings)?;
+    let sts = Sts::new(&settings, &transport).await?;
+    let exporter = Exporter::from_environment(if tls.is_some() { "https" } else { "http" })?;
+    Ok(Checked { sts, stand_in, api_keys, tls, exporter })
+}
+
+pub(super) async fn run(args: &ServeArgs, checked: Checked) -> Result<(), Failure> {
+    let Checked { sts, stand_in, api_keys, tls, exporter } = checked;
+    logs::init(&args.log)?;
+    let exporter = exporter.map(observability::export);
+    if let Err(error) = hardening::forbid_core_dumps() {
+        warn!(%error, "a crash may leave a core dump with secrets in it");
+    }
+    // Each request in flight has one connection to STS at most.
+    let max_sts_connections = args.sts.max_sts_connections.min(args.http.max_in_flight);
+    take_file_descriptors(args.http.limits.max_connections, max_sts_connections);
+    let signals = Signals::new()?;
+    let hangups = signal(SignalKind::hangup())?;
+    let listener = bind(args.listen)?;
+    let sandboxed = stand_in.is_some();
+    if let Some(stand_in) = stand_in {
+        warn!(
+            "SANDBOX: nothing is real; credentials are checked against a table of made-up ones, AWS is not asked"
+        );
+        print(&sandbox::print_table())?;
+        tokio::spawn(sandbox::serve(tokio_listener(stand_in)?, std::future::pending()));
+    }
+    info!(address = %listener.local_addr()?, version = env!("CARGO_PKG_VERSION"), "listening");
+    if tls.is_none() && !listener.local_addr()?.ip().is_loopback() {
+        warn!(
+            "plain HTTP on an address that others can reach: who sees the traffic sees the credentials; set \
+             STS_VERIFY_TLS_CERT_FILE and STS_VERIFY_TLS_KEY_FILE, or put a load balancer with TLS before it"
+        );
+    }
+    let state = AppState::new(sts, &args.http)?.with_api_keys(api_keys);
+    if let Some(address) = args.http.metrics_listen {
+        let listener = bind(address)?;
+        info!(address = %listener.local_addr()?, "metrics listening");
+        let (routes, http) = (internal_routes(&state), args.http.clone());
+        tokio::spawn(async move { server::run_until_dropped(listener, routes, &http).await });
+    }
+    tokio::spawn(reload::run(hangups, state.clone(), tls.clone()));
+    let routes = router(state.clone(), &args.http, sandboxed);
+    let ended = server::run(listener, tls, routes, state, &args.http, signals.into_stop()).await;
+    if let Some(exporter) = exporter {
+        exporter.flush().await;
+    }
+    ended?;
+    info!("stopped");
+    Ok(())
+}

@@ -1,0 +1,6 @@
+//! What stands around the routes.
+
+pub(crate) mod access_log;
+pub(crate) mod authentication;
+mod client_address;
+pub(crate) mod rate_limit;

@@ -1,0 +1,8 @@
+//! The routes and what stands around them.
+
+pub mod error;
+pub(crate) mod middleware;
+pub(crate) mod openapi;
+pub mod router;
+pub(crate) mod routes;
+pub mod state;

@@ -1,0 +1,219 @@
+//! Examples of requests and of every answer. The answers are made by the code that makes the real ones.
+
+use super::spellings::SPELLINGS;
+use crate::credentials::Refusal;
+use crate::http::error::ApiError;
+use crate::sandbox::{self, Caller};
+use crate::sts::{Endpoint, Hop, Rejection, StsFailure};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use utoipa::openapi::example::ExampleBuilder;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::{Content, RefOr, Response};
+
+/// The credentials in the AWS documentation, which belong to nobody, with a token of our own invention.
+const DOCUMENTATION: (&str, &str, Option<&str>) = (
+    "ASIAIOSFODNN7EXAMPLE",
+    "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    Some("IQoJb3JpZ2luX2VjEXAMPLETOKEN//////////wEaCXVzLWVhc3QtMSJHMEUC"),
+);
+
+/// One example: a key, a line about it, and the JSON.
+type Example = (String, String, Value);
+
+/// A request for each spelling and, in the sandbox, one for each of its callers.
+pub(super) fn requests(sandbox: bool) -> Vec<Example> {
+    let callers = sandbox::table();
+    let role = callers.iter().find(|caller| caller.session_token.is_some());
+    let (access_key, secret_key, token) = match role {
+        Some(role) if sandbox => (role.access_key_id, role.secret_access_key, role.session_token),
+        _ => DOCUMENTATION,
+    };
+    let spelled = SPELLINGS.iter().map(|spelling| {
+        (spelling.name.to_owned(), spelling.who.to_owned(), spelling.example(access_key, secret_key, token))
+    });
+    let tried = callers.iter().filter(|_| sandbox).map(request_of);
+    tried.chain(spelled).collect()
+}
+
+fn request_of(caller: &Caller) -> Example {
+    let mut body = SPELLINGS[0].example(caller.access_key_id, caller.secret_access_key, caller.session_token);
+    body["region"] = json!(caller.region);
+    (caller.access_key_id.to_owned(), format!("Sandbox: {}", caller.what), body)
+}
+
+/// An invocation's event in each form.
+pub(super) fn events(sandbox: bool) -> Vec<Example> {
+    let Some((_, _, body)) = requests(sandbox).into_iter().next() else { return Vec::new() };
+    let text = body.to_string();
+    vec![
+        ("direct".to_owned(), "The credentials themselves".to_owned(), body),
+        (
+            "rest-api".to_owned(),
+            "A proxy event of an API Gateway REST API".to_owned(),
+            json!({"resource": "/verify", "httpMethod": "POST", "requestContext": {}, "body": text, "isBase64Encoded": false}),
+        ),
+        (
+            "http-api".to_owned(),
+            "A proxy event of an API Gateway HTTP API".to_owned(),
+            json!({"version": "2.0", "routeKey": "POST /verify", "requestContext": {}, "body": text, "isBase64Encoded": false}),
+        ),
+    ]
+}
+
+pub(super) fn add_requests(operation: &mut Operation, examples: &[Example]) {
+    let Some(RefOr::T(body)) = &mut operation.request_body else { return };
+    for content in body.content.values_mut() {
+        add(content, examples.to_vec());
+    }
+}
+
+/// Adds an example of each answer to the responses of /verify.
+pub(super) fn add_responses(operation: &mut Operation) {
+    let mut by_status: BTreeMap<String, Vec<Example>> = BTreeMap::new();
+    by_status.insert("200".to_owned(), vec![("user".to_owned(), "An IAM user".to_owned(), identity())]);
+    for (key, error) in errors() {
+        let answer = error.answer();
+        let summary = answer.body.error_message.as_deref().unwrap_or_default().trim_end().to_owned();
+        let examples = by_status.entry(answer.status.as_u16().to_string()).or_default();
+        examples.push((key.to_owned(), summary, json!(answer.body)));
+    }
+    for (status, response) in &mut operation.responses.responses {
+        let RefOr::T(Response { content, .. }) = response else { continue };
+        for content in content.values_mut() {
+            add(content, by_status.remove(status).unwrap_or_default());
+        }
+    }
+}
+
+fn add(content: &mut RefOr<Content>, examples: Vec<Example>) {
+    let RefOr::T(content) = content else { return };
+    for (key, summary, value) in examples {
+        let example = ExampleBuilder::new().summary(summary).value(Some(value)).build();
+        content.examples.insert(key, RefOr::T(example));
+    }
+}
+
+fn identity() -> Value {
+    json!({"aws_res": {
+        "UserId": "AIDACKCEVSQ6C2EXAMPLE",
+        "Account": "123456789012",
+        "Arn": "arn:aws:iam::123456789012:user/example-user",
+        "ResponseMetadata": {
+            "RequestId": "1020a616-1656-464c-9563-6690998cea47",
+            "HTTPStatusCode": 200,
+            "HTTPHeaders": {
+                "x-amzn-requestid": "1020a616-1656-464c-9563-6690998cea47",
+                "content-type": "text/xml",
+                "content-length": "401",
+                "date": "Tue, 13 Jan 2026 00:03:48 GMT"
+            },
+            "RetryAttempts": 0
+        }
+    }})
+}
+
+/// One of every error, under its code (and a word more where a code means several things).
+fn errors() -> Vec<(&'static str, ApiError)> {
+    let endpoint = || Endpoint::new("https://sts.us-east-1.amazonaws.com");
+    let mut errors = vec![
+        ("MalformedJson", ApiError::Refused(Refusal::MalformedJson)),
+        ("MissingParameter", ApiError::Refused(Refusal::Missing("stsSecretKey"))),
+        ("InvalidParameter", ApiError::Refused(Refusal::Invalid("stsAccessKey", "must be a string"))),
+        ("DuplicateParameter", ApiError::Refused(Refusal::Duplicate("stsAccessKey", "AccessKeyId"))),
+        ("RegionNotAllowed", ApiError::RegionNotAllowed),
+        ("IncompleteBody", ApiError::BodyCutOff),
+        ("RequestTimeout", ApiError::BodyTimeout),
+        ("RequestTooLarge", ApiError::TooLarge),
+        ("UnsupportedMediaType", ApiError::UnsupportedMediaType),
+        ("InternalError", ApiError::Internal),
+        ("EndpointConnectionError", ApiError::Sts(StsFailure::Unreachable(endpoint(), Hop::Route))),
+        ("ConnectionClosedError", ApiError::Sts(StsFailure::Closed(endpoint()))),
+        (
+            "ResponseParserError",
+            ApiError::Sts(StsFailure::NotSts { endpoint: endpoint(), status: 200, well_formed: false }),
+        ),
+        ("Unauthorized", ApiError::Unauthorized { key_given: false }),
+        ("Unauthorized-wrong", ApiError::Unauthorized { key_given: true }),
+        ("RateLimited", ApiError::RateLimited { retry_after: 12 }),
+        ("Overloaded", ApiError::Overloaded),
+        ("ConnectTimeoutError", ApiError::Sts(StsFailure::ConnectTimeout(endpoint()))),
+        ("ReadTimeoutError", ApiError::Sts(StsFailure::ReadTimeout(endpoint()))),
+    ];
+    errors.extend(REJECTIONS.map(|(key, code, message, status)| {
+        let rejection =
+            Rejection { code: code.to_owned(), message: Some(message.to_owned()), status, request_id: None };
+        (key, ApiError::Rejected(rejection))
+    }));
+    errors
+}
+
+/// What STS was recorded to answer: a name for the case, code, message, HTTP status.
+const REJECTIONS: [(&str, &str, &str, u16); 15] = [
+    (
+        "InvalidClientTokenId",
+        "InvalidClientTokenId",
+        "The security token included in the request is invalid.",
+        403,
+    ),
+    ("ExpiredToken", "ExpiredToken", "The security token included in the request is expired", 403),
+    (
+        "SignatureDoesNotMatch",
+        "SignatureDoesNotMatch",
+        "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access \
+         Key and signing method. Consult the service documentation for details.",
+        403,
+    ),
+    (
+        "SignatureDoesNotMatch-clock",
+        "SignatureDoesNotMatch",
+        "Signature expired: 20220127T001427Z is now earlier than 20220127T014428Z (20220127T015928Z - 15 min.)",
+        403,
+    ),
+    (
+        "SignatureDoesNotMatch-region",
+        "SignatureDoesNotMatch",
+        "Credential should be scoped to a valid region. ",
+        403,
+    ),
+    (
+        "MissingAuthenticationToken",
+        "MissingAuthenticationToken",
+        "Request is missing Authentication Token",
+        403,
+    ),
+    (
+        "IncompleteSignature",
+        "IncompleteSignature",
+        "Authorization header requires 'Signature' parameter.",
+        400,
+    ),
+    (
+        "AccessDenied",
+        "AccessDenied",
+        "User: arn:aws:iam::123456789012:user/example-user is not authorized to perform: sts:GetCallerIdentity",
+        403,
+    ),
+    ("RequestExpired", "RequestExpired", "Request has expired.", 400),
+    (
+        "RegionDisabledException",
+        "RegionDisabledException",
+        "STS is not activated in this region for account:123456789012.",
+        403,
+    ),
+    ("Throttling", "Throttling", "Rate exceeded", 400),
+    (
+        "InternalFailure",
+        "InternalFailure",
+        "The request processing has failed because of an unknown error.",
+        500,
+    ),
+    (
+        "ServiceUnavailable",
+        "ServiceUnavailable",
+        "The request has failed due to a temporary failure of the server.",
+        503,
+    ),
+    ("502", "502", "Bad Gateway", 502),
+    ("503", "503", "Service Unavailable", 503),
+];

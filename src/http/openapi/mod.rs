@@ -1,0 +1,173 @@
+//! The OpenAPI document, generated from the handlers, and Swagger UI at /docs.
+//!
+//! The document's paths and schemas come from the annotations on the handlers; this module adds what these cannot
+//! say: the request's many spellings, the headers of answers, and an example for each spelling and each error code.
+//! `openapi/openapi.json` is the same document as committed; a test holds the two together.
+
+mod examples;
+mod spellings;
+
+pub use spellings::VerifyRequest;
+
+use crate::http::error::ApiError;
+use crate::http::middleware::authentication::API_KEY_HEADER;
+use axum::Router;
+use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::map_response;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use tower_http::set_header::SetResponseHeaderLayer;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::tag::TagBuilder;
+use utoipa::openapi::{
+    ComponentsBuilder, ContactBuilder, Header, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder,
+    PathsBuilder, RefOr, SecurityRequirement, ServerBuilder,
+};
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+/// Where the document is served.
+const DOCUMENT_PATH: &str = "/openapi.json";
+
+/// What Swagger UI needs and nothing else. The hash is of the one inline style sheet of Swagger UI 5.32.6; the
+/// conformance suite drives a real browser and fails on any violation.
+const DOCS_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; \
+     style-src 'self' 'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='; img-src 'self' data:; \
+     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
+
+const DESCRIPTION: &str = "\
+Are these AWS credentials good, and whose are they? The service asks AWS STS (GetCallerIdentity) with exactly the \
+credentials posted to /verify and answers who they belong to, or STS's own reason why not.
+
+Mind that Swagger UI shows the curl command of a request with the secrets in it, and browsers keep what is typed: use \
+it with credentials that are about to expire, or with the sandbox's.";
+
+const SHARED: &str = "Only if STS was not asked for this answer (RFC 9211): `sts-verify; hit; ttl=N` for one that was \
+                      kept, `sts-verify; fwd=miss; collapsed` for that of a call under way for the same question";
+
+/// The part of the document that no handler knows.
+pub(crate) fn base() -> OpenApi {
+    let tag = |name: &str, text: &str| TagBuilder::new().name(name).description(Some(text)).build();
+    let info = InfoBuilder::new()
+        .title("sts-verify")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(DESCRIPTION))
+        .contact(Some(ContactBuilder::new().name(Some("The sts-verify authors")).build()))
+        .license(Some(LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build()))
+        .build();
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("An API key, where the service was given any: only its callers may ask then"));
+    let own = ApiKeyValue::with_description(API_KEY_HEADER.as_str(), "The same key in a header of its own");
+    let components = ComponentsBuilder::new()
+        .security_scheme("bearer", SecurityScheme::Http(bearer.build()))
+        .security_scheme("apiKey", SecurityScheme::ApiKey(ApiKey::Header(own)))
+        .build();
+    OpenApiBuilder::new()
+        .info(info)
+        .paths(PathsBuilder::new().build())
+        .servers(Some([ServerBuilder::new().url("/").description(Some("This service")).build()]))
+        .security(Some([SecurityRequirement::default()]))
+        .tags(Some([
+            tag("verify", "Ask STS whose credentials these are"),
+            tag("lambda", "The interface of the Lambda function that this service replaces"),
+            tag("health", "What the process says of itself"),
+        ]))
+        .components(Some(components))
+        .build()
+}
+
+/// Adds headers and examples. In the sandbox the examples are of its own callers, so that they can be tried out.
+pub(crate) fn complete(document: &mut OpenApi, sandbox: bool) {
+    for (path, item) in &mut document.paths.paths {
+        for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
+            describe_headers(operation, item_has_verdict(path));
+        }
+    }
+    if let Some(verify) = post(document, "/verify") {
+        examples::add_requests(verify, &examples::requests(sandbox));
+        examples::add_responses(verify);
+    }
+    if let Some(invoke) = post(document, "/2015-03-31/functions/{function}/invocations") {
+        examples::add_requests(invoke, &examples::events(sandbox));
+    }
+}
+
+fn post<'a>(document: &'a mut OpenApi, path: &str) -> Option<&'a mut Operation> {
+    document.paths.paths.get_mut(path)?.post.as_mut()
+}
+
+fn item_has_verdict(path: &str) -> bool {
+    path == "/verify" || path.ends_with("/invocations")
+}
+
+fn describe_headers(operation: &mut Operation, verdicts: bool) {
+    for (status, response) in &mut operation.responses.responses {
+        let RefOr::T(utoipa::openapi::Response { headers, .. }) = response else { continue };
+        let mut add = |name: &str, header: Header| headers.insert(name.to_owned(), RefOr::T(header));
+        add(
+            "x-request-id",
+            text_header("The request's id, in the log too; the caller's own if it sent a sane one"),
+        );
+        if status == "401" {
+            add("www-authenticate", text_header("How to authenticate (RFC 6750)"));
+        }
+        if verdicts && matches!(status.as_str(), "200" | "400" | "502" | "504") {
+            add("x-sts-verdict", verdict_header());
+            add("cache-status", text_header(SHARED));
+        }
+        if verdicts && matches!(status.as_str(), "200" | "400") {
+            add("age", text_header("For how many seconds a kept answer has been kept (RFC 9111)"));
+        }
+        if verdicts && matches!(status.as_str(), "200" | "400" | "429" | "502" | "503" | "504") {
+            add("retry-after", text_header("Seconds after which to try again, where that may help"));
+        }
+    }
+}
+
+fn text_header(description: &str) -> Header {
+    let schema = ObjectBuilder::new().schema_type(Type::String);
+    HeaderBuilder::new().schema(Some(schema)).description(Some(description)).build()
+}
+
+fn verdict_header() -> Header {
+    let words = ["valid", "invalid", "indeterminate"];
+    let schema = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words));
+    let description = "What can be said of the credentials; absent when STS was not asked. Indeterminate means that \
+                       it could not be found out";
+    HeaderBuilder::new().schema(Some(schema)).description(Some(description)).build()
+}
+
+/// Serves the document alone.
+pub(crate) fn with_document<S>(routes: Router<S>, document: &OpenApi) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    // A document made of strings and maps always serializes.
+    let json = document.to_json().unwrap_or_default();
+    routes.route(DOCUMENT_PATH, get(async move || ([(CONTENT_TYPE, "application/json")], json)))
+}
+
+/// Serves the document and Swagger UI, whose files are inside this program: nothing is loaded from elsewhere.
+pub(crate) fn with_docs<S>(routes: Router<S>, document: &OpenApi) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    let config = Config::new([DOCUMENT_PATH])
+        .try_it_out_enabled(true)
+        .display_request_duration(true)
+        .validator_url("none");
+    let docs: Router<S> = SwaggerUi::new("/docs").config(config).into();
+    let policy = SetResponseHeaderLayer::overriding(CONTENT_SECURITY_POLICY, DOCS_POLICY);
+    with_document(routes, document).merge(docs.layer(map_response(in_our_shape)).layer(policy))
+}
+
+/// Swagger UI answers a file that it does not have with a 404 without a body.
+async fn in_our_shape(response: Response) -> Response {
+    if response.status() == StatusCode::NOT_FOUND { ApiError::NotFound.into_response() } else { response }
+}

@@ -1,0 +1,128 @@
+//! Traces for a collector, over OTLP: how they get there. Off unless OpenTelemetry's variables ask for it.
+//!
+//! Spans wait in a bounded queue, and a thread of its own posts them in batches: a collector that is slow, silent or
+//! gone costs spans, and never a request its time.
+
+mod client;
+mod watch;
+
+use crate::config::{Batch, OtelSettings, Sampling};
+use crate::observability::trace::{self, Origin};
+use client::Client;
+use opentelemetry::trace::{SpanId, SpanKind, TraceId, TracerProvider as _};
+use opentelemetry::{InstrumentationScope, KeyValue};
+use opentelemetry_otlp::{SpanExporter, WithExportConfig as _, WithHttpConfig as _};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::resource::{ResourceDetector as _, TelemetryResourceDetector};
+use opentelemetry_sdk::trace::{
+    BatchConfigBuilder, BatchSpanProcessor, IdGenerator, RandomIdGenerator, Sampler, SamplingDecision,
+    SdkTracer, SdkTracerProvider, ShouldSample as _,
+};
+use std::time::Duration;
+use tracing::warn;
+use watch::Watched;
+
+/// How long the last spans may take on their way when the process stops. With the delay and the draining before it,
+/// it stays below the 30 s after which Kubernetes and ECS kill.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The way to a collector.
+#[derive(Debug)]
+pub struct Exporter {
+    /// Holds the queue and its thread.
+    provider: SdkTracerProvider,
+    /// Makes the spans.
+    tracer: SdkTracer,
+    /// Which requests get one.
+    sampling: Sampling,
+    /// The scheme under which this service is asked.
+    scheme: &'static str,
+}
+
+impl Exporter {
+    /// The exporter that OpenTelemetry's variables ask for, or `None` if they do not. Nothing is sent yet. `scheme` is
+    /// that of the listener.
+    ///
+    /// # Errors
+    ///
+    /// One line, naming the variable that is wrong.
+    pub fn from_environment(scheme: &'static str) -> Result<Option<Self>, String> {
+        OtelSettings::from_environment()?.map(|settings| Self::new(&settings, scheme)).transpose()
+    }
+
+    fn new(settings: &OtelSettings, scheme: &'static str) -> Result<Self, String> {
+        let attributes =
+            settings.resource.iter().map(|(name, value)| KeyValue::new(name.clone(), value.clone()));
+        let sdk = TelemetryResourceDetector.detect();
+        let sdk = sdk.iter().map(|(name, value)| KeyValue::new(name.clone(), value.clone()));
+        let resource = Resource::builder_empty().with_attributes(sdk.chain(attributes)).build();
+        let posts = SpanExporter::builder()
+            .with_http()
+            .with_endpoint(&settings.endpoint)
+            .with_timeout(settings.timeout)
+            .with_http_client(Client::new(settings)?)
+            .build()
+            .map_err(|_| "OTEL_EXPORTER_OTLP_ENDPOINT: cannot be used")?;
+        let batches = BatchSpanProcessor::builder(Watched::new(posts));
+        let provider = SdkTracerProvider::builder()
+            .with_span_processor(batches.with_batch_config(batch_config(settings.batch)).build())
+            // Which requests get spans is decided before there is one: see `wants`.
+            .with_sampler(Sampler::AlwaysOn)
+            .with_id_generator(Ids::default())
+            .with_resource(resource)
+            .build();
+        let scope = InstrumentationScope::builder("sts-verify").with_version(env!("CARGO_PKG_VERSION"));
+        let tracer = provider.tracer_with_scope(scope.build());
+        Ok(Self { provider, tracer, sampling: settings.sampling, scheme })
+    }
+
+    pub(crate) fn tracer(&self) -> &SdkTracer {
+        &self.tracer
+    }
+
+    pub(crate) fn scheme(&self) -> &'static str {
+        self.scheme
+    }
+
+    /// Whether a request is recorded: as its caller decided, where that counts, and else by its trace's id, which is
+    /// how all services come to one decision.
+    pub(crate) fn wants(&self, origin: &Origin) -> bool {
+        let decided = origin.sampled.filter(|_| self.sampling.parent_based);
+        decided.unwrap_or_else(|| {
+            let sampler = Sampler::TraceIdRatioBased(self.sampling.ratio);
+            let result = sampler.should_sample(None, origin.trace_id, "", &SpanKind::Server, &[], &[]);
+            result.decision == SamplingDecision::RecordAndSample
+        })
+    }
+
+    /// Sends what is left, within bounds. No span is exported after it.
+    pub async fn flush(&self) {
+        let provider = self.provider.clone();
+        let flushing = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(FLUSH_TIMEOUT));
+        if !matches!(flushing.await, Ok(Ok(()))) {
+            warn!("the last traces could not be delivered in time");
+        }
+    }
+}
+
+fn batch_config(batch: Batch) -> opentelemetry_sdk::trace::BatchConfig {
+    BatchConfigBuilder::default()
+        .with_scheduled_delay(batch.delay)
+        .with_max_queue_size(batch.queue)
+        .with_max_export_batch_size(batch.size)
+        .build()
+}
+
+/// A span without a parent begins no new trace: its request has one, under which it is in the log.
+#[derive(Debug, Default)]
+struct Ids(RandomIdGenerator);
+
+impl IdGenerator for Ids {
+    fn new_trace_id(&self) -> TraceId {
+        trace::current_id().unwrap_or_else(|| self.0.new_trace_id())
+    }
+
+    fn new_span_id(&self) -> SpanId {
+        self.0.new_span_id()
+    }
+}

@@ -1,0 +1,137 @@
+//! Which trace a request belongs to: the one that W3C's `traceparent` names, else that of ALB's `X-Amzn-Trace-Id`, else
+//! a new one.
+//!
+//! A header that is malformed in any way is passed over as if it had not come. Sources:
+//! <https://www.w3.org/TR/trace-context/>,
+//! <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-request-tracing.html>,
+//! <https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader>.
+
+use http::{HeaderMap, HeaderName};
+use opentelemetry::Context;
+use opentelemetry::trace::{SpanId, TraceId, TraceState};
+use opentelemetry_sdk::trace::{IdGenerator as _, RandomIdGenerator};
+
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+const AMAZON: HeaderName = HeaderName::from_static("x-amzn-trace-id");
+
+/// The longest `tracestate` that is taken over: what W3C asks everybody to pass on at least. Longer ones are dropped,
+/// which it allows.
+const MAX_STATE: usize = 512;
+
+/// Where a request comes from, in terms of traces.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Origin {
+    /// The trace, in the log of every request.
+    pub trace_id: TraceId,
+    /// The caller's span.
+    pub parent: Option<SpanId>,
+    /// Whether the caller wants the trace to be recorded, if it has decided.
+    pub sampled: Option<bool>,
+    /// What tracing systems on the way have noted.
+    pub state: TraceState,
+}
+
+impl Origin {
+    /// Reads the headers of a request.
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        w3c(headers).or_else(|| amazon(headers)).unwrap_or_else(|| Self {
+            trace_id: RandomIdGenerator::default().new_trace_id(),
+            parent: None,
+            sampled: None,
+            state: TraceState::default(),
+        })
+    }
+}
+
+/// The trace of the request that is being handled.
+#[derive(Clone)]
+pub(crate) struct Current {
+    /// Its id.
+    pub trace_id: TraceId,
+    /// Its span, when it is to be exported.
+    pub span: Option<Context>,
+}
+
+tokio::task_local! {
+    /// A task's own, and not a span of `tracing`: all that log lines need is one number.
+    pub(crate) static CURRENT: Current;
+}
+
+/// The trace of the request that this task handles; `None` outside of requests.
+pub(crate) fn current_id() -> Option<TraceId> {
+    CURRENT.try_with(|current| current.trace_id).ok()
+}
+
+/// `version-trace-parent-flags`; a version after 00 may have more behind another dash.
+fn w3c(headers: &HeaderMap) -> Option<Origin> {
+    let mut fields = only(headers, &TRACEPARENT)?.split('-');
+    let version = fields.next().filter(|text| is_hex(text, 2) && *text != "ff")?;
+    let trace_id = trace_id(fields.next()?)?;
+    let parent = span_id(fields.next()?)?;
+    let flags = fields.next().filter(|text| is_hex(text, 2))?;
+    if version == "00" && fields.next().is_some() {
+        return None;
+    }
+    let flags = u8::from_str_radix(flags, 16).ok()?;
+    Some(Origin { trace_id, parent: Some(parent), sampled: Some(flags & 1 == 1), state: state(headers) })
+}
+
+/// The members of all `tracestate` headers in their order, or none at all if one is malformed.
+fn state(headers: &HeaderMap) -> TraceState {
+    let texts: Result<Vec<_>, _> = headers.get_all(TRACESTATE).iter().map(|value| value.to_str()).collect();
+    let joined = texts.unwrap_or_default().join(",");
+    if joined.len() > MAX_STATE {
+        return TraceState::default();
+    }
+    joined.parse().unwrap_or_default()
+}
+
+/// Fields such as `Root=1-67891233-abcdef012345678912345678;Parent=53995c3f42cd8ad8;Sampled=1` in any order. `Self` is
+/// the load balancer's own entry in its log and no part of the trace; what else there may be is the application's.
+fn amazon(headers: &HeaderMap) -> Option<Origin> {
+    let text = only(headers, &AMAZON)?;
+    let fields = || text.split(';').filter_map(|field| field.trim().split_once('='));
+    let field = |wanted| fields().find(|(name, _)| *name == wanted).map(|(_, value)| value);
+    let (time, random) = field("Root")?.strip_prefix("1-")?.split_once('-')?;
+    if time.len() != 8 {
+        return None;
+    }
+    Some(Origin {
+        trace_id: trace_id(&format!("{time}{random}"))?,
+        parent: field("Parent").and_then(span_id),
+        sampled: match field("Sampled") {
+            Some("1") => Some(true),
+            Some("0") => Some(false),
+            // A question mark leaves it to whoever comes next, as does nothing.
+            _ => None,
+        },
+        state: TraceState::default(),
+    })
+}
+
+/// A header that came once: of two it is not known which is meant.
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let mut all = headers.get_all(name).iter();
+    let text = all.next()?.to_str().ok()?;
+    all.next().is_none().then_some(text)
+}
+
+fn trace_id(text: &str) -> Option<TraceId> {
+    let id = is_hex(text, 32).then(|| TraceId::from_hex(text).ok()).flatten();
+    id.filter(|id| *id != TraceId::INVALID)
+}
+
+fn span_id(text: &str) -> Option<SpanId> {
+    let id = is_hex(text, 16).then(|| SpanId::from_hex(text).ok()).flatten();
+    id.filter(|id| *id != SpanId::INVALID)
+}
+
+/// Both standards want lower case.
+fn is_hex(text: &str, length: usize) -> bool {
+    text.len() == length && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}
+
+#[cfg(test)]
+#[path = "trace/tests.rs"]
+mod tests;

@@ -1,0 +1,33 @@
+//! SIGHUP: reads again what may change while the process runs, the API keys and the certificate. No connection is dropped
+//! for it, and a file that is wrong leaves everything as it was.
+
+use crate::http::state::AppState;
+use crate::observability::metrics::ReloadedFile;
+use crate::server::tls::Tls;
+use tokio::signal::unix::Signal;
+use tracing::{error, info};
+
+/// Reads the files again at each signal, for as long as anybody polls it.
+pub async fn run(mut hangups: Signal, state: AppState, tls: Option<Tls>) {
+    while hangups.recv().await.is_some() {
+        let keys = state.api_keys.as_ref().and_then(|keys| keys.reload());
+        let keys = keys.map(|outcome| outcome.map_err(|error| error.to_string()));
+        let chain = tls.as_ref().map(|tls| tls.reload().map_err(|error| error.to_string()));
+        if keys.is_none() && chain.is_none() {
+            info!("SIGHUP: there is no file to read again");
+        }
+        report(&state, ReloadedFile::ApiKeys, keys);
+        report(&state, ReloadedFile::Tls, chain);
+    }
+}
+
+fn report(state: &AppState, file: ReloadedFile, outcome: Option<Result<usize, String>>) {
+    match outcome {
+        None => {}
+        Some(Ok(entries)) => info!(file = file.as_str(), entries, "read again"),
+        Some(Err(error)) => {
+            state.metrics.reload_failed(file);
+            error!(file = file.as_str(), error, "not read again; what was read before stays in use");
+        }
+    }
+}
