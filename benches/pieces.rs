@@ -17,10 +17,10 @@ use mimalloc::MiMalloc;
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
 use sts_verify::config::{Command, ServeArgs, parse_command_line};
-use sts_verify::credentials::Question;
+use sts_verify::credentials::VerifyRequest;
 use sts_verify::http::router::router;
 use sts_verify::http::state::AppState;
-use sts_verify::sts::{Sts, Transport};
+use sts_verify::sts::{StsClientFactory, Transport};
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
 use tower::ServiceExt as _;
@@ -75,16 +75,16 @@ fn read_credentials(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("read credentials");
     for (spelling, body) in [("of the function", body()), ("of the AWS CLI", body_of_the_cli())] {
         group.bench_function(spelling, |bencher| {
-            bencher.iter(|| Question::from_json(body.as_bytes()).is_ok());
+            bencher.iter(|| VerifyRequest::from_json(body.as_bytes()).is_ok());
         });
     }
     group.finish();
 }
 
-fn ask_sts(criterion: &mut Criterion, runtime: &Runtime, sts: &Sts) {
+fn ask_sts(criterion: &mut Criterion, runtime: &Runtime, sts: &StsClientFactory) {
     criterion.bench_function("ask STS", |bencher| {
-        let question = || Question::from_json(body().as_bytes()).ok().unwrap();
-        let region = sts.region(Some(REGION)).unwrap();
+        let question = || VerifyRequest::from_json(body().as_bytes()).ok().unwrap();
+        let region = sts.client(Some(REGION)).unwrap();
         bencher.to_async(runtime).iter_batched(
             question,
             async |question| {
@@ -136,11 +136,11 @@ fn settings(sts_url: &str) -> ServeArgs {
     }
 }
 
-async fn sts(args: &ServeArgs) -> Sts {
+async fn sts(args: &ServeArgs) -> StsClientFactory {
     let mut settings = args.sts_settings().unwrap();
     settings.proxy_from_environment = false;
     let transport = Transport::new(&settings).unwrap();
-    Sts::new(&settings, &transport).await.unwrap()
+    StsClientFactory::new(&settings, &transport).await.unwrap()
 }
 
 /// Starts it on a free port, and gives its URL.

@@ -6,12 +6,12 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sts_verify::credentials::Question;
+use sts_verify::credentials::VerifyRequest;
 
 const LONGEST_REFUSAL: usize = 120;
 
 fuzz_target!(|body: &[u8]| {
-    if let Err(refusal) = Question::from_json(body) {
+    if let Err(refusal) = VerifyRequest::from_json(body) {
         assert!(refusal.to_string().len() <= LONGEST_REFUSAL);
     }
 });

@@ -15,7 +15,7 @@ pub(crate) struct KeyId(pub(crate) [u8; 8]);
 
 /// What shares one limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Caller {
+pub(crate) enum CallerId {
     /// Whoever has this API key.
     Key(KeyId),
     /// An IPv4 address, by itself or mapped into IPv6.
@@ -23,10 +23,10 @@ pub(crate) enum Caller {
     /// An IPv6 network of 64 bits: the least that a subscriber is given (RFC 6177), to choose any address in it.
     V6([u16; 4]),
     /// Newcomers while the table is full; several callers share one of these.
-    Crowd(u64),
+    OverflowBucket(u64),
 }
 
-impl Caller {
+impl CallerId {
     /// The caller at an address.
     pub(crate) fn at(address: IpAddr) -> Self {
         match address.to_canonical() {

@@ -1,12 +1,12 @@
 //! How often each caller may ask, and a table of callers that cannot grow without end.
 //!
 //! The rule is GCRA, governor's: a caller may ask `burst` times at once, and gets one more each time a period has
-//! passed. The table holds callers that are not rested yet; who is rested is the same as who never came, and goes
-//! when room is needed. While all room is taken by callers who are not rested, nobody is forgotten (an attacker with
-//! many addresses could come again as somebody new otherwise): newcomers are put into one of [`CROWDS`] crowds by
+//! passed. The table holds callers that are not replenished yet; who is replenished is the same as who never came, and goes
+//! when room is needed. While all room is taken by callers who are not replenished, nobody is forgotten (an attacker with
+//! many addresses could come again as somebody new otherwise): newcomers are put into one of [`OVERFLOW_BUCKETS`] crowds by
 //! chance, and all in a crowd share one limit.
 
-use super::Caller;
+use super::CallerId;
 use governor::clock::Clock;
 use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 const CALLERS: usize = 100_000;
 
 /// How many limits all those share who come when the table is full.
-const CROWDS: u64 = 1_024;
+const OVERFLOW_BUCKETS: u64 = 1_024;
 
 /// So many in so much time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,9 +48,9 @@ pub struct PerCaller {
 
 /// The limit of each caller.
 pub(crate) struct CallerLimit<C: Clock<Instant = Nanos> = SinceStart> {
-    limiter: RateLimiter<Caller, Table, C, NoOpMiddleware<Nanos>>,
+    limiter: RateLimiter<CallerId, Table, C, NoOpMiddleware<Nanos>>,
     trusted_proxies: usize,
-    /// The second in which those who are rested were last looked for.
+    /// The second in which those who are replenished were last looked for.
     tidied: AtomicU64,
 }
 
@@ -76,7 +76,7 @@ impl<C: Clock<Instant = Nanos>> CallerLimit<C> {
     }
 
     /// Counts a request. `Err` says after how many seconds its caller may ask again.
-    pub(crate) fn check(&self, caller: Caller) -> Result<(), u16> {
+    pub(crate) fn check(&self, caller: CallerId) -> Result<(), u16> {
         self.make_room();
         self.limiter.check_key(&caller).map_err(|until| {
             let wait = until.wait_time_from(self.limiter.clock().now());
@@ -108,21 +108,21 @@ impl Clock for SinceStart {
     }
 }
 
-/// When each caller will be rested. Its hash has a key of its own, so that nobody can choose a crowd.
+/// When each caller will be replenished. Its hash has a key of its own, so that nobody can choose a crowd.
 #[derive(Debug, Default)]
-struct Table(Mutex<HashMap<Caller, Nanos>>);
+struct Table(Mutex<HashMap<CallerId, Nanos>>);
 
 impl Table {
     /// No step of ours panics while it is locked, and a half-made one would do no harm.
-    fn lock(&self) -> MutexGuard<'_, HashMap<Caller, Nanos>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<CallerId, Nanos>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl StateStore for Table {
-    type Key = Caller;
+    type Key = CallerId;
 
-    fn measure_and_replace<T, F, E>(&self, caller: &Caller, measure: F) -> Result<T, E>
+    fn measure_and_replace<T, F, E>(&self, caller: &CallerId, measure: F) -> Result<T, E>
     where
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
@@ -130,17 +130,17 @@ impl StateStore for Table {
         let key = if table.len() < CALLERS || table.contains_key(caller) {
             *caller
         } else {
-            Caller::Crowd(table.hasher().hash_one(caller) % CROWDS)
+            CallerId::OverflowBucket(table.hasher().hash_one(caller) % OVERFLOW_BUCKETS)
         };
-        let (allowed, rested) = measure(table.get(&key).copied())?;
-        table.insert(key, rested);
+        let (allowed, replenished) = measure(table.get(&key).copied())?;
+        table.insert(key, replenished);
         Ok(allowed)
     }
 }
 
-impl ShrinkableKeyedStateStore<Caller> for Table {
+impl ShrinkableKeyedStateStore<CallerId> for Table {
     fn retain_recent(&self, before: Nanos) {
-        self.lock().retain(|_, rested| *rested >= before);
+        self.lock().retain(|_, replenished| *replenished >= before);
     }
 
     fn len(&self) -> usize {
@@ -170,12 +170,12 @@ mod tests {
         (CallerLimit::with_clock(&settings, clock.clone()), clock)
     }
 
-    fn caller(number: u32) -> Caller {
-        Caller::V4(Ipv4Addr::from_bits(number))
+    fn caller(number: u32) -> CallerId {
+        CallerId::V4(Ipv4Addr::from_bits(number))
     }
 
     /// How many of so many requests of a caller are let through.
-    fn allowed(limit: &CallerLimit<FakeRelativeClock>, caller: Caller, requests: u32) -> u32 {
+    fn allowed(limit: &CallerLimit<FakeRelativeClock>, caller: CallerId, requests: u32) -> u32 {
         (0..requests).map(|_| u32::from(limit.check(caller).is_ok())).sum()
     }
 
@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(allowed(&limit, caller(1), 9), 1);
         assert_eq!(allowed(&limit, caller(2), 9), 5, "another caller has a limit of its own");
         clock.advance(Duration::from_hours(1));
-        assert_eq!(allowed(&limit, caller(1), 9), 5, "rested, it has no more than at first");
+        assert_eq!(allowed(&limit, caller(1), 9), 5, "replenished, it has no more than at first");
     }
 
     #[test]

@@ -4,9 +4,10 @@
 //! STS looks at the clock, then at the scope, then at the key (`contract.md`'s order). So InvalidClientTokenId is the
 //! good answer: it shows that the host's name, the route, TLS, the proxy and the clock are all right.
 
-use crate::credentials::{Credentials, Question};
+use crate::credentials::{Credentials, VerifyRequest};
 use crate::sts::{
-    Answer, Asked, Endpoint, Hop, Region, Rejection, SetupError, Sts, StsFailure, StsSettings, Transport,
+    CallOutcome, ConnectFailure, Endpoint, Rejection, SetupError, StsClient, StsClientFactory, StsFailure,
+    StsResponse, StsSettings, Transport,
 };
 use hyper_util::client::proxy::matcher::Matcher;
 use std::error::Error;
@@ -26,9 +27,9 @@ const NOBODY: &str = r#"{
 /// # Errors
 ///
 /// As at the start of the service.
-pub async fn sts(mut settings: StsSettings) -> Result<Sts, SetupError> {
+pub async fn sts(mut settings: StsSettings) -> Result<StsClientFactory, SetupError> {
     settings.retry.max_attempts = 1;
-    Sts::new(&settings, &Transport::new(&settings)?).await
+    StsClientFactory::new(&settings, &Transport::new(&settings)?).await
 }
 
 /// Asks all regions at the same time and prints a line for each, in the order of their names.
@@ -37,12 +38,12 @@ pub async fn sts(mut settings: StsSettings) -> Result<Sts, SetupError> {
 ///
 /// When something is not good, and when a line cannot be printed.
 pub async fn run(
-    sts: Sts,
+    sts: StsClientFactory,
     print: impl Fn(&str) -> io::Result<()>,
 ) -> Result<(), Box<dyn Error + Send + Sync>> {
     let sts = Arc::new(sts);
     let mut asking = JoinSet::new();
-    let regions = sts.regions();
+    let regions = sts.clients();
     let width = regions.iter().map(|region| region.name().len()).max().unwrap_or_default();
     for (place, region) in regions.into_iter().enumerate() {
         let sts = sts.clone();
@@ -59,27 +60,27 @@ pub async fn run(
 
 /// What came of one region.
 struct Finding {
-    region: Arc<Region>,
+    region: Arc<StsClient>,
     proxy: Option<String>,
     took: Duration,
-    trouble: Option<Trouble>,
+    trouble: Option<Problem>,
 }
 
 /// What is not good, and more about it.
-struct Trouble {
+struct Problem {
     what: &'static str,
     more: String,
 }
 
 impl Finding {
-    async fn of(sts: &Sts, region: Arc<Region>) -> Self {
+    async fn of(sts: &StsClientFactory, region: Arc<StsClient>) -> Self {
         let proxy = proxy_for(region.endpoint());
         let started = Instant::now();
         let trouble = match nobody() {
             Some(nobody) => {
                 trouble(sts.ask(&region, &nobody, tokio::time::Instant::now()).await, proxy.is_some())
             }
-            None => Trouble::new("this program", "it cannot make up credentials"),
+            None => Problem::new("this program", "it cannot make up credentials"),
         };
         Self { region, proxy, took: started.elapsed(), trouble }
     }
@@ -94,12 +95,12 @@ impl Finding {
                 if endpoint.to_string().starts_with("https:") { "TLS, " } else { "" },
                 took.as_millis()
             ),
-            Some(Trouble { what, more }) => format!("{region:width$}  BAD   {endpoint}{way}: {what}: {more}"),
+            Some(Problem { what, more }) => format!("{region:width$}  BAD   {endpoint}{way}: {what}: {more}"),
         }
     }
 }
 
-impl Trouble {
+impl Problem {
     #[expect(clippy::unnecessary_wraps, reason = "what is not good is an Option everywhere else")]
     fn new(what: &'static str, more: impl Into<String>) -> Option<Self> {
         Some(Self { what, more: more.into() })
@@ -107,7 +108,7 @@ impl Trouble {
 }
 
 fn nobody() -> Option<Credentials> {
-    Question::from_json(NOBODY.as_bytes()).ok().map(|question| question.credentials)
+    VerifyRequest::from_json(NOBODY.as_bytes()).ok().map(|question| question.credentials)
 }
 
 /// The proxy that the SDK's transport will use for this URL, without user and password.
@@ -120,12 +121,12 @@ fn proxy_for(endpoint: &Endpoint) -> Option<String> {
     })
 }
 
-fn trouble(asked: Asked, proxied: bool) -> Option<Trouble> {
+fn trouble(asked: CallOutcome, proxied: bool) -> Option<Problem> {
     match asked.outcome {
-        Ok(Answer::Rejection(no)) if no.code == "InvalidClientTokenId" => None,
-        Ok(Answer::Rejection(no)) => Trouble::new(blame(&no), said(&no)),
-        Ok(Answer::Identity(_)) => {
-            Trouble::new("STS", "it takes credentials that are nobody's; it cannot be AWS's")
+        Ok(StsResponse::Rejection(no)) if no.code == "InvalidClientTokenId" => None,
+        Ok(StsResponse::Rejection(no)) => Problem::new(blame(&no), said(&no)),
+        Ok(StsResponse::Identity(_)) => {
+            Problem::new("STS", "it takes credentials that are nobody's; it cannot be AWS's")
         }
         Err(failure) => explain(&failure, proxied),
     }
@@ -152,26 +153,34 @@ fn said(no: &Rejection) -> String {
 }
 
 /// What to look at. Where a proxy is used, the first steps are those to the proxy.
-fn explain(failure: &StsFailure, proxied: bool) -> Option<Trouble> {
+fn explain(failure: &StsFailure, proxied: bool) -> Option<Problem> {
     match failure {
-        StsFailure::Unreachable(_, Hop::Name) if proxied => Trouble::new("proxy", "its name has no address"),
-        StsFailure::Unreachable(_, Hop::Route) if proxied => Trouble::new("proxy", "no connection to it"),
-        StsFailure::Unreachable(_, Hop::Name) => Trouble::new("name", "the host has no address (DNS)"),
-        StsFailure::Unreachable(_, Hop::Route) => Trouble::new("route", "nobody takes the connection"),
-        StsFailure::Unreachable(_, Hop::Proxy) => {
-            Trouble::new("proxy", "it does not let the connection through")
+        StsFailure::Unreachable(_, ConnectFailure::Name) if proxied => {
+            Problem::new("proxy", "its name has no address")
         }
-        StsFailure::Unreachable(_, Hop::Tls) => {
-            Trouble::new("TLS", "no handshake; is the certificate's CA trusted here (AWS_CA_BUNDLE)?")
+        StsFailure::Unreachable(_, ConnectFailure::Route) if proxied => {
+            Problem::new("proxy", "no connection to it")
+        }
+        StsFailure::Unreachable(_, ConnectFailure::Name) => {
+            Problem::new("name", "the host has no address (DNS)")
+        }
+        StsFailure::Unreachable(_, ConnectFailure::Route) => {
+            Problem::new("route", "nobody takes the connection")
+        }
+        StsFailure::Unreachable(_, ConnectFailure::Proxy) => {
+            Problem::new("proxy", "it does not let the connection through")
+        }
+        StsFailure::Unreachable(_, ConnectFailure::Tls) => {
+            Problem::new("TLS", "no handshake; is the certificate's CA trusted here (AWS_CA_BUNDLE)?")
         }
         StsFailure::ConnectTimeout(_) => {
-            Trouble::new("route", "no connection in time; is port 443 open on the way out?")
+            Problem::new("route", "no connection in time; is port 443 open on the way out?")
         }
-        StsFailure::ReadTimeout(_) => Trouble::new("STS", "connected, and no answer in time"),
-        StsFailure::Closed(_) => Trouble::new("STS", "the connection was closed without an answer"),
+        StsFailure::ReadTimeout(_) => Problem::new("STS", "connected, and no answer in time"),
+        StsFailure::Closed(_) => Problem::new("STS", "the connection was closed without an answer"),
         StsFailure::NotSts { status, .. } => {
-            Trouble::new("something on the way", format!("what answered (status {status}) is not STS"))
+            Problem::new("something on the way", format!("what answered (status {status}) is not STS"))
         }
-        StsFailure::Internal(fault) => Trouble::new("this program", *fault),
+        StsFailure::Internal(fault) => Problem::new("this program", *fault),
     }
 }

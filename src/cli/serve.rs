@@ -11,7 +11,7 @@ use crate::observability::{self, logs};
 use crate::sandbox;
 use crate::server::tls::Tls;
 use crate::server::{self, hardening, reload, take_file_descriptors};
-use crate::sts::{Sts, StsSettings, Transport};
+use crate::sts::{StsClientFactory, StsSettings, Transport};
 use std::net::TcpListener;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
@@ -19,7 +19,7 @@ use tracing::{info, warn};
 
 /// What the settings name, read and found to be good.
 pub(super) struct Checked {
-    sts: Sts,
+    sts: StsClientFactory,
     /// The sandbox's listener, when there is one.
     stand_in: Option<TcpListener>,
     api_keys: Option<Arc<ApiKeys>>,
@@ -40,7 +40,7 @@ pub(super) async fn prepare(args: &ServeArgs) -> Result<Checked, Failure> {
     let api_keys = ApiKeys::from_settings(file, digests)?.map(Arc::new);
     let tls = args.http.tls_files()?.map(|(certificate, key)| Tls::read(certificate, key)).transpose()?;
     let transport = Transport::new(&settings)?;
-    let sts = Sts::new(&settings, &transport).await?;
+    let sts = StsClientFactory::new(&settings, &transport).await?;
     let exporter = Exporter::from_environment(if tls.is_some() { "https" } else { "http" })?;
     Ok(Checked { sts, stand_in, api_keys, tls, exporter })
 }

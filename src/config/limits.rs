@@ -2,7 +2,7 @@
 
 use super::parse;
 use crate::callers::{PerCaller, Rate};
-use crate::sts::coalescing::Keep;
+use crate::sts::coalescing::CachePolicy;
 use clap::Args;
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -58,7 +58,7 @@ impl LimitArgs {
 
     /// Which answers are kept, and for how long.
     #[must_use]
-    pub fn keep(&self) -> Keep {
-        Keep { valid: self.cache_valid, expired: self.cache_expired, entries: self.cache_entries }
+    pub fn cache_policy(&self) -> CachePolicy {
+        CachePolicy { valid: self.cache_valid, expired: self.cache_expired, entries: self.cache_entries }
     }
 }

@@ -1,7 +1,7 @@
 //! The three values a caller posts: how they may be spelled, what they may hold, and that they are never printed.
 //!
-//! [`Question::from_json`] reads a JSON object with the values under any of the names that AWS tools print
-//! ([`SPELLINGS`]) and checks them. What it refuses, it refuses with a [`Refusal`], whose text names a field and
+//! [`VerifyRequest::from_json`] reads a JSON object with the values under any of the names that AWS tools print
+//! ([`SPELLINGS`]) and checks them. What it refuses, it refuses with a [`ValidationError`], whose text names a field and
 //! never holds any part of the input: serde's own messages repeat it, so none of them leaves this module.
 
 pub(crate) mod redact;
@@ -71,7 +71,7 @@ pub struct Credentials {
 }
 
 /// What one request asks: these credentials, and at which region's STS (`None`: the configured one).
-pub struct Question {
+pub struct VerifyRequest {
     /// Whose identity is asked for.
     pub credentials: Credentials,
     /// A region name of the right form; whether it may be asked is for the operator's list to say.
@@ -80,7 +80,7 @@ pub struct Question {
 
 /// Why a request was refused before STS was asked. No text of it holds any part of the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum ValidationError {
     /// Not JSON, or JSON that is not an object.
     #[error("The request body must be one JSON object.")]
     MalformedJson,
@@ -128,14 +128,14 @@ impl Credentials {
     }
 }
 
-impl Question {
+impl VerifyRequest {
     /// Reads a request body.
     ///
     /// # Errors
     ///
-    /// A [`Refusal`] for a body that is no JSON object, and for a value that is missing, doubled or malformed.
-    pub fn from_json(body: &[u8]) -> Result<Self, Refusal> {
-        let members = serde_json::from_slice(body).map_err(|_| Refusal::MalformedJson)?;
+    /// A [`ValidationError`] for a body that is no JSON object, and for a value that is missing, doubled or malformed.
+    pub fn from_json(body: &[u8]) -> Result<Self, ValidationError> {
+        let members = serde_json::from_slice(body).map_err(|_| ValidationError::MalformedJson)?;
         let mut found = Found::default();
         found.read(members, false)?;
         found.check()
@@ -213,7 +213,7 @@ struct Found {
 
 impl Found {
     /// Reads the members of the body (and, one level down, of the containers in it); passes over all others.
-    fn read(&mut self, members: Members<'_>, nested: bool) -> Result<(), Refusal> {
+    fn read(&mut self, members: Members<'_>, nested: bool) -> Result<(), ValidationError> {
         for (name, raw) in members.0 {
             match Field::named(&name) {
                 Some((Field::Region, _)) if nested => {}
@@ -229,9 +229,9 @@ impl Found {
         Ok(())
     }
 
-    fn put(&mut self, field: Field, given: Given) -> Result<(), Refusal> {
+    fn put(&mut self, field: Field, given: Given) -> Result<(), ValidationError> {
         match &mut self.slots[field as usize] {
-            Some(first) => Err(Refusal::Duplicate(first.name, given.name)),
+            Some(first) => Err(ValidationError::Duplicate(first.name, given.name)),
             empty => {
                 *empty = Some(given);
                 Ok(())
@@ -239,7 +239,7 @@ impl Found {
         }
     }
 
-    fn check(self) -> Result<Question, Refusal> {
+    fn check(self) -> Result<VerifyRequest, ValidationError> {
         let [access_key, secret_key, session_token, region] = self.slots;
         let credentials = Credentials {
             access_key_id: required(access_key, Field::AccessKey)?.expose_secret().to_owned(),
@@ -248,27 +248,27 @@ impl Found {
         };
         let region = match region {
             Some(Given { name, value: Value::Text(text) }) if text.expose_secret().is_empty() => {
-                return Err(Refusal::Invalid(name, REGION_FORM));
+                return Err(ValidationError::Invalid(name, REGION_FORM));
             }
             region => optional(region, Field::Region)?.map(|text| text.expose_secret().to_owned()),
         };
-        Ok(Question { credentials, region })
+        Ok(VerifyRequest { credentials, region })
     }
 }
 
-fn required(given: Option<Given>, field: Field) -> Result<SecretString, Refusal> {
+fn required(given: Option<Given>, field: Field) -> Result<SecretString, ValidationError> {
     let name = given.as_ref().map_or(field.name(), |given| given.name);
-    optional(given, field)?.ok_or(Refusal::Missing(name))
+    optional(given, field)?.ok_or(ValidationError::Missing(name))
 }
 
-fn optional(given: Option<Given>, field: Field) -> Result<Option<SecretString>, Refusal> {
+fn optional(given: Option<Given>, field: Field) -> Result<Option<SecretString>, ValidationError> {
     match given {
         None | Some(Given { value: Value::Null, .. }) => Ok(None),
-        Some(Given { name, value: Value::Other }) => Err(Refusal::Invalid(name, NOT_A_STRING)),
+        Some(Given { name, value: Value::Other }) => Err(ValidationError::Invalid(name, NOT_A_STRING)),
         Some(Given { value: Value::Text(text), .. }) if text.expose_secret().is_empty() => Ok(None),
         Some(Given { name, value: Value::Text(text) }) => match field.check(text.expose_secret()) {
             Ok(()) => Ok(Some(text)),
-            Err(form) => Err(Refusal::Invalid(name, form)),
+            Err(form) => Err(ValidationError::Invalid(name, form)),
         },
     }
 }

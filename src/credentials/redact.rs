@@ -126,12 +126,12 @@ fn shared_start(text: &str, secret: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::credentials::Question;
+    use crate::credentials::VerifyRequest;
     use proptest::prelude::*;
 
     fn credentials(secret: &str, token: &str) -> Credentials {
         let body = serde_json::json!({"AccessKeyId": "AKIAIOSFODNN7EXAMPLE", "SecretAccessKey": secret, "Token": token});
-        Question::from_json(body.to_string().as_bytes()).unwrap().credentials
+        VerifyRequest::from_json(body.to_string().as_bytes()).unwrap().credentials
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Every body that is not a success has the shape of [`ErrorBody`], the one in which the Lambda function reported
 //! botocore's errors.
 
-use crate::credentials::Refusal;
+use crate::credentials::ValidationError;
 use crate::sts::{Rejection, StsFailure};
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
@@ -19,7 +19,7 @@ pub(crate) type Refuse = fn(ApiError) -> Response;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ApiError {
     /// The body was refused before STS was asked.
-    Refused(Refusal),
+    Invalid(ValidationError),
     /// The request names a region that the operator does not allow.
     RegionNotAllowed,
     /// The `Content-Type` is not JSON's.
@@ -99,7 +99,7 @@ impl ApiError {
             Self::RateLimited { retry_after } => Some(*retry_after),
             Self::Sts(StsFailure::Internal(_)) => None,
             Self::Sts(_) => RETRY_STS,
-            Self::Rejected(rejection) if rejection.may_pass() => RETRY_STS,
+            Self::Rejected(rejection) if rejection.is_transient() => RETRY_STS,
             _ => None,
         };
         // RFC 6750, section 3: no error is named when no key was given.
@@ -119,8 +119,8 @@ impl ApiError {
             Self::Rejected(no) => {
                 return (StatusCode::BAD_REQUEST, "ClientError", no.code.clone().into());
             }
-            Self::Refused(refusal) => {
-                (StatusCode::BAD_REQUEST, "ParamValidationError", refusal_code(refusal))
+            Self::Invalid(refusal) => {
+                (StatusCode::BAD_REQUEST, "ParamValidationError", validation_code(refusal))
             }
             Self::RegionNotAllowed => (StatusCode::BAD_REQUEST, "ParamValidationError", "RegionNotAllowed"),
             Self::UnsupportedMediaType => {
@@ -149,7 +149,7 @@ impl ApiError {
     fn message(&self) -> Option<Cow<'static, str>> {
         let text: Cow<'static, str> = match self {
             Self::Rejected(no) => return no.message.clone().map(Cow::from),
-            Self::Refused(refusal) => refusal.to_string().into(),
+            Self::Invalid(refusal) => refusal.to_string().into(),
             Self::Sts(StsFailure::Internal(_)) | Self::Internal => {
                 "An internal error occurred; the log has the details under this request id.".into()
             }
@@ -177,12 +177,12 @@ impl ApiError {
     }
 }
 
-fn refusal_code(refusal: &Refusal) -> &'static str {
+fn validation_code(refusal: &ValidationError) -> &'static str {
     match refusal {
-        Refusal::MalformedJson => "MalformedJson",
-        Refusal::Missing(_) => "MissingParameter",
-        Refusal::Invalid(..) => "InvalidParameter",
-        Refusal::Duplicate(..) => "DuplicateParameter",
+        ValidationError::MalformedJson => "MalformedJson",
+        ValidationError::Missing(_) => "MissingParameter",
+        ValidationError::Invalid(..) => "InvalidParameter",
+        ValidationError::Duplicate(..) => "DuplicateParameter",
     }
 }
 
@@ -201,9 +201,9 @@ fn failure_class(failure: &StsFailure) -> (StatusCode, &'static str, &'static st
     (status, class, class)
 }
 
-impl From<Refusal> for ApiError {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
+impl From<ValidationError> for ApiError {
+    fn from(refusal: ValidationError) -> Self {
+        Self::Invalid(refusal)
     }
 }
 

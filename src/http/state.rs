@@ -4,8 +4,8 @@ use crate::callers::CallerLimit;
 use crate::callers::api_keys::ApiKeys;
 use crate::config::HttpArgs;
 use crate::observability::metrics::Metrics;
-use crate::sts::Sts;
-use crate::sts::coalescing::Sharing;
+use crate::sts::StsClientFactory;
+use crate::sts::coalescing::Coalescer;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::Semaphore;
@@ -14,16 +14,16 @@ use tokio::sync::Semaphore;
 #[derive(Clone)]
 pub struct AppState {
     /// The way to STS.
-    pub(crate) sts: Arc<Sts>,
+    pub(crate) sts: Arc<StsClientFactory>,
     /// What STS is being asked, and what of its answers is kept.
-    pub(crate) sharing: Arc<Sharing>,
+    pub(crate) coalescer: Arc<Coalescer>,
     /// How often each caller may ask, if that is limited.
     pub(crate) callers: Option<Arc<CallerLimit>>,
     /// One place for each request that may wait for STS.
-    pub(crate) places: Arc<Semaphore>,
+    pub(crate) in_flight: Arc<Semaphore>,
     /// Who may ask, when not everybody may.
     pub(crate) api_keys: Option<Arc<ApiKeys>>,
-    /// What Prometheus is told.
+    /// The metrics of this process.
     pub(crate) metrics: Arc<Metrics>,
     /// Whether the process was told to stop.
     stopping: Arc<AtomicBool>,
@@ -35,12 +35,12 @@ impl AppState {
     /// # Errors
     ///
     /// When the system has no randomness for the key under which questions are told apart.
-    pub fn new(sts: Sts, http: &HttpArgs) -> Result<Self, getrandom::Error> {
+    pub fn new(sts: StsClientFactory, http: &HttpArgs) -> Result<Self, getrandom::Error> {
         Ok(Self {
             sts: Arc::new(sts),
-            sharing: Arc::new(Sharing::new(http.limits.keep())?),
+            coalescer: Arc::new(Coalescer::new(http.limits.cache_policy())?),
             callers: http.limits.per_caller().map(|settings| Arc::new(CallerLimit::new(&settings))),
-            places: Arc::new(Semaphore::new(http.max_in_flight)),
+            in_flight: Arc::new(Semaphore::new(http.max_in_flight)),
             api_keys: None,
             metrics: Arc::default(),
             stopping: Arc::new(AtomicBool::new(false)),

@@ -5,7 +5,7 @@
 
 mod process;
 
-use crate::sts::{Answer, StsFailure, Verdict};
+use crate::sts::{StsFailure, StsResponse, Verdict};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
@@ -227,7 +227,7 @@ impl Metrics {
     pub(crate) fn sts_asked(
         &self,
         region: &str,
-        outcome: &Result<Answer, StsFailure>,
+        outcome: &Result<StsResponse, StsFailure>,
         retries: u32,
         took: Duration,
     ) {
@@ -296,10 +296,10 @@ pub(crate) fn known_code(code: &str) -> &'static str {
 }
 
 /// What came of asking STS, in one word.
-pub(crate) fn outcome_name(outcome: &Result<Answer, StsFailure>) -> &'static str {
+pub(crate) fn outcome_name(outcome: &Result<StsResponse, StsFailure>) -> &'static str {
     match outcome {
-        Ok(Answer::Identity(_)) => "identity",
-        Ok(Answer::Rejection(_)) => "rejection",
+        Ok(StsResponse::Identity(_)) => "identity",
+        Ok(StsResponse::Rejection(_)) => "rejection",
         Err(StsFailure::Unreachable(..)) => "unreachable",
         Err(StsFailure::Closed(_)) => "closed",
         Err(StsFailure::ConnectTimeout(_)) => "connect_timeout",

@@ -8,7 +8,7 @@ use super::{CLIENT_CLOSED_REQUEST, CallRecord, plain};
 use crate::observability::metrics::{known_code, outcome_name};
 use crate::observability::otlp::Exporter;
 use crate::observability::trace::{CURRENT, Origin};
-use crate::sts::{Answer, Asked, Region, StsFailure, Verdict};
+use crate::sts::{CallOutcome, StsClient, StsFailure, StsResponse, Verdict};
 use http::Version;
 use opentelemetry::trace::{
     Span as _, SpanContext, SpanKind, Status, TraceContextExt as _, TraceFlags, Tracer as _,
@@ -95,7 +95,7 @@ pub(crate) struct StsSpan(Option<Span>);
 
 impl StsSpan {
     /// The call is about to be made, for the request that this task handles.
-    pub(crate) fn begin(region: &Region) -> Self {
+    pub(crate) fn begin(region: &StsClient) -> Self {
         let Some((exporter, context)) = EXPORTER.get().zip(current()) else { return Self(None) };
         let url = Url::parse(region.endpoint().as_str()).ok();
         let mut attributes = vec![
@@ -116,18 +116,20 @@ impl StsSpan {
     }
 
     /// This came of it.
-    pub(crate) fn end(self, asked: &Asked) {
+    pub(crate) fn end(self, asked: &CallOutcome) {
         let Some(mut span) = self.0 else { return };
         let outcome = outcome_name(&asked.outcome);
         let (status, request_id) = match &asked.outcome {
-            Ok(Answer::Identity(identity)) => (Some(identity.status), identity.request_id.as_deref()),
-            Ok(Answer::Rejection(rejection)) => (Some(rejection.status), rejection.request_id.as_deref()),
+            Ok(StsResponse::Identity(identity)) => (Some(identity.status), identity.request_id.as_deref()),
+            Ok(StsResponse::Rejection(rejection)) => {
+                (Some(rejection.status), rejection.request_id.as_deref())
+            }
             Err(StsFailure::NotSts { status, .. }) => (Some(*status), None),
             Err(_) => (None, None),
         };
         let error = match &asked.outcome {
-            Ok(Answer::Identity(_)) => None,
-            Ok(Answer::Rejection(rejection)) => Some(known_code(&rejection.code)),
+            Ok(StsResponse::Identity(_)) => None,
+            Ok(StsResponse::Rejection(rejection)) => Some(known_code(&rejection.code)),
             Err(_) => Some(outcome),
         };
         span.set_attribute(KeyValue::new("sts_verify.outcome", outcome));

@@ -33,19 +33,19 @@ const ANSWER: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
 /// The places of a listener.
 pub(crate) struct Connections {
     most: usize,
-    places: Arc<Semaphore>,
+    in_use: Arc<Semaphore>,
     own: Arc<Semaphore>,
     figures: ConnectionFigures,
-    refused: Seldom,
+    refused: LogThrottle,
 }
 
 /// The place of one open connection. Given back when this is dropped, which is when the connection is.
-struct Place {
+struct ConnectionPermit {
     _permit: OwnedSemaphorePermit,
     figures: ConnectionFigures,
 }
 
-impl Drop for Place {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         self.figures.active.dec();
     }
@@ -53,24 +53,24 @@ impl Drop for Place {
 
 impl Connections {
     pub(crate) fn new(most: usize, figures: ConnectionFigures) -> Arc<Self> {
-        let places = Arc::new(Semaphore::new(most));
+        let in_use = Arc::new(Semaphore::new(most));
         Arc::new(Self {
             most,
-            places,
+            in_use,
             own: Arc::new(Semaphore::new(OWN)),
             figures,
-            refused: Seldom::default(),
+            refused: LogThrottle::default(),
         })
     }
 
-    fn enter(&self, stream: &TcpStream) -> Option<Arc<Place>> {
+    fn enter(&self, stream: &TcpStream) -> Option<Arc<ConnectionPermit>> {
         let own = || stream.peer_addr().is_ok_and(|peer| peer.ip().to_canonical().is_loopback());
-        let permit = match self.places.clone().try_acquire_owned() {
+        let permit = match self.in_use.clone().try_acquire_owned() {
             Err(_) if own() => self.own.clone().try_acquire_owned().ok()?,
             permit => permit.ok()?,
         };
         self.figures.active.inc();
-        Some(Arc::new(Place { _permit: permit, figures: self.figures.clone() }))
+        Some(Arc::new(ConnectionPermit { _permit: permit, figures: self.figures.clone() }))
     }
 
     fn refuse(&self, stream: TcpStream, plain: bool) -> io::Error {
@@ -109,7 +109,9 @@ impl<A> Bounded<A> {
 
 /// A connection's place is held by its service, which lives as long as it.
 #[derive(Clone)]
-pub(crate) struct Held(#[expect(dead_code, reason = "dropped, it gives the place back")] Arc<Place>);
+pub(crate) struct Held(
+    #[expect(dead_code, reason = "dropped, it gives the permit back")] Arc<ConnectionPermit>,
+);
 
 impl<A, S> Accept<TcpStream, S> for Bounded<A>
 where
@@ -135,9 +137,9 @@ where
 
 /// Says the same not more often than once a minute.
 #[derive(Default)]
-pub(crate) struct Seldom(Mutex<Option<Instant>>);
+pub(crate) struct LogThrottle(Mutex<Option<Instant>>);
 
-impl Seldom {
+impl LogThrottle {
     pub(crate) fn say(&self, what: impl FnOnce()) {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if last.is_none_or(|last| last.elapsed() >= QUIET) {

@@ -20,7 +20,7 @@ use crate::server::tls::Tls;
 use axum::Router;
 use axum_server::Handle;
 use axum_server::accept::DefaultAcceptor;
-use connections::{Bounded, Connections, Seldom};
+use connections::{Bounded, Connections, LogThrottle};
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -89,7 +89,7 @@ async fn serve(
     handle: Handle<SocketAddr>,
     connections: Arc<Connections>,
 ) -> io::Result<()> {
-    let failed = Seldom::default();
+    let failed = LogThrottle::default();
     let mut server = axum_server::from_tcp(listener)?
         .http1_only()
         // A first request's head has to come soon; between requests a connection may be idle for longer.

@@ -6,7 +6,7 @@
 //! and takes twice the time. `docs/performance.md` has the figures.
 
 use super::reply::{MAX_BODY_BYTES, Reply};
-use super::{Answer, Endpoint, SetupError, StsFailure, StsSettings, Transport};
+use super::{Endpoint, SetupError, StsFailure, StsResponse, StsSettings, Transport};
 use crate::credentials::Credentials;
 use aws_credential_types::Credentials as SigningCredentials;
 use aws_sdk_sts::config::endpoint::{DefaultResolver, Endpoint as SdkEndpoint, Params, ResolveEndpoint as _};
@@ -33,7 +33,7 @@ const SERVICE: &str = "sts";
 const OUR_NAME: &str = concat!("sts-verify/", env!("CARGO_PKG_VERSION"));
 
 /// The STS of one region.
-pub struct Region {
+pub struct StsClient {
     name: Arc<str>,
     /// Shares its connections with all others.
     transport: Transport,
@@ -45,7 +45,7 @@ pub struct Region {
     signed_for: String,
 }
 
-impl Region {
+impl StsClient {
     /// Finds out which URL will be asked, by the SDK's rules, and for which region it wants a signature.
     pub(super) async fn new(
         name: &str,
@@ -81,7 +81,7 @@ impl Region {
     }
 
     /// Asks once.
-    pub(super) async fn attempt(&self, credentials: &Credentials) -> Result<Answer, StsFailure> {
+    pub(super) async fn attempt(&self, credentials: &Credentials) -> Result<StsResponse, StsFailure> {
         let connection = CaptureSmithyConnection::new();
         let sent = self.send(credentials, &connection)?.await;
         let response = sent.map_err(|error| StsFailure::from_transport(&error, &self.endpoint))?;
@@ -186,7 +186,7 @@ mod tests {
             ("cn-north-1", "https://sts.cn-north-1.amazonaws.com.cn/", "cn-north-1"),
             ("aws-global", "https://sts.amazonaws.com/", "us-east-1"),
         ] {
-            let client = Region::new(region, &settings, &transport).await.unwrap();
+            let client = StsClient::new(region, &settings, &transport).await.unwrap();
             assert_eq!((client.endpoint.as_str(), &*client.signed_for), (host, signed_for));
         }
     }

@@ -2,13 +2,13 @@
 //!
 //! Callers who post the same credentials for the same region while STS is being asked share that one call. If the
 //! caller who began it leaves, one of those who wait asks anew. By default an answer is forgotten as soon as all who
-//! waited have it; an operator can have two kinds kept for a while ([`Keep`]): valid, and `ExpiredToken`.
+//! waited have it; an operator can have two kinds kept for a while ([`CachePolicy`]): valid, and `ExpiredToken`.
 //!
-//! Questions are told apart by an HMAC-SHA256 (RFC 2104) of all values under a key that is made at start and never
+//! Questions are cached apart by an HMAC-SHA256 (RFC 2104) of all values under a key that is made at start and never
 //! leaves this process. No credential is kept, and who reads this memory cannot try secrets against what is.
 
 use crate::credentials::Credentials;
-use crate::sts::{Answer, Asked, Identity, Rejection, StsFailure};
+use crate::sts::{CallOutcome, Identity, Rejection, StsFailure, StsResponse};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use moka::Expiry;
 use moka::future::Cache;
@@ -26,7 +26,7 @@ const EXPIRED: &str = "ExpiredToken";
 
 /// How long answers are kept; zero is not at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Keep {
+pub struct CachePolicy {
     /// For valid credentials.
     pub valid: Duration,
     /// For a session that is over.
@@ -35,21 +35,21 @@ pub struct Keep {
     pub entries: usize,
 }
 
-impl Keep {
+impl CachePolicy {
     /// All that is not named here may be otherwise in a moment: a key just made is unknown for some seconds, a wrong
     /// secret is put right, throttling ends.
-    fn time_for(&self, outcome: &Result<Answer, StsFailure>) -> Duration {
+    fn time_for(&self, outcome: &Result<StsResponse, StsFailure>) -> Duration {
         match outcome {
-            Ok(Answer::Identity(_)) => self.valid,
-            Ok(Answer::Rejection(no)) if no.code == EXPIRED => self.expired,
+            Ok(StsResponse::Identity(_)) => self.valid,
+            Ok(StsResponse::Rejection(no)) if no.code == EXPIRED => self.expired,
             _ => Duration::ZERO,
         }
     }
 }
 
 /// An answer and since when there is one. Holds an identity perhaps, credentials never.
-pub(crate) struct Told {
-    pub asked: Asked,
+pub(crate) struct CachedOutcome {
+    pub asked: CallOutcome,
     at: Instant,
     keep: Duration,
 }
@@ -81,25 +81,27 @@ impl Source {
 type QuestionId = [u8; 32];
 
 /// The questions being asked, and the answers kept.
-pub(crate) struct Sharing {
+pub(crate) struct Coalescer {
     /// HMAC with its key already taken in: a question costs a copy of this state and its own blocks.
     mac: Hmac<Sha256>,
-    keep: Keep,
-    answers: Cache<QuestionId, Arc<Told>>,
+    keep: CachePolicy,
+    answers: Cache<QuestionId, Arc<CachedOutcome>>,
 }
 
-impl Sharing {
+impl Coalescer {
     /// Makes the key.
     ///
     /// # Errors
     ///
     /// What the system says when it has no randomness.
-    pub(crate) fn new(keep: Keep) -> Result<Self, getrandom::Error> {
+    pub(crate) fn new(keep: CachePolicy) -> Result<Self, getrandom::Error> {
         let mut key = Zeroizing::new([0; 64]);
         getrandom::fill(key.as_mut())?;
         let answers = Cache::builder()
             .max_capacity(keep.entries.saturating_mul(ENTRY_BYTES) as u64)
-            .weigher(|_, told: &Arc<Told>| told.bytes().max(ENTRY_BYTES).try_into().unwrap_or(u32::MAX))
+            .weigher(|_, cached: &Arc<CachedOutcome>| {
+                cached.bytes().max(ENTRY_BYTES).try_into().unwrap_or(u32::MAX)
+            })
             .expire_after(ByKind)
             .build();
         Ok(Self { mac: Hmac::new((&*key).into()), keep, answers })
@@ -111,8 +113,8 @@ impl Sharing {
         &self,
         region: &str,
         credentials: &Credentials,
-        call: impl AsyncFnOnce() -> Asked,
-    ) -> (Arc<Told>, Source) {
+        call: impl AsyncFnOnce() -> CallOutcome,
+    ) -> (Arc<CachedOutcome>, Source) {
         let began = Instant::now();
         let mut asked_here = false;
         // In a box, since moka holds several futures that would each hold this one, and made in there: a future that is
@@ -121,18 +123,18 @@ impl Sharing {
             asked_here = true;
             let asked = call().await;
             let keep = self.keep.time_for(&asked.outcome);
-            let told = Told { asked, at: Instant::now(), keep };
+            let cached = CachedOutcome { asked, at: Instant::now(), keep };
             // What moka calls an error is handed to all who wait, and then forgotten.
-            if keep.is_zero() { Err(told) } else { Ok(Arc::new(told)) }
+            if keep.is_zero() { Err(cached) } else { Ok(Arc::new(cached)) }
         });
         let entry = self.answers.entry(self.id(region, credentials)).or_try_insert_with(call).await;
-        let told = entry.map_or_else(|told| told, moka::Entry::into_value);
-        let source = match told.at.checked_duration_since(began) {
+        let cached = entry.map_or_else(|cached| cached, moka::Entry::into_value);
+        let source = match cached.at.checked_duration_since(began) {
             _ if asked_here => Source::Sts,
             Some(_) => Source::InFlight,
-            None => told.kept_source(),
+            None => cached.kept_source(),
         };
-        (told, source)
+        (cached, source)
     }
 
     /// Each value goes in behind its length, so that no two questions are the same text. An absent token is an empty
@@ -149,7 +151,7 @@ impl Sharing {
     }
 }
 
-impl Told {
+impl CachedOutcome {
     fn kept_source(&self) -> Source {
         let age = self.at.elapsed();
         Source::Cache { age: age.as_secs(), ttl: self.keep.saturating_sub(age).as_secs() }
@@ -160,11 +162,11 @@ impl Told {
         let text = |text: &str| text.len() + 32;
         let optional = |value: &Option<String>| value.as_deref().map_or(0, text);
         match &self.asked.outcome {
-            Ok(Answer::Identity(Identity { user_id, account, arn, request_id, headers, status: _ })) => {
+            Ok(StsResponse::Identity(Identity { user_id, account, arn, request_id, headers, status: _ })) => {
                 let headers = headers.iter().map(|(name, value)| text(name) + text(value));
                 text(user_id) + text(account) + text(arn) + optional(request_id) + headers.sum::<usize>()
             }
-            Ok(Answer::Rejection(Rejection { code, message, request_id, status: _ })) => {
+            Ok(StsResponse::Rejection(Rejection { code, message, request_id, status: _ })) => {
                 text(code) + optional(message) + optional(request_id)
             }
             Err(_) => 0,
@@ -175,30 +177,35 @@ impl Told {
 /// Each answer lives as long as its kind may.
 struct ByKind;
 
-impl Expiry<QuestionId, Arc<Told>> for ByKind {
-    fn expire_after_create(&self, _: &QuestionId, told: &Arc<Told>, _: Instant) -> Option<Duration> {
-        Some(told.keep)
+impl Expiry<QuestionId, Arc<CachedOutcome>> for ByKind {
+    fn expire_after_create(
+        &self,
+        _: &QuestionId,
+        cached: &Arc<CachedOutcome>,
+        _: Instant,
+    ) -> Option<Duration> {
+        Some(cached.keep)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::credentials::Question;
+    use crate::credentials::VerifyRequest;
     use serde_json::json;
 
     fn credentials(access_key: &str, secret: &str, token: &str) -> Credentials {
         let body =
             json!({"AccessKeyId": access_key, "SecretAccessKey": secret, "SessionToken": token}).to_string();
-        Question::from_json(body.as_bytes()).unwrap_or_else(|refusal| panic!("{refusal}")).credentials
+        VerifyRequest::from_json(body.as_bytes()).unwrap_or_else(|refusal| panic!("{refusal}")).credentials
     }
 
-    fn sharing(entries: usize) -> Sharing {
+    fn coalescer(entries: usize) -> Coalescer {
         let minute = Duration::from_mins(1);
-        Sharing::new(Keep { valid: minute, expired: minute, entries }).unwrap()
+        Coalescer::new(CachePolicy { valid: minute, expired: minute, entries }).unwrap()
     }
 
-    fn identity(headers: usize) -> Asked {
+    fn identity(headers: usize) -> CallOutcome {
         let text = "123456789012".to_owned();
         let identity = Identity {
             user_id: text.clone(),
@@ -208,18 +215,18 @@ mod tests {
             status: 200,
             headers: vec![(text.clone(), text); headers],
         };
-        Asked { outcome: Ok(Answer::Identity(identity)), retries: 0, max_attempts_reached: false }
+        CallOutcome { outcome: Ok(StsResponse::Identity(identity)), retries: 0, max_attempts_reached: false }
     }
 
     #[test]
     fn values_that_run_into_each_other_are_other_questions() {
-        let sharing = sharing(1);
+        let coalescer = coalescer(1);
         let ids = [
-            sharing.id("us-east-1", &credentials("AKIAIOSFODNN7EXAMPLE", "secret", "token")),
-            sharing.id("us-east-1", &credentials("AKIAIOSFODNN7EXAMPLEs", "ecret", "token")),
-            sharing.id("us-east-1", &credentials("AKIAIOSFODNN7EXAMPLE", "secrett", "oken")),
-            sharing.id("us-east-1", &credentials("AKIAIOSFODNN7EXAMPLE", "secrettoken", "")),
-            sharing.id("us-east-1A", &credentials("KIAIOSFODNN7EXAMPLE", "secret", "token")),
+            coalescer.id("us-east-1", &credentials("AKIAIOSFODNN7EXAMPLE", "secret", "token")),
+            coalescer.id("us-east-1", &credentials("AKIAIOSFODNN7EXAMPLEs", "ecret", "token")),
+            coalescer.id("us-east-1", &credentials("AKIAIOSFODNN7EXAMPLE", "secrett", "oken")),
+            coalescer.id("us-east-1", &credentials("AKIAIOSFODNN7EXAMPLE", "secrettoken", "")),
+            coalescer.id("us-east-1A", &credentials("KIAIOSFODNN7EXAMPLE", "secret", "token")),
         ];
         for (n, id) in ids.iter().enumerate() {
             assert!(!ids[..n].contains(id), "{n}");
@@ -229,22 +236,22 @@ mod tests {
     #[test]
     fn the_key_is_another_in_each_process() {
         let question = credentials("AKIAIOSFODNN7EXAMPLE", "secret", "");
-        assert_ne!(sharing(1).id("us-east-1", &question), sharing(1).id("us-east-1", &question));
+        assert_ne!(coalescer(1).id("us-east-1", &question), coalescer(1).id("us-east-1", &question));
     }
 
     #[tokio::test]
     async fn no_more_answers_are_kept_than_the_operator_allows() {
         // An answer with 100 headers takes some 11 KiB, and counts for as much.
         for (headers, at_most) in [(0, 50), (100, 5)] {
-            let sharing = sharing(50);
+            let coalescer = coalescer(50);
             for n in 0..2_000 {
                 let question = credentials(&format!("AKIAIOSFODNN7EXAMPLE{n}"), "secret", "");
-                sharing.ask("us-east-1", &question, async || identity(headers)).await;
+                coalescer.ask("us-east-1", &question, async || identity(headers)).await;
             }
-            sharing.answers.run_pending_tasks().await;
-            let kept = sharing.answers.entry_count();
+            coalescer.answers.run_pending_tasks().await;
+            let kept = coalescer.answers.entry_count();
             assert!((1..=at_most).contains(&kept), "{kept}");
-            assert!(sharing.answers.weighted_size() <= 50 * ENTRY_BYTES as u64);
+            assert!(coalescer.answers.weighted_size() <= 50 * ENTRY_BYTES as u64);
         }
     }
 }

@@ -30,7 +30,7 @@ impl std::fmt::Display for Endpoint {
 
 /// Where on the way to STS a connection failed: for the person who has to mend it. Callers are not told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hop {
+pub enum ConnectFailure {
     /// The host's name has no address.
     Name,
     /// Nobody takes the connection at the address.
@@ -48,7 +48,7 @@ pub enum Hop {
 pub enum StsFailure {
     /// No connection: no such host, refused, a failed TLS handshake, a proxy that says no.
     #[error("Could not connect to the endpoint URL: \"{0}\"")]
-    Unreachable(Endpoint, Hop),
+    Unreachable(Endpoint, ConnectFailure),
     /// The connection ended before an answer had come.
     #[error("Connection was closed before we received a valid response from endpoint URL: \"{0}\".")]
     Closed(Endpoint),
@@ -82,7 +82,9 @@ impl StsFailure {
             return Self::ConnectTimeout(endpoint);
         }
         match find::<hyper_util::client::legacy::Error>(error) {
-            Some(transport) if transport.is_connect() => Self::Unreachable(endpoint, Hop::of(transport)),
+            Some(transport) if transport.is_connect() => {
+                Self::Unreachable(endpoint, ConnectFailure::of(transport))
+            }
             Some(_) => Self::Closed(endpoint),
             None => Self::Internal("the request could not be sent"),
         }
@@ -97,7 +99,7 @@ impl StsFailure {
     }
 }
 
-impl Hop {
+impl ConnectFailure {
     /// hyper-util's own types are private: they are told apart by the constant part of their texts, which
     /// `tests/process/check.rs` holds against real failures. The texts go nowhere.
     fn of(error: &(dyn Error + 'static)) -> Self {

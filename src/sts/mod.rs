@@ -14,8 +14,8 @@ mod reply;
 mod retry;
 mod transport;
 
-pub use client::Region;
-pub use failure::{Endpoint, Hop, StsFailure};
+pub use client::StsClient;
+pub use failure::{ConnectFailure, Endpoint, StsFailure};
 pub use retry::{RetryMode, RetryPolicy};
 pub use transport::{SetupError, Transport};
 
@@ -55,7 +55,7 @@ pub struct StsSettings {
 
 /// What STS said.
 #[derive(Debug, Clone)]
-pub enum Answer {
+pub enum StsResponse {
     /// The credentials are good, and this is whose they are.
     Identity(Identity),
     /// STS said no, or that it cannot say; [`Rejection::verdict`] tells which.
@@ -136,16 +136,16 @@ impl Rejection {
 
     /// Whether the same question may be answered otherwise in a while: STS was throttling or failing.
     #[must_use]
-    pub fn may_pass(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         self.status >= 500 || self.status == 429 || retry::is_temporary(&self.code)
     }
 }
 
 /// What came of asking.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub struct CallOutcome {
     /// STS's answer, or why there is none.
-    pub outcome: Result<Answer, StsFailure>,
+    pub outcome: Result<StsResponse, StsFailure>,
     /// How many attempts came before the last one.
     pub retries: u32,
     /// Whether boto3 would remark that there was no attempt left, as its newer modes do even of a success.
@@ -153,9 +153,9 @@ pub struct Asked {
 }
 
 /// The STS of every allowed region.
-pub struct Sts {
+pub struct StsClientFactory {
     /// Made at start: a request only picks one.
-    regions: HashMap<String, Arc<Region>>,
+    clients: HashMap<String, Arc<StsClient>>,
     /// The region asked when a request names none.
     default_region: String,
     /// One place for each connection. Who waits for one is given it in turn.
@@ -168,21 +168,21 @@ pub struct Sts {
     deadline: Duration,
 }
 
-impl Sts {
+impl StsClientFactory {
     /// Finds out how the regions are asked. Nothing is sent.
     ///
     /// # Errors
     ///
     /// [`SetupError`] when the CA certificates cannot be used or a region has no such endpoint.
     pub async fn new(settings: &StsSettings, transport: &Transport) -> Result<Self, SetupError> {
-        let mut regions = HashMap::new();
+        let mut clients = HashMap::new();
         for name in std::iter::once(&settings.region).chain(&settings.allowed_regions) {
-            if !regions.contains_key(name) {
-                regions.insert(name.clone(), Arc::new(Region::new(name, settings, transport).await?));
+            if !clients.contains_key(name) {
+                clients.insert(name.clone(), Arc::new(StsClient::new(name, settings, transport).await?));
             }
         }
         Ok(Self {
-            regions,
+            clients,
             default_region: settings.region.clone(),
             connections: Semaphore::new(settings.max_connections),
             retry: settings.retry,
@@ -193,21 +193,21 @@ impl Sts {
 
     /// The region that will be asked for a request, or `None` if the operator does not allow the one it names.
     #[must_use]
-    pub fn region(&self, asked: Option<&str>) -> Option<&Region> {
-        self.regions.get(asked.unwrap_or(&self.default_region)).map(AsRef::as_ref)
+    pub fn client(&self, asked: Option<&str>) -> Option<&StsClient> {
+        self.clients.get(asked.unwrap_or(&self.default_region)).map(AsRef::as_ref)
     }
 
     /// The regions that may be asked, in the order of their names.
     #[must_use]
-    pub fn regions(&self) -> Vec<Arc<Region>> {
-        let mut all: Vec<_> = self.regions.values().cloned().collect();
+    pub fn clients(&self) -> Vec<Arc<StsClient>> {
+        let mut all: Vec<_> = self.clients.values().cloned().collect();
         all.sort_unstable_by(|one, other| one.name().cmp(other.name()));
         all
     }
 
     /// Asks the STS of a region whose credentials these are. The deadline counts from `since`: a caller may have waited
     /// for another's call before this one.
-    pub async fn ask(&self, region: &Region, credentials: &Credentials, since: Instant) -> Asked {
+    pub async fn ask(&self, region: &StsClient, credentials: &Credentials, since: Instant) -> CallOutcome {
         let deadline = since + self.deadline;
         let first = self.attempt(region, credentials, deadline).await;
         let mut outcome = first.unwrap_or_else(|| Err(region.timed_out()));
@@ -223,17 +223,17 @@ impl Sts {
             outcome = further;
             attempts += 1;
         }
-        let max_attempts_reached = self.retry.remarks_the_last(attempts);
-        Asked { outcome, retries: attempts - 1, max_attempts_reached }
+        let max_attempts_reached = self.retry.max_attempts_reached(attempts);
+        CallOutcome { outcome, retries: attempts - 1, max_attempts_reached }
     }
 
     /// Asks once, when a connection is free; `None` when the deadline of the whole call ended it.
     async fn attempt(
         &self,
-        region: &Region,
+        region: &StsClient,
         credentials: &Credentials,
         deadline: Instant,
-    ) -> Option<Result<Answer, StsFailure>> {
+    ) -> Option<Result<StsResponse, StsFailure>> {
         let _connection = timeout_at(deadline, self.connections.acquire()).await.ok()?.ok()?;
         let own = Instant::now() + self.attempt_timeout;
         // In a box of its own, so that who waits for a connection holds no place for it.
@@ -250,7 +250,7 @@ impl Sts {
 mod tests {
     use super::*;
     use crate::config::Cli;
-    use crate::credentials::Question;
+    use crate::credentials::VerifyRequest;
     use clap::Parser as _;
 
     #[tokio::test]
@@ -260,11 +260,11 @@ mod tests {
         let url = Some("http://127.0.0.1:1".to_owned());
         let retry = RetryPolicy { max_attempts: 1, ..settings.retry };
         let settings = StsSettings { endpoint_url: url, max_connections: 1, retry, ..settings };
-        let mut sts = Sts::new(&settings, &Transport::new(&settings).unwrap()).await.unwrap();
+        let mut sts = StsClientFactory::new(&settings, &Transport::new(&settings).unwrap()).await.unwrap();
         let body = r#"{"AccessKeyId": "AKIAIOSFODNN7EXAMPLE", "SecretAccessKey": "secret"}"#;
-        let credentials = Question::from_json(body.as_bytes()).unwrap().credentials;
-        let ask = async |sts: &Sts| {
-            sts.ask(sts.region(None).unwrap(), &credentials, Instant::now()).await.outcome.unwrap_err()
+        let credentials = VerifyRequest::from_json(body.as_bytes()).unwrap().credentials;
+        let ask = async |sts: &StsClientFactory| {
+            sts.ask(sts.client(None).unwrap(), &credentials, Instant::now()).await.outcome.unwrap_err()
         };
         assert!(matches!(ask(&sts).await, StsFailure::Unreachable(..)));
         sts.deadline = Duration::ZERO;

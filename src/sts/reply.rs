@@ -5,7 +5,7 @@
 //! (`ResponseParser.parse`, `QueryParser`), made stricter in one place: a success must name all three of Arn, UserId
 //! and Account, or nobody was named.
 
-use super::{Answer, Endpoint, Identity, Rejection, StsFailure};
+use super::{Endpoint, Identity, Rejection, StsFailure, StsResponse};
 use crate::credentials::Credentials;
 use crate::credentials::redact::Redactor;
 use aws_smithy_runtime_api::http::Headers;
@@ -41,10 +41,14 @@ impl Reply {
 
     /// Reads the reply to a question asked with these credentials. No part of their secrets is in what comes out,
     /// even if STS or a proxy repeated it.
-    pub(super) fn read(self, endpoint: &Endpoint, credentials: &Credentials) -> Result<Answer, StsFailure> {
+    pub(super) fn read(
+        self,
+        endpoint: &Endpoint,
+        credentials: &Credentials,
+    ) -> Result<StsResponse, StsFailure> {
         let redactor = Redactor::new(credentials);
         if let Some(rejection) = self.without_a_document(&redactor) {
-            return Ok(Answer::Rejection(rejection));
+            return Ok(StsResponse::Rejection(rejection));
         }
         let options = ParsingOptions { allow_dtd: true, nodes_limit: 1_000, ..ParsingOptions::default() };
         let text = std::str::from_utf8(&self.body).map_err(|_| not_sts(endpoint, self.status, false))?;
@@ -52,9 +56,9 @@ impl Reply {
             Document::parse_with_options(text, options).map_err(|_| not_sts(endpoint, self.status, false))?;
         let root = document.root_element();
         let answer = match self.status {
-            200..=299 => identity(self.status, self.headers, root, &redactor).map(Answer::Identity),
+            200..=299 => identity(self.status, self.headers, root, &redactor).map(StsResponse::Identity),
             300 => None,
-            _ => self.rejection(root, &redactor).map(Answer::Rejection),
+            _ => self.rejection(root, &redactor).map(StsResponse::Rejection),
         };
         answer.ok_or_else(|| not_sts(endpoint, self.status, true))
     }

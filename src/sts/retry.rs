@@ -5,7 +5,7 @@
 //! has room or sleeps past it. The tables are those of botocore 1.43: `data/_retry.json` for the legacy mode,
 //! `retries/standard.py` and `retries/special.py` for the standard mode.
 
-use super::{Answer, StsFailure};
+use super::{StsFailure, StsResponse};
 use std::time::Duration;
 
 /// Which of botocore's rules apply (`AWS_RETRY_MODE`).
@@ -103,13 +103,13 @@ impl RetryMode {
 
 impl RetryPolicy {
     /// Whether an attempt's outcome calls for another attempt, and there is one left.
-    pub(super) fn wants_another(&self, attempts: u32, outcome: &Result<Answer, StsFailure>) -> bool {
+    pub(super) fn wants_another(&self, attempts: u32, outcome: &Result<StsResponse, StsFailure>) -> bool {
         attempts < self.max_attempts && self.mode.rules().apply_to(outcome)
     }
 
     /// Whether boto3 puts `MaxAttemptsReached` into the result: in its standard mode, whatever the last attempt came
     /// to (`MaxAttemptsChecker` in `retries/standard.py`).
-    pub(super) fn remarks_the_last(&self, attempts: u32) -> bool {
+    pub(super) fn max_attempts_reached(&self, attempts: u32) -> bool {
         self.mode != RetryMode::Legacy && attempts >= self.max_attempts
     }
 
@@ -121,10 +121,10 @@ impl RetryPolicy {
 }
 
 impl Rules {
-    fn apply_to(&self, outcome: &Result<Answer, StsFailure>) -> bool {
+    fn apply_to(&self, outcome: &Result<StsResponse, StsFailure>) -> bool {
         match outcome {
-            Ok(Answer::Identity(_)) | Err(StsFailure::Internal(_)) => false,
-            Ok(Answer::Rejection(no)) => {
+            Ok(StsResponse::Identity(_)) | Err(StsFailure::Internal(_)) => false,
+            Ok(StsResponse::Rejection(no)) => {
                 let code_counts = self.status_of_codes.is_none_or(|status| status == no.status);
                 self.statuses.contains(&no.status) || (code_counts && self.codes.contains(&no.code.as_str()))
             }

@@ -11,7 +11,7 @@ use sts_verify::http::state::AppState;
 use sts_verify::sandbox::{self, Caller};
 use sts_verify::server::tls::Tls;
 use sts_verify::server::{self, Stop};
-use sts_verify::sts::{Sts, Transport};
+use sts_verify::sts::{StsClientFactory, Transport};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -68,7 +68,7 @@ impl App {
     pub async fn start(args: &ServeArgs, sandbox: bool) -> Self {
         let settings = args.sts_settings().expect("the settings are good");
         let transport = Transport::new(&settings).expect("there are CA certificates");
-        let sts = Sts::new(&settings, &transport).await.expect("the regions have endpoints");
+        let sts = StsClientFactory::new(&settings, &transport).await.expect("the regions have endpoints");
         let listener = std::net::TcpListener::bind(args.listen).unwrap();
         let address = listener.local_addr().unwrap();
         let api_keys =

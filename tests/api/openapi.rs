@@ -4,7 +4,7 @@ use crate::helpers::{App, header};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::Path;
-use sts_verify::credentials::{CONTAINERS, Question, SPELLINGS};
+use sts_verify::credentials::{CONTAINERS, SPELLINGS, VerifyRequest};
 
 #[test]
 fn the_committed_document_is_the_one_that_the_code_makes() {
@@ -52,7 +52,7 @@ fn there_is_an_example_of_each_spelling_and_each_is_read() {
     let mut seen = BTreeSet::new();
     for (name, example) in examples {
         let value = &example["value"];
-        assert!(Question::from_json(value.to_string().as_bytes()).is_ok(), "{name}");
+        assert!(VerifyRequest::from_json(value.to_string().as_bytes()).is_ok(), "{name}");
         let inner = value.as_object().unwrap().iter().find(|(name, _)| CONTAINERS.contains(&name.as_str()));
         seen.extend(inner.map(|(name, _)| name.clone()));
         let members = inner.map_or(value, |(_, value)| value);

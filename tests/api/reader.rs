@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use sts_verify::credentials::{CONTAINERS, Question, SPELLINGS};
+use sts_verify::credentials::{CONTAINERS, SPELLINGS, VerifyRequest};
 
 /// Every text that a refusal can have. They are made of the documented names alone.
 fn every_refusal() -> BTreeSet<String> {
@@ -29,7 +29,7 @@ fn every_refusal() -> BTreeSet<String> {
 }
 
 fn check(body: &[u8]) -> Result<(), TestCaseError> {
-    if let Err(refusal) = Question::from_json(body) {
+    if let Err(refusal) = VerifyRequest::from_json(body) {
         prop_assert!(every_refusal().contains(&refusal.to_string()), "{refusal}");
     }
     Ok(())
@@ -97,7 +97,7 @@ proptest! {
     ) {
         use secrecy::ExposeSecret as _;
         let body = json!({"stsAccessKey": access_key, "stsSecretKey": secret_key, "stsSessionToken": token});
-        let question = Question::from_json(body.to_string().as_bytes()).unwrap();
+        let question = VerifyRequest::from_json(body.to_string().as_bytes()).unwrap();
         let read = &question.credentials;
         prop_assert_eq!(read.access_key_id(), &access_key);
         prop_assert_eq!(read.secret_access_key().expose_secret(), &secret_key);

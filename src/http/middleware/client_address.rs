@@ -1,6 +1,6 @@
 //! Who asks, as far as a limit must know: an API key, or an address that nobody can choose freely.
 
-use crate::callers::{Caller, KeyId};
+use crate::callers::{CallerId, KeyId};
 use axum::extract::{ConnectInfo, Request};
 use axum::http::{HeaderMap, HeaderName};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -11,13 +11,13 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// Behind `proxies` trusted ones the caller is the entry that the outermost of them appended: the last but
 /// `proxies - 1`. What stands left of it a client may have made up. An entry that is missing or no address gives
 /// no right to be anybody, so the peer is taken, which cannot be made up.
-pub(super) fn caller_of(request: &Request, proxies: usize) -> Caller {
+pub(super) fn caller_of(request: &Request, proxies: usize) -> CallerId {
     if let Some(key) = request.extensions().get::<KeyId>() {
-        return Caller::Key(*key);
+        return CallerId::Key(*key);
     }
     let peer = || request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
     let address = forwarded(request.headers(), proxies).or_else(peer);
-    Caller::at(address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)))
+    CallerId::at(address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)))
 }
 
 /// The n-th entry from the right, over all lines of the header.
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
     use axum::body::Body;
 
-    fn caller(lines: &[&str], proxies: usize) -> Caller {
+    fn caller(lines: &[&str], proxies: usize) -> CallerId {
         let mut request = Request::builder();
         for line in lines {
             request = request.header("X-Forwarded-For", *line);
@@ -52,8 +52,8 @@ mod tests {
         caller_of(&request, proxies)
     }
 
-    fn at(address: &str) -> Caller {
-        Caller::at(address.parse().unwrap())
+    fn at(address: &str) -> CallerId {
+        CallerId::at(address.parse().unwrap())
     }
 
     const PEER: &str = "192.0.2.1";
@@ -111,6 +111,6 @@ mod tests {
         let mut request =
             Request::builder().header("X-Forwarded-For", "198.51.100.7").body(Body::empty()).unwrap();
         request.extensions_mut().insert(KeyId([7; 8]));
-        assert_eq!(caller_of(&request, 1), Caller::Key(KeyId([7; 8])));
+        assert_eq!(caller_of(&request, 1), CallerId::Key(KeyId([7; 8])));
     }
 }

@@ -1,10 +1,10 @@
 //! Examples of requests and of every answer. The answers are made by the code that makes the real ones.
 
 use super::spellings::SPELLINGS;
-use crate::credentials::Refusal;
+use crate::credentials::ValidationError;
 use crate::http::error::ApiError;
 use crate::sandbox::{self, Caller};
-use crate::sts::{Endpoint, Hop, Rejection, StsFailure};
+use crate::sts::{ConnectFailure, Endpoint, Rejection, StsFailure};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use utoipa::openapi::example::ExampleBuilder;
@@ -117,17 +117,20 @@ fn identity() -> Value {
 fn errors() -> Vec<(&'static str, ApiError)> {
     let endpoint = || Endpoint::new("https://sts.us-east-1.amazonaws.com");
     let mut errors = vec![
-        ("MalformedJson", ApiError::Refused(Refusal::MalformedJson)),
-        ("MissingParameter", ApiError::Refused(Refusal::Missing("stsSecretKey"))),
-        ("InvalidParameter", ApiError::Refused(Refusal::Invalid("stsAccessKey", "must be a string"))),
-        ("DuplicateParameter", ApiError::Refused(Refusal::Duplicate("stsAccessKey", "AccessKeyId"))),
+        ("MalformedJson", ApiError::Invalid(ValidationError::MalformedJson)),
+        ("MissingParameter", ApiError::Invalid(ValidationError::Missing("stsSecretKey"))),
+        ("InvalidParameter", ApiError::Invalid(ValidationError::Invalid("stsAccessKey", "must be a string"))),
+        ("DuplicateParameter", ApiError::Invalid(ValidationError::Duplicate("stsAccessKey", "AccessKeyId"))),
         ("RegionNotAllowed", ApiError::RegionNotAllowed),
         ("IncompleteBody", ApiError::BodyCutOff),
         ("RequestTimeout", ApiError::BodyTimeout),
         ("RequestTooLarge", ApiError::TooLarge),
         ("UnsupportedMediaType", ApiError::UnsupportedMediaType),
         ("InternalError", ApiError::Internal),
-        ("EndpointConnectionError", ApiError::Sts(StsFailure::Unreachable(endpoint(), Hop::Route))),
+        (
+            "EndpointConnectionError",
+            ApiError::Sts(StsFailure::Unreachable(endpoint(), ConnectFailure::Route)),
+        ),
         ("ConnectionClosedError", ApiError::Sts(StsFailure::Closed(endpoint()))),
         (
             "ResponseParserError",

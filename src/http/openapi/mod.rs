@@ -7,7 +7,7 @@
 mod examples;
 mod spellings;
 
-pub use spellings::VerifyRequest;
+pub use spellings::VerifyRequestSchema;
 
 use crate::http::error::ApiError;
 use crate::http::middleware::authentication::API_KEY_HEADER;

@@ -73,9 +73,9 @@ pub(super) const SPELLINGS: [Spelling; 10] = [
 ];
 
 /// The body of a request: see [`crate::credentials`] for what is really read.
-pub struct VerifyRequest;
+pub struct VerifyRequestSchema;
 
-impl PartialSchema for VerifyRequest {
+impl PartialSchema for VerifyRequestSchema {
     fn schema() -> RefOr<Schema> {
         let description = "AWS credentials under the names of any of the tools that print them. Each value is given \
                            once; other members are passed over.";
@@ -84,7 +84,7 @@ impl PartialSchema for VerifyRequest {
     }
 }
 
-impl ToSchema for VerifyRequest {
+impl ToSchema for VerifyRequestSchema {
     fn name() -> Cow<'static, str> {
         "VerifyRequest".into()
     }

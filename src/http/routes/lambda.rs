@@ -4,7 +4,7 @@
 //! The payload is the event that the function took: the credentials themselves, or an API Gateway proxy event (REST
 //! or HTTP API) whose `body` holds them. The answer is the envelope that the function returned.
 
-use crate::credentials::Refusal;
+use crate::credentials::ValidationError;
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::routes::verify::{Verification, read_body, verify_json};
 use crate::http::state::AppState;
@@ -121,7 +121,7 @@ pub(crate) async fn invoke(State(app): State<AppState>, request: Request) -> Res
     match event_body(payload) {
         Ok(Some(body)) => envelope(verify_json(&app, body).await),
         Ok(None) => {
-            envelope(Verification::error(&Refusal::MalformedJson.into(), None, CallRecord::default()))
+            envelope(Verification::error(&ValidationError::MalformedJson.into(), None, CallRecord::default()))
         }
         Err(error) => refuse(error),
     }

@@ -3,14 +3,14 @@
 //! Everything on the wire is named here: the success body, the verdict header, the headers of an answer. The Lambda's
 //! own interface ([`crate::http::routes::lambda`]) asks the same [`verify_json`].
 
-use crate::credentials::Question;
+use crate::credentials::VerifyRequest;
 use crate::http::error::{ApiError, ErrorBody};
-use crate::http::openapi::VerifyRequest;
+use crate::http::openapi::VerifyRequestSchema;
 use crate::http::state::AppState;
 use crate::observability::CallRecord;
 use crate::observability::spans::StsSpan;
 use crate::sts::coalescing::Source;
-use crate::sts::{Answer, Asked, Identity, StsFailure, Verdict};
+use crate::sts::{CallOutcome, Identity, StsFailure, StsResponse, Verdict};
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
 use axum::extract::{FromRequest, Request, State};
@@ -145,7 +145,7 @@ pub(crate) struct Verification {
     operation_id = "verify",
     tag = "verify",
     security((), ("bearer" = []), ("apiKey" = [])),
-    request_body(content = VerifyRequest, content_type = "application/json"),
+    request_body(content = VerifyRequestSchema, content_type = "application/json"),
     responses(
         (status = 200, description = "The credentials are good; this is whose they are", body = VerifyResponse),
         (status = 400, description = "STS said no or could not say (ClientError), or the request is malformed (ParamValidationError)", body = ErrorBody),
@@ -178,7 +178,7 @@ pub(crate) async fn verify_json(app: &AppState, body: Zeroizing<Vec<u8>>) -> Ver
 }
 
 async fn answer(app: &AppState, body: Zeroizing<Vec<u8>>) -> Verification {
-    let question = match Question::from_json(&body) {
+    let question = match VerifyRequest::from_json(&body) {
         Ok(question) => question,
         Err(refusal) => return Verification::error(&refusal.into(), None, CallRecord::default()),
     };
@@ -186,11 +186,11 @@ async fn answer(app: &AppState, body: Zeroizing<Vec<u8>>) -> Verification {
     drop(body);
     let mut record =
         CallRecord { access_key: Some(question.credentials.masked_access_key()), ..CallRecord::default() };
-    let Some(region) = app.sts.region(question.region.as_deref()) else {
+    let Some(region) = app.sts.client(question.region.as_deref()) else {
         return Verification::error(&ApiError::RegionNotAllowed, None, record);
     };
     record.region = Some(region.name().clone());
-    let Ok(_place) = app.places.try_acquire() else {
+    let Ok(_permit) = app.in_flight.try_acquire() else {
         app.metrics.request_shed();
         return Verification::error(&ApiError::Overloaded, None, record);
     };
@@ -203,17 +203,17 @@ async fn answer(app: &AppState, body: Zeroizing<Vec<u8>>) -> Verification {
         app.metrics.sts_asked(region.name(), &asked.outcome, asked.retries, asked_at.elapsed());
         asked
     };
-    let (told, source) = app.sharing.ask(region.name(), &question.credentials, call).await;
+    let (cached, source) = app.coalescer.ask(region.name(), &question.credentials, call).await;
     record.shared = source.name();
     app.metrics.answer_shared(record.shared);
-    Verification { source, ..Verification::new(&told.asked, record) }
+    Verification { source, ..Verification::new(&cached.asked, record) }
 }
 
 impl Verification {
-    fn new(asked: &Asked, mut record: CallRecord) -> Self {
+    fn new(asked: &CallOutcome, mut record: CallRecord) -> Self {
         record.retries = Some(asked.retries);
         match &asked.outcome {
-            Ok(Answer::Identity(identity)) => {
+            Ok(StsResponse::Identity(identity)) => {
                 record.sts_request_id.clone_from(&identity.request_id);
                 record.account = Some(identity.account.clone());
                 let body = VerifyResponse::new(identity, asked.retries, asked.max_attempts_reached);
@@ -222,7 +222,7 @@ impl Verification {
                     Err(_) => Self::error(&ApiError::Internal, None, record),
                 }
             }
-            Ok(Answer::Rejection(rejection)) => {
+            Ok(StsResponse::Rejection(rejection)) => {
                 let verdict = rejection.verdict();
                 record.sts_request_id.clone_from(&rejection.request_id);
                 Self::error(&ApiError::Rejected(rejection.clone()), Some(verdict), record)

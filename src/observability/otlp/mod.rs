@@ -20,7 +20,7 @@ use opentelemetry_sdk::trace::{
 };
 use std::time::Duration;
 use tracing::warn;
-use watch::Watched;
+use watch::MonitoredExporter;
 
 /// How long the last spans may take on their way when the process stops. With the delay and the draining before it,
 /// it stays below the 30 s after which Kubernetes and ECS kill.
@@ -63,7 +63,7 @@ impl Exporter {
             .with_http_client(Client::new(settings)?)
             .build()
             .map_err(|_| "OTEL_EXPORTER_OTLP_ENDPOINT: cannot be used")?;
-        let batches = BatchSpanProcessor::builder(Watched::new(posts));
+        let batches = BatchSpanProcessor::builder(MonitoredExporter::new(posts));
         let provider = SdkTracerProvider::builder()
             .with_span_processor(batches.with_batch_config(batch_config(settings.batch)).build())
             // Which requests get spans is decided before there is one: see `wants`.

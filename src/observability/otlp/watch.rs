@@ -8,50 +8,50 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tracing::{info, warn};
 
-/// How often trouble that lasts is told.
+/// How often outage that lasts is told.
 const TOLD_EVERY: Duration = Duration::from_mins(5);
 
 /// An exporter and what has become of its batches.
 #[derive(Debug)]
-pub(super) struct Watched {
+pub(super) struct MonitoredExporter {
     posts: Posts,
-    trouble: Mutex<Option<Trouble>>,
+    outage: Mutex<Option<Outage>>,
 }
 
 /// Batches are being lost.
 #[derive(Debug)]
-struct Trouble {
+struct Outage {
     /// When the log was last told.
     told: Instant,
-    /// How many spans were lost since the trouble began.
+    /// How many spans were lost since the outage began.
     lost: usize,
 }
 
-impl Watched {
+impl MonitoredExporter {
     pub(super) fn new(posts: Posts) -> Self {
-        Self { posts, trouble: Mutex::new(None) }
+        Self { posts, outage: Mutex::new(None) }
     }
 
     fn note(&self, spans: usize, result: &OTelSdkResult) {
-        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut outage = self.outage.lock().unwrap_or_else(PoisonError::into_inner);
         let Err(error) = result else {
-            if let Some(Trouble { lost, .. }) = trouble.take() {
+            if let Some(Outage { lost, .. }) = outage.take() {
                 info!(lost, "traces are delivered again");
             }
             return;
         };
-        let before = trouble.as_ref().map_or(0, |trouble| trouble.lost);
-        let lately = trouble.as_ref().map(|trouble| trouble.told).filter(|told| told.elapsed() < TOLD_EVERY);
+        let before = outage.as_ref().map_or(0, |outage| outage.lost);
+        let lately = outage.as_ref().map(|outage| outage.told).filter(|told| told.elapsed() < TOLD_EVERY);
         let lost = before + spans;
         if lately.is_none() {
             // The exporter's own words, which name a status at most.
             warn!(lost, reason = %error, "traces cannot be delivered");
         }
-        *trouble = Some(Trouble { told: lately.unwrap_or_else(Instant::now), lost });
+        *outage = Some(Outage { told: lately.unwrap_or_else(Instant::now), lost });
     }
 }
 
-impl SpanExporter for Watched {
+impl SpanExporter for MonitoredExporter {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let spans = batch.len();
         let result = self.posts.export(batch).await;
