@@ -20,6 +20,7 @@ pub mod cli;
 pub mod config;
 pub mod credentials;
 pub mod http;
+pub mod identity;
 mod observability;
 pub mod sandbox;
 pub mod server;
