@@ -22,6 +22,8 @@ pub mod credentials;
 pub mod http;
 pub mod identity;
 mod observability;
+pub mod policy;
+pub mod proof;
 pub mod sandbox;
 pub mod server;
 pub mod sts;

@@ -1,0 +1,86 @@
+//! Patterns of ARNs, matched as the condition operator ArnLike of IAM does
+//! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html#Conditions_ARN>).
+
+use wildmatch::WildMatch;
+
+/// How many parts an ARN has between its colons. The last one may hold colons itself.
+const PARTS: usize = 6;
+
+/// A pattern for the ARN of a principal: `*` stands for any run of characters in its part, `?` for one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ArnPattern {
+    parts: [WildMatch; PARTS],
+    account_has_wildcard: bool,
+    has_role_path: bool,
+}
+
+/// A text that is no pattern of a principal's ARN. It is not repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "must be the ARN of a user, role, federated user or root, such as arn:aws:iam::123456789012:role/ci-*"
+)]
+pub struct PatternError;
+
+impl ArnPattern {
+    /// Reads a pattern.
+    ///
+    /// # Errors
+    ///
+    /// [`PatternError`] where the pattern can match no principal.
+    pub fn parse(text: &str) -> Result<Self, PatternError> {
+        let parts: Vec<&str> = text.splitn(PARTS, ':').collect();
+        let ["arn", partition, service, "", account, resource] = parts[..] else { return Err(PatternError) };
+        let has_wildcard = |part: &str| part.contains(['*', '?']);
+        let is_possible = text.bytes().all(|byte| byte.is_ascii_graphic())
+            && (partition.starts_with("aws") || has_wildcard(partition))
+            && (matches!(service, "iam" | "sts") || has_wildcard(service))
+            && could_be_account(account)
+            && could_be_principal(resource);
+        if !is_possible {
+            return Err(PatternError);
+        }
+        Ok(Self {
+            parts: ["arn", partition, service, "", account, resource].map(WildMatch::new),
+            account_has_wildcard: has_wildcard(account),
+            has_role_path: resource.strip_prefix("role/").is_some_and(|name| name.contains('/')),
+        })
+    }
+
+    /// Whether an ARN matches, part by part: no wildcard reaches over a colon into the next part.
+    #[must_use]
+    pub fn matches(&self, arn: &str) -> bool {
+        let mut parts = arn.splitn(PARTS, ':');
+        self.parts.iter().all(|pattern| parts.next().is_some_and(|part| pattern.matches(part)))
+    }
+
+    /// Whether it matches principals of more than one account.
+    #[must_use]
+    pub fn account_has_wildcard(&self) -> bool {
+        self.account_has_wildcard
+    }
+
+    /// Whether it asks for a role's path, which GetCallerIdentity does not tell.
+    #[must_use]
+    pub fn has_role_path(&self) -> bool {
+        self.has_role_path
+    }
+}
+
+/// Twelve digits, or a pattern that twelve digits may match.
+fn could_be_account(text: &str) -> bool {
+    let wildcards = text.contains('*');
+    text.bytes().all(|byte| byte.is_ascii_digit() || b"*?".contains(&byte))
+        && (if wildcards { text.len() <= 13 } else { text.len() == 12 })
+        && !text.is_empty()
+}
+
+/// The resource of a principal. A session is none: the principal of an assumed role is the role.
+fn could_be_principal(text: &str) -> bool {
+    let kind = text.split('/').next().unwrap_or_default();
+    let named = text.split_once('/').is_some_and(|(_, name)| !name.is_empty());
+    match kind {
+        "root" => !text.contains('/'),
+        "user" | "role" | "federated-user" => named,
+        _ => kind.contains(['*', '?']),
+    }
+}

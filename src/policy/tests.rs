@@ -1,0 +1,187 @@
+use super::*;
+use proptest::prelude::*;
+
+const BOTH: Accept = Accept { credentials: true, signed_requests: true, web_identity_tokens: true };
+const TOKENS: Accept = Accept { credentials: false, signed_requests: false, web_identity_tokens: true };
+
+fn policies(text: &str, accept: Accept) -> Result<Policies, PoliciesError> {
+    Policies::from_toml(text, PolicyContext { accept })
+}
+
+fn policy(members: &str) -> Policy {
+    let text = format!("[policy.p]\n{members}\n");
+    policies(&text, BOTH).unwrap_or_else(|error| panic!("{error}")).get("p").unwrap().clone()
+}
+
+fn allows(policy: &Policy, arn: &str) -> bool {
+    policy.allows(&Subject { arn: &CallerArn::parse(arn).unwrap(), org_id: None, org_path: None })
+}
+
+#[test]
+fn every_list_that_is_there_has_to_match() {
+    let policy = policy(
+        r#"accounts = ["123456789012"]
+        principals = ["arn:aws:iam::*:role/ci-*", "arn:aws:iam::123456789012:user/ops/*"]"#,
+    );
+    for (arn, allowed) in [
+        ("arn:aws:sts::123456789012:assumed-role/ci-deploy/i-1", true),
+        ("arn:aws:iam::123456789012:role/ci-deploy", true),
+        ("arn:aws:iam::123456789012:user/ops/ann", true),
+        ("arn:aws:iam::123456789012:user/ann", false),
+        ("arn:aws:sts::210987654321:assumed-role/ci-deploy/i-1", false),
+        ("arn:aws:sts::123456789012:assumed-role/other/ci-1", false),
+        ("arn:aws-cn:sts::123456789012:assumed-role/ci-deploy/i-1", false),
+        // No wildcard reaches over a colon.
+        ("arn:aws:iam::123456789012:user/x:role/ci-deploy", false),
+    ] {
+        assert_eq!(allows(&policy, arn), allowed, "{arn}");
+    }
+}
+
+#[test]
+fn root_passes_only_where_it_is_allowed() {
+    let root = "arn:aws:iam::123456789012:root";
+    assert!(!allows(&policy(r#"accounts = ["123456789012"]"#), root));
+    assert!(!allows(&policy(r#"principals = ["arn:aws:iam::123456789012:root"]"#), root));
+    assert!(allows(&policy("accounts = [\"123456789012\"]\nallow_root = true"), root));
+}
+
+#[test]
+fn organisations_are_matched_by_what_a_token_tells() {
+    let arn = CallerArn::parse("arn:aws:iam::123456789012:role/ci").unwrap();
+    let allows = |policy: &Policy, org_id, org_path| policy.allows(&Subject { arn: &arn, org_id, org_path });
+    let by_id = policy(r#"org_ids = ["o-abc1234567"]"#);
+    assert!(allows(&by_id, Some("o-abc1234567"), None));
+    assert!(!allows(&by_id, Some("o-abc1234568"), None));
+    assert!(!allows(&by_id, None, None));
+    let by_path = policy(r#"org_paths = ["o-abc1234567/r-ab12/ou-ab12-11111111/*"]"#);
+    assert!(allows(&by_path, None, Some("o-abc1234567/r-ab12/ou-ab12-11111111/ou-ab12-22222222/")));
+    assert!(allows(&by_path, None, Some("o-abc1234567/r-ab12/ou-ab12-11111111/")));
+    assert!(!allows(&by_path, None, Some("o-abc1234567/r-ab12/ou-ab12-33333333/")));
+    assert!(!allows(&by_path, None, None));
+}
+
+#[test]
+fn a_policy_accepts_what_the_service_does_less_credentials_unless_it_says_so() {
+    let all = policy(r#"accounts = ["123456789012"]"#);
+    assert!(all.accepts(ProofKind::SignedRequest) && all.accepts(ProofKind::WebIdentityToken));
+    assert!(!all.single_use());
+    let tokens =
+        policy("accounts = [\"123456789012\"]\naccept = [\"web-identity-tokens\"]\nsingle_use = true");
+    assert!(!tokens.accepts(ProofKind::SignedRequest) && tokens.accepts(ProofKind::WebIdentityToken));
+    assert!(tokens.single_use());
+}
+
+#[test]
+fn a_mistake_is_named_with_its_line() {
+    let good = "[policy.a]\naccounts = [\"123456789012\"]\n";
+    for (text, line, words) in [
+        ("", 1, "there is no policy"),
+        ("# nothing\n", 1, "there is no policy"),
+        ("[policy.a]\naccounts = [", 2, ""),
+        ("[policy.a]\naccounts = [\"123456789012\"]\naccount = 1\n", 3, "unknown field"),
+        ("[policies.a]\naccounts = [\"123456789012\"]\n", 1, "unknown field"),
+        ("[policy.a]\nallow_root = true\n", 1, "needs an entry"),
+        ("[policy.a]\naccounts = []\n", 2, "must not be empty"),
+        ("[policy.a]\naccounts = [123456789012]\n", 2, "invalid type"),
+        ("[policy.a]\naccounts = [\n  \"123456789012\",\n  \"12345678901\",\n]\n", 4, "twelve digits"),
+        ("[policy.a]\nprincipals = [\"arn:aws:iam::123456789012:group/x\"]\n", 2, "must be the ARN"),
+        ("[policy.a]\nprincipals = [\"*\"]\n", 2, "must be the ARN"),
+        ("[policy.a]\norg_ids = [\"abc\"]\n", 2, "organisation"),
+        ("[policy.a]\norg_paths = [\"r-ab12/*\"]\n", 2, "must be a path"),
+        ("[policy.a]\naccounts = [\"123456789012\"]\naccept = [\"credentials\"]\n", 3, "accept"),
+        ("[policy.a]\naccounts = [\"123456789012\"]\naccept = [\"jwt\"]\n", 3, "accept"),
+        ("[policy.a]\naccounts = [\"123456789012\"]\naccept = []\n", 3, "must not be empty"),
+        ("[policy.\"a b\"]\naccounts = [\"123456789012\"]\n", 1, "a policy's name"),
+        ("[policy.a]\nprincipals = [\"arn:aws:iam::*:role/ci\"]\n", 1, "wildcard for the account"),
+        (
+            "[policy.a]\nprincipals = [\"arn:aws:iam::12345678901?:role/ci\"]\norg_ids = [\"o-abc1234567\"]\n",
+            1,
+            "wildcard for the account",
+        ),
+    ] {
+        for before in ["", good] {
+            if text.trim_start_matches(['#', ' ']).starts_with("[policy") || before.is_empty() {
+                let text = format!(
+                    "{before}{}",
+                    text.replace("policy.a]", if before.is_empty() { "policy.a]" } else { "policy.b]" })
+                );
+                let error = policies(&text, BOTH).err().unwrap_or_else(|| panic!("{text}"));
+                assert_eq!(error.line, line + before.lines().count(), "{text}: {error}");
+                assert!(error.problem.contains(words) && !error.problem.contains('\n'), "{text}: {error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_policy_may_not_accept_what_the_service_does_not() {
+    let text = "[policy.a]\naccounts = [\"123456789012\"]\naccept = [\"signed-requests\"]\n";
+    assert_eq!(policies(text, TOKENS).err().unwrap().line, 3);
+    assert!(policies(text, BOTH).is_ok());
+}
+
+#[test]
+fn any_account_may_be_matched_where_accounts_or_organisations_bound_it() {
+    let any = "[policy.a]\nprincipals = [\"arn:aws:iam::*:role/ci\"]\n";
+    let organisation = format!("{any}org_ids = [\"o-abc1234567\"]\n");
+    assert!(policies(&organisation, BOTH).is_err());
+    assert!(policies(&organisation, TOKENS).is_ok(), "tokens alone, by the service's setting");
+    assert!(policies(&format!("{organisation}accept = [\"web-identity-tokens\"]\n"), BOTH).is_ok());
+    assert!(policies(&format!("{any}accounts = [\"123456789012\"]\n"), BOTH).is_ok());
+}
+
+#[test]
+fn policies_whose_role_paths_no_signed_request_can_match_are_named() {
+    let role = "principals = [\"arn:aws:iam::123456789012:role/ci/*\"]\n";
+    let text =
+        format!("[policy.b]\n{role}[policy.a]\n{role}accept = [\"web-identity-tokens\"]\n[policy.c]\n{role}");
+    assert_eq!(policies(&text, BOTH).unwrap().with_role_paths(), ["b", "c"]);
+}
+
+#[test]
+fn patterns_stand_for_characters_of_their_own_part() {
+    for (pattern, arn, expected) in [
+        ("arn:aws:iam::123456789012:user/a?n", "arn:aws:iam::123456789012:user/ann", true),
+        ("arn:aws:iam::123456789012:user/a?n", "arn:aws:iam::123456789012:user/an", false),
+        ("arn:aws*:iam::123456789012:user/ann", "arn:aws-cn:iam::123456789012:user/ann", true),
+        ("arn:*:iam::*:user/*", "arn:aws:iam::123456789012:user/a:b/c", true),
+        ("arn:*:*::*:*", "arn:aws:sts::123456789012:federated-user/b", true),
+        ("arn:aws:iam::123456789012:user/ANN", "arn:aws:iam::123456789012:user/ann", false),
+        ("arn:aws:iam::123456789012:user/*", "arn:aws:iam::123456789012:role/ann", false),
+    ] {
+        assert_eq!(ArnPattern::parse(pattern).unwrap().matches(arn), expected, "{pattern} {arn}");
+    }
+    for text in [
+        "",
+        "arn",
+        "arn:aws:iam::123456789012",
+        "arn:aws:s3::123456789012:user/x",
+        "arn:aws:iam::1234:user/x",
+        "arn:aws:iam:us-east-1:123456789012:user/x",
+        "arn:aws:iam::123456789012:user/",
+        "arn:aws:iam::123456789012:user",
+        "arn:aws:sts::123456789012:assumed-role/r/s",
+        "arn:aws:iam::123456789012:root/",
+        "arn:aws:iam::123456789012:user/a b",
+    ] {
+        assert_eq!(ArnPattern::parse(text), Err(PatternError), "{text}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_file_makes_it_panic(text in "(\\[policy\\.[a-z]\\]\n)?(accounts|principals|org_ids|accept)? ?=? ?\\PC{0,60}") {
+        if let Err(error) = policies(&text, BOTH) {
+            prop_assert!(error.line >= 1);
+        }
+    }
+
+    #[test]
+    fn a_pattern_without_wildcards_matches_itself_alone(name in "[A-Za-z0-9_+=,.@-]{1,20}", other in "[A-Za-z0-9_+=,.@-]{1,20}") {
+        let arn = format!("arn:aws:iam::123456789012:role/{name}");
+        let pattern = ArnPattern::parse(&arn).unwrap();
+        prop_assert!(pattern.matches(&arn));
+        prop_assert_eq!(pattern.matches(&format!("arn:aws:iam::123456789012:role/{other}")), name == other);
+    }
+}

@@ -1,0 +1,64 @@
+//! What may be posted: the words of `STS_VERIFY_ACCEPT` and of a policy's `accept`.
+
+/// A kind of proof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ProofKind {
+    /// A GetCallerIdentity request with its signature, in any of its forms.
+    SignedRequest,
+    /// The JWT of `sts:GetWebIdentityToken`.
+    WebIdentityToken,
+}
+
+/// What may be posted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accept {
+    /// Access keys with their secrets.
+    pub credentials: bool,
+    /// [`ProofKind::SignedRequest`].
+    pub signed_requests: bool,
+    /// [`ProofKind::WebIdentityToken`].
+    pub web_identity_tokens: bool,
+}
+
+impl Accept {
+    /// Nothing.
+    pub const NOTHING: Self = Self { credentials: false, signed_requests: false, web_identity_tokens: false };
+
+    /// The words for what can be accepted, as an operator writes them.
+    pub const WORDS: [&str; 3] = ["credentials", "signed-requests", "web-identity-tokens"];
+
+    /// Adds what a word stands for. `false` for a word that stands for nothing.
+    #[must_use]
+    pub fn add(&mut self, word: &str) -> bool {
+        match word {
+            "credentials" => self.credentials = true,
+            "signed-requests" => self.signed_requests = true,
+            "web-identity-tokens" => self.web_identity_tokens = true,
+            _ => return false,
+        }
+        true
+    }
+
+    /// Whether proofs of a kind are accepted.
+    #[must_use]
+    pub fn proof(self, kind: ProofKind) -> bool {
+        match kind {
+            ProofKind::SignedRequest => self.signed_requests,
+            ProofKind::WebIdentityToken => self.web_identity_tokens,
+        }
+    }
+
+    /// The same without credentials: what a gate accepts.
+    #[must_use]
+    pub fn proofs_alone(self) -> Self {
+        Self { credentials: false, ..self }
+    }
+
+    /// Whether all that this accepts is accepted by the other, too.
+    #[must_use]
+    pub fn within(self, other: Self) -> bool {
+        (!self.credentials || other.credentials)
+            && (!self.signed_requests || other.signed_requests)
+            && (!self.web_identity_tokens || other.web_identity_tokens)
+    }
+}
