@@ -1,5 +1,9 @@
 //! What is posted in place of credentials: signed requests and web identity tokens.
 
 mod accept;
+mod error;
+mod strict_json;
+pub mod token;
 
 pub use accept::{Accept, ProofKind};
+pub use error::{ProofError, ProofFailure};

@@ -9,6 +9,7 @@
 mod client;
 pub mod coalescing;
 mod failure;
+mod fetch;
 pub mod partitions;
 mod reply;
 mod retry;
@@ -16,6 +17,7 @@ mod transport;
 
 pub use client::StsClient;
 pub use failure::{ConnectFailure, Endpoint, StsFailure};
+pub(crate) use fetch::{get_json, not_a_document};
 pub use retry::{RetryMode, RetryPolicy};
 pub use transport::{SetupError, Transport};
 

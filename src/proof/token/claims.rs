@@ -1,0 +1,115 @@
+//! What a token claims: for whom, from when till when, and whose it is (steps 4 and 5 of a token).
+
+use super::super::ProofError;
+use crate::identity::{CallerArn, is_account_id};
+use serde_json::{Map, Value};
+use std::time::Duration;
+
+/// AWS's own claims are members of this one.
+const AWS_CLAIMS: &str = "https://sts.amazonaws.com/";
+
+/// How far ahead of ours the issuer's clock may be.
+const CLOCK_LEEWAY: i64 = 60;
+
+/// What a token has to fit.
+pub(super) struct Expected<'a> {
+    /// The names of this service.
+    pub audiences: &'a [String],
+    /// How old a token may be.
+    pub max_age: Duration,
+    /// The partition of the issuer.
+    pub partition: &'a str,
+    /// Seconds since 1970.
+    pub now: i64,
+}
+
+/// The claims of a token that fits.
+pub(super) struct Claims {
+    pub account: String,
+    pub principal: CallerArn,
+    pub org_id: Option<String>,
+    pub org_path: Option<String>,
+    /// What CloudTrail calls `webIdentityTokenId`.
+    pub token_id: String,
+    /// After it the token is too old, in seconds since 1970: by its own end, or by the operator's bound.
+    pub useful_until: i64,
+}
+
+impl Claims {
+    pub fn read(claims: &Map<String, Value>, expected: &Expected<'_>) -> Result<Self, ProofError> {
+        let audience = audience(claims).ok_or(ProofError::AudienceMismatch)?;
+        if !expected.audiences.iter().any(|name| name == audience) {
+            return Err(ProofError::AudienceMismatch);
+        }
+        let useful_until = check_times(claims, expected)?;
+        let token_id = text(claims, "jti").filter(|id| !id.is_empty());
+        let token_id = token_id.ok_or(ProofError::TokenNotAllowed("jti must be a string"))?.to_owned();
+        let aws = claims.get(AWS_CLAIMS).and_then(Value::as_object);
+        let aws =
+            aws.ok_or(ProofError::TokenNotAllowed("the claim https://sts.amazonaws.com/ must be an object"))?;
+        let account = text(aws, "aws_account").filter(|account| is_account_id(account));
+        let account = account.ok_or(ProofError::TokenNotAllowed("aws_account must have twelve digits"))?;
+        let principal = principal(claims, aws)?;
+        if principal.account != account {
+            return Err(ProofError::TokenNotAllowed("aws_account must be the account of the principal"));
+        }
+        if principal.partition != expected.partition {
+            return Err(ProofError::TokenNotAllowed("the principal must be of the issuer's partition"));
+        }
+        Ok(Self {
+            account: account.to_owned(),
+            principal,
+            org_id: text(aws, "org_id").map(str::to_owned),
+            org_path: text(aws, "ou_path").map(str::to_owned),
+            token_id,
+            useful_until,
+        })
+    }
+}
+
+/// The one name that a token is made out for (RFC 7519, section 4.1.3: a string, or an array of them).
+fn audience(claims: &Map<String, Value>) -> Option<&str> {
+    match claims.get("aud")? {
+        Value::String(name) => Some(name),
+        Value::Array(names) => match &names[..] {
+            [Value::String(name)] => Some(name),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Within its time and ours. Returns after when it is too old.
+fn check_times(claims: &Map<String, Value>, expected: &Expected<'_>) -> Result<i64, ProofError> {
+    let whole = ProofError::TokenNotAllowed("exp, iat and nbf must be whole numbers of seconds");
+    let seconds = |name| {
+        claims.get(name).map(|value| value.as_i64().filter(|time| *time >= 0).ok_or(whole)).transpose()
+    };
+    let (Some(expires), Some(issued)) = (seconds("exp")?, seconds("iat")?) else { return Err(whole) };
+    let begins = seconds("nbf")?.unwrap_or(issued).max(issued);
+    let max_age = i64::try_from(expected.max_age.as_secs()).unwrap_or(i64::MAX);
+    let useful_until = expires.min(issued.saturating_add(max_age));
+    if begins > expected.now.saturating_add(CLOCK_LEEWAY) {
+        return Err(ProofError::NotYetValid);
+    }
+    if expected.now >= expires || expected.now > issued.saturating_add(max_age) {
+        return Err(ProofError::Expired);
+    }
+    Ok(useful_until)
+}
+
+/// Whose token it is: `principal_id`, else the subject where that is the identity itself.
+fn principal(claims: &Map<String, Value>, aws: &Map<String, Value>) -> Result<CallerArn, ProofError> {
+    let none = ProofError::TokenNotAllowed("principal_id must be the ARN of a principal");
+    let named = match (aws.get("principal_id"), aws.get("subject_mode")) {
+        (Some(principal), _) => principal.as_str(),
+        (None, None) => text(claims, "sub"),
+        (None, Some(mode)) if mode.as_str() == Some("AWSIdentity") => text(claims, "sub"),
+        (None, Some(_)) => None,
+    };
+    named.and_then(|arn| CallerArn::parse(arn).ok()).ok_or(none)
+}
+
+fn text<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+    object.get(name).and_then(Value::as_str)
+}

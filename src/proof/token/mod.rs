@@ -1,0 +1,114 @@
+//! Web identity tokens: the JWTs of `sts:GetWebIdentityToken`, verified with their issuer's keys. STS is not asked.
+//!
+//! The steps and their order are those of proofs.md, "A web identity token, step by step": a forged or an old token makes nobody
+//! fetch keys.
+
+mod claims;
+mod issuers;
+mod jwt;
+mod keys;
+
+pub use issuers::{AcceptedIssuers, partition_of_issuer};
+
+use super::{ProofError, ProofFailure};
+use crate::identity::CallerArn;
+use crate::sts::Transport;
+use claims::{Claims, Expected};
+use issuers::Issuers;
+use jwt::UnverifiedToken;
+use serde_json::Value;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::time::Instant;
+
+/// What tokens have to fit.
+#[derive(Debug, Clone)]
+pub struct TokenSettings {
+    /// The names of this service.
+    pub audiences: Vec<String>,
+    /// Whose tokens are accepted.
+    pub issuers: AcceptedIssuers,
+    /// How old a token may be.
+    pub max_age: Duration,
+    /// The partition of issuers whose host is not of AWS's form.
+    pub default_partition: String,
+    /// The bound of one reading of an issuer's keys.
+    pub timeout: Duration,
+}
+
+/// Verifies tokens.
+pub struct TokenVerifier {
+    settings: TokenSettings,
+    issuers: Issuers,
+}
+
+/// A token that is good, and what it says.
+#[derive(Debug)]
+pub struct VerifiedToken {
+    /// The twelve digits of the account.
+    pub account: String,
+    /// Whose token it is.
+    pub principal: CallerArn,
+    /// The organisation of the account.
+    pub org_id: Option<String>,
+    /// Its path in the organisation.
+    pub org_path: Option<String>,
+    /// The issuer.
+    pub issuer: String,
+    /// `jti`: what CloudTrail calls `webIdentityTokenId`.
+    pub token_id: String,
+    /// The payload as it was signed: JSON, without a member twice.
+    pub claims: String,
+    /// After it the token is too old.
+    pub useful_until: SystemTime,
+}
+
+impl TokenVerifier {
+    /// A verifier that reads keys over this transport. Nothing is sent yet.
+    #[must_use]
+    pub fn new(settings: TokenSettings, transport: Transport) -> Self {
+        let issuers = Issuers::new(transport, settings.timeout);
+        Self { settings, issuers }
+    }
+
+    /// Verifies a token. `member` is the name under which it was posted.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not good, or why that cannot be found out.
+    pub async fn verify(
+        &self,
+        token: &str,
+        member: &'static str,
+        now: SystemTime,
+        deadline: Instant,
+    ) -> Result<VerifiedToken, ProofFailure> {
+        let token = UnverifiedToken::read(token, member)?;
+        let issuer = token
+            .claims
+            .get("iss")
+            .and_then(Value::as_str)
+            .filter(|issuer| self.settings.issuers.accepts(issuer));
+        let issuer = issuer.ok_or(ProofError::IssuerNotAllowed)?;
+        let expected = Expected {
+            audiences: &self.settings.audiences,
+            max_age: self.settings.max_age,
+            partition: partition_of_issuer(issuer).unwrap_or(&self.settings.default_partition),
+            now: now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs().cast_signed()),
+        };
+        let claims = Claims::read(&token.claims, &expected)?;
+        self.issuers.verify(issuer, &token, deadline).await?;
+        Ok(VerifiedToken {
+            account: claims.account,
+            principal: claims.principal,
+            org_id: claims.org_id,
+            org_path: claims.org_path,
+            issuer: issuer.to_owned(),
+            token_id: claims.token_id,
+            useful_until: UNIX_EPOCH + Duration::from_secs(claims.useful_until.unsigned_abs()),
+            claims: token.payload,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
