@@ -169,7 +169,9 @@ impl Field {
     }
 }
 
-fn is_access_key_id(text: &str) -> bool {
+/// Whether a text has the form of an access key ID.
+#[must_use]
+pub fn is_access_key_id(text: &str) -> bool {
     (16..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 

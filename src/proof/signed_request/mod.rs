@@ -1,0 +1,232 @@
+//! Signed requests: a GetCallerIdentity request that a caller signed for somebody else to send.
+//!
+//! A request is read ([`SignedRequest::from_token`] and its brothers: what cannot be read is malformed), checked ([`SignedRequest::check`]: what
+//! can be read and is no GetCallerIdentity for this service is refused), and built anew from the values read
+//! ([`CheckedRequest::build`]): STS never gets a byte that only the client has seen. The steps are those of proofs.md, "A signed request, step
+//! by step".
+
+mod build;
+mod headers;
+mod iam_login;
+mod signature;
+mod url;
+
+pub use iam_login::{HeaderMember, IamLogin};
+
+use super::{ProofError, ProofFailure};
+use crate::credentials::ValidationError;
+use crate::sts::{StsHost, StsHosts};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use headers::SignedHeaders;
+use secrecy::SecretString;
+use signature::{Parameters, Signature};
+use std::time::{Duration, SystemTime};
+use url::UrlText;
+use zeroize::Zeroizing;
+
+/// How a token of `aws eks get-token` begins.
+pub const EKS_TOKEN_PREFIX: &str = "k8s-aws-v1.";
+
+const MAX_TOKEN_BYTES: usize = 12_288;
+const MAX_URL_BYTES: usize = 8_192;
+
+/// The body of the one question that may be asked.
+pub(crate) const BODY: &str = "Action=GetCallerIdentity&Version=2011-06-15";
+
+/// How a request is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Method {
+    Get,
+    Post,
+}
+
+/// A header as the client gave it: its name in lower case, and its value.
+type Header = (String, Zeroizing<String>);
+
+/// A signed request that could be read. It holds a signature and perhaps a session token, and so has no `Debug`.
+pub struct SignedRequest {
+    method: Zeroizing<String>,
+    url: Zeroizing<String>,
+    headers: Vec<Header>,
+    body: Zeroizing<Vec<u8>>,
+}
+
+/// What a signed request has to fit.
+#[derive(Debug, Clone)]
+pub struct SignedRequestRules {
+    /// The hosts that may be asked.
+    pub hosts: StsHosts,
+    /// The names of this service.
+    pub audiences: Vec<String>,
+    /// How old a signature may be.
+    pub max_age: Duration,
+}
+
+/// A signed request that is a GetCallerIdentity for this service, in the values that it is built from anew.
+pub struct CheckedRequest {
+    method: Method,
+    /// The host that was signed.
+    host: String,
+    /// The region whose STS it is for.
+    region: String,
+    signature: Signature,
+    headers: SignedHeaders,
+    /// The audiences to try, in order: one where the client gave the binding's value, all where it did not.
+    audiences: Vec<String>,
+    /// After it the signature is too old.
+    useful_until: SystemTime,
+}
+
+impl SignedRequest {
+    /// Reads a token of `aws eks get-token`. `member` is the name under which it was posted.
+    ///
+    /// # Errors
+    ///
+    /// [`ValidationError`] for what cannot be read.
+    pub fn from_token(token: &str, member: &'static str) -> Result<Self, ValidationError> {
+        let malformed = |what| ValidationError::Invalid(member, what);
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(malformed("must be at most 12288 characters"));
+        }
+        let encoded = token.strip_prefix(EKS_TOKEN_PREFIX).ok_or(malformed("must begin with k8s-aws-v1."))?;
+        let decoded = BASE64_URL_SAFE_NO_PAD.decode(encoded).map(Zeroizing::new);
+        let decoded = decoded.map_err(|_| malformed("must be base64url without padding"))?;
+        let url = std::str::from_utf8(&decoded).map_err(|_| malformed("must hold a URL"))?;
+        Self::from_url(url, member)
+    }
+
+    /// Reads a presigned URL. `member` is the name under which it was posted.
+    ///
+    /// # Errors
+    ///
+    /// [`ValidationError`] for what cannot be read.
+    pub fn from_url(url: &str, member: &'static str) -> Result<Self, ValidationError> {
+        check_url(url, member)?;
+        Ok(Self {
+            method: Zeroizing::new("GET".to_owned()),
+            url: Zeroizing::new(url.to_owned()),
+            headers: Vec::new(),
+            body: Zeroizing::default(),
+        })
+    }
+
+    /// Checks that this is a GetCallerIdentity request for this service, signed not long ago.
+    ///
+    /// # Errors
+    ///
+    /// The first step that fails.
+    pub fn check(&self, rules: &SignedRequestRules, now: SystemTime) -> Result<CheckedRequest, ProofFailure> {
+        let method = self.check_method()?;
+        // It was read before.
+        let url = UrlText::read(&self.url).map_err(|_| not_allowed("its URL cannot be read"))?;
+        let region = check_host(method, &url, &rules.hosts)?;
+        let parameters = Parameters::of(&url)?;
+        let signature = match method {
+            Method::Get => Signature::from_query(&parameters)?,
+            Method::Post => Signature::from_headers(&self.headers)?,
+        };
+        if signature.region() != region {
+            return Err(ProofError::RegionMismatch.into());
+        }
+        let useful_until = signature.check_time(rules.max_age, now)?;
+        let headers = SignedHeaders::check(method, url.authority, &signature, &self.headers)?;
+        let audiences = headers.check_binding(method, &rules.audiences)?;
+        Ok(CheckedRequest {
+            method,
+            host: url.authority.to_owned(),
+            region: region.to_owned(),
+            signature,
+            headers,
+            audiences,
+            useful_until,
+        })
+    }
+
+    /// Step 3.
+    fn check_method(&self) -> Result<Method, ProofError> {
+        match self.method.as_str() {
+            "GET" if self.body.is_empty() => Ok(Method::Get),
+            "GET" => Err(not_allowed("a GET has no body")),
+            "POST" if *self.body == BODY.as_bytes() => Ok(Method::Post),
+            "POST" => Err(not_allowed("its body is another")),
+            _ => Err(not_allowed("its method must be GET or POST")),
+        }
+    }
+}
+
+/// Step 4: the URL's text, and whose host it is.
+fn check_host<'a>(method: Method, url: &UrlText<'_>, hosts: &'a StsHosts) -> Result<&'a str, ProofFailure> {
+    let region = match hosts.get(url.authority) {
+        StsHost::Allowed(region) => region,
+        StsHost::RegionNotAllowed => return Err(ProofFailure::RegionNotAllowed),
+        StsHost::Foreign => return Err(ProofError::EndpointNotAllowed.into()),
+    };
+    if url.scheme != "https" {
+        return Err(not_allowed("its URL must begin with https://").into());
+    }
+    if url.has_fragment || !matches!(url.path, "" | "/") {
+        return Err(not_allowed("its URL has a path or a fragment").into());
+    }
+    match (method, url.query) {
+        (Method::Get, Some(_)) | (Method::Post, None) => Ok(region),
+        (Method::Get, None) => Err(not_allowed("a GET has its signature in the query").into()),
+        (Method::Post, Some(_)) => Err(not_allowed("a POST has no query").into()),
+    }
+}
+
+fn not_allowed(what: &'static str) -> ProofError {
+    ProofError::RequestNotAllowed(what)
+}
+
+/// A URL that can be read: RFC 3986's characters, a host, whole escapes, no parameter twice.
+fn check_url(url: &str, member: &'static str) -> Result<(), ValidationError> {
+    let malformed = |what| ValidationError::Invalid(member, what);
+    if url.len() > MAX_URL_BYTES {
+        return Err(malformed("must hold a URL of at most 8192 characters"));
+    }
+    let parameters = UrlText::read(url).and_then(|url| url.parameters());
+    let parameters = parameters.map_err(|_| malformed("must hold a URL"))?;
+    let mut names = Vec::with_capacity(parameters.len());
+    for parameter in &parameters {
+        let name = url::unescape(parameter.name).map_err(|_| malformed("must hold a URL"))?;
+        names.push(name.to_ascii_lowercase());
+    }
+    names.sort_unstable();
+    let doubled = names.windows(2).any(|pair| pair[0] == pair[1]);
+    if doubled { Err(malformed("must hold a URL without a parameter twice")) } else { Ok(()) }
+}
+
+impl CheckedRequest {
+    /// The region whose STS it is for.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// The access key ID of the signature's scope.
+    #[must_use]
+    pub fn access_key_id(&self) -> &str {
+        self.signature.access_key_id()
+    }
+
+    /// The audiences to try, in order, while STS says that the signature does not match.
+    #[must_use]
+    pub fn audiences(&self) -> &[String] {
+        &self.audiences
+    }
+
+    /// After it the signature is too old.
+    #[must_use]
+    pub fn useful_until(&self) -> SystemTime {
+        self.useful_until
+    }
+
+    /// The values that must not get into an answer or a log: the signature, and the session token if there is one.
+    pub fn secrets(&self) -> impl Iterator<Item = &SecretString> {
+        self.signature.secrets()
+    }
+}
+
+#[cfg(test)]
+mod tests;

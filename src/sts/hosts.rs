@@ -1,0 +1,121 @@
+//! Which hosts are STS's, and of which region: for requests that a caller signed.
+//!
+//! A host counts as a whole. The names are those that the SDK's rules give for each region (plain, FIPS, dual stack, both), and the
+//! global endpoint, which is us-east-1's.
+
+use super::partitions::{all_regions, partition_of};
+use aws_sdk_sts::config::endpoint::{DefaultResolver, Params, ResolveEndpoint as _};
+use std::collections::{HashMap, HashSet};
+
+/// The endpoint of all regions of `aws` (<https://docs.aws.amazon.com/general/latest/gr/sts.html>).
+const GLOBAL_HOST: &str = "sts.amazonaws.com";
+const GLOBAL_REGION: &str = "us-east-1";
+
+/// The hosts of STS, and the regions that may be asked.
+#[derive(Debug, Clone)]
+pub struct StsHosts {
+    /// From host to region.
+    regions: HashMap<String, String>,
+    allowed: HashSet<String>,
+    /// The partitions of the regions that are allowed.
+    partitions: HashSet<&'static str>,
+}
+
+/// What a host is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StsHost<'a> {
+    /// STS's, in this region, which may be asked.
+    Allowed(&'a str),
+    /// STS's, in a region that may not be asked, of a partition in which others may.
+    RegionNotAllowed,
+    /// Not STS's, or STS's in a partition that is not asked.
+    Foreign,
+}
+
+impl StsHosts {
+    /// Finds the hosts of all regions by the SDK's rules. Nothing is sent.
+    pub async fn new(allowed: impl IntoIterator<Item = String>) -> Self {
+        let allowed: HashSet<String> = allowed.into_iter().collect();
+        let named: HashSet<String> =
+            all_regions().map(str::to_owned).chain(allowed.iter().cloned()).collect();
+        let mut regions = HashMap::new();
+        for region in named {
+            for (fips, dual_stack) in [(false, false), (true, false), (false, true), (true, true)] {
+                if let Some(host) = aws_host(&region, fips, dual_stack).await {
+                    regions.insert(host, region.clone());
+                }
+            }
+        }
+        regions.insert(GLOBAL_HOST.to_owned(), GLOBAL_REGION.to_owned());
+        let partitions = allowed.iter().filter_map(|region| partition_of(region)).collect();
+        Self { regions, allowed, partitions }
+    }
+
+    /// What a host is, compared as a whole and with its case.
+    #[must_use]
+    pub fn get(&self, host: &str) -> StsHost<'_> {
+        match self.regions.get(host) {
+            Some(region) if self.allowed.contains(region) => StsHost::Allowed(region),
+            Some(region) if partition_of(region).is_some_and(|name| self.partitions.contains(name)) => {
+                StsHost::RegionNotAllowed
+            }
+            _ => StsHost::Foreign,
+        }
+    }
+}
+
+/// The host that the SDK's rules give, if they give one: not every partition has each kind.
+async fn aws_host(region: &str, fips: bool, dual_stack: bool) -> Option<String> {
+    let params = Params::builder().region(region).use_fips(fips).use_dual_stack(dual_stack).build().ok()?;
+    let endpoint = DefaultResolver::new().resolve_endpoint(&params).await.ok()?;
+    let host = endpoint.url().strip_prefix("https://")?.trim_end_matches('/');
+    Some(host.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn hosts(allowed: &[&str]) -> StsHosts {
+        StsHosts::new(allowed.iter().map(|&region| region.to_owned())).await
+    }
+
+    #[tokio::test]
+    async fn a_region_has_its_hosts_of_every_kind() {
+        let hosts = hosts(&["us-east-1", "eu-west-1", "cn-north-1", "us-gov-west-1"]).await;
+        for (host, region) in [
+            ("sts.amazonaws.com", "us-east-1"),
+            ("sts.us-east-1.amazonaws.com", "us-east-1"),
+            ("sts-fips.us-east-1.amazonaws.com", "us-east-1"),
+            ("sts.us-east-1.api.aws", "us-east-1"),
+            ("sts-fips.us-east-1.api.aws", "us-east-1"),
+            ("sts.eu-west-1.amazonaws.com", "eu-west-1"),
+            ("sts.cn-north-1.amazonaws.com.cn", "cn-north-1"),
+            ("sts.cn-north-1.api.amazonwebservices.com.cn", "cn-north-1"),
+            ("sts.us-gov-west-1.amazonaws.com", "us-gov-west-1"),
+        ] {
+            assert_eq!(hosts.get(host), StsHost::Allowed(region), "{host}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_region_that_is_not_allowed_is_told_from_another_partition_and_from_another_host() {
+        let hosts = hosts(&["eu-west-1"]).await;
+        for host in ["sts.amazonaws.com", "sts.us-east-1.amazonaws.com", "sts.eu-central-1.api.aws"] {
+            assert_eq!(hosts.get(host), StsHost::RegionNotAllowed, "{host}");
+        }
+        for host in [
+            "sts.cn-north-1.amazonaws.com.cn",
+            "sts.us-gov-west-1.amazonaws.com",
+            "STS.eu-west-1.amazonaws.com",
+            "sts.eu-west-1.amazonaws.com.",
+            "sts.eu-west-1.amazonaws.com.evil.example",
+            "evil.sts.eu-west-1.amazonaws.com",
+            "sts.eu-west-1.amazonaws.com.cn",
+            "ec2.eu-west-1.amazonaws.com",
+            "",
+        ] {
+            assert_eq!(hosts.get(host), StsHost::Foreign, "{host}");
+        }
+    }
+}
