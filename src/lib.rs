@@ -21,7 +21,5 @@ pub mod config;
 pub mod credentials;
 pub mod http;
 mod observability;
-#[path = "../sandbox/src/lib.rs"]
-pub mod sandbox;
 pub mod server;
 pub mod sts;

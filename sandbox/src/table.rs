@@ -1,139 +1,190 @@
-//! The shape of the sandbox's table: who calls, and what comes of it. The rows themselves are in [`super::rows`].
-//!
-//! A row does exactly one thing out of the ordinary, and says at which stage of a request it does it. The stages are
-//! walked in one place, [`super::respond`]; a new row needs no new code unless it does something new.
+//! The sandbox's own callers, for first steps and demonstrations. All credentials here are invented: no AWS account ever
+//! had them, and their names end in EXAMPLE so that secret scanners leave them alone.
 
-use std::{fmt::Write as _, time::Duration as Wait};
+use std::{fmt::Write as _, time::Duration};
 
-use time::Duration;
+use crate::{
+    caller::{Behaviour, Caller},
+    error::StsError,
+};
 
-use super::{refusal::Refusal, rows::CALLERS};
+const ACCOUNT: &str = "123456789012";
+const HOUR: Duration = Duration::from_hours(1);
 
-/// One row: credentials that are made up, and so may be printed, and what the sandbox does with them.
-#[derive(Debug)]
-pub struct Caller {
-    /// Twenty characters: `AKIA` (a long-term key) or `ASIA` (a session's), … , `EXAMPLE`.
-    pub access_key_id: &'static str,
-    /// Forty characters, a different one in each row.
-    pub secret_access_key: &'static str,
-    /// The token, where the key is a session's.
-    pub session_token: Option<&'static str>,
-    /// The region to ask; any other of the same partition that needs no opting in does as well.
-    pub region: &'static str,
-    /// One line: what the row shows.
-    pub what: &'static str,
-    pub(crate) behaviour: Behaviour,
-}
+/// Real tokens are some 300 to 1500 characters of base64 and begin like this one.
+const LONG_TOKEN: &str = concat!(
+    "IQoJb3JpZ2luX2VjEXAMPLE//////////wEaCXVzLWVhc3QtMSJHMEUCIQDNotARealToken+NotARealToken/NotARealToken",
+    "SandboxSession0+NotARealToken/KKKKKKKKKKKKKKKKKKKKKKKKKKKKKK/NotARealToken+kkkkkkkkkkkkkkkkkkkk/NotARealToken0",
+    "SandboxSession1+NotARealToken/LLLLLLLLLLLLLLLLLLLLLLLLLLLLLL/NotARealToken+llllllllllllllllllll/NotARealToken0",
+    "SandboxSession2+NotARealToken/MMMMMMMMMMMMMMMMMMMMMMMMMMMMMM/NotARealToken+mmmmmmmmmmmmmmmmmmmm/NotARealToken0",
+    "SandboxSession3+NotARealToken/NNNNNNNNNNNNNNNNNNNNNNNNNNNNNN/NotARealToken+nnnnnnnnnnnnnnnnnnnn/NotARealToken0",
+    "EXAMPLETOKEN==",
+);
 
-/// Whom STS names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Identity {
-    pub arn: &'static str,
-    pub user_id: &'static str,
-    pub account: &'static str,
-}
-
-/// What is out of the ordinary about a row, by the stage at which it shows.
-#[derive(Debug)]
-pub(crate) enum Behaviour {
-    /// On the way in: something between the client and STS changes the request.
-    Altered(Alteration),
-    /// At the check of the clock: STS's own is this much ahead of the true time.
-    ClockAhead(Duration),
-    /// At the check of the key: STS does not (or no longer) take it.
-    Key(Standing),
-    /// After every check: what is answered.
-    Answers(Reply),
-}
-
-/// What is done to a request before STS reads it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Alteration {
-    /// The signature is taken off, as by a proxy that drops Authorization.
-    Unsigned,
-    /// A blank gets into the Authorization header; a presigned URL loses its end.
-    Mangled,
-    /// The scope names a region that AWS does not have.
-    OtherRegion,
-}
-
-/// What STS knows of a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
-    Good,
-    Deleted,
-    /// Known, but not in the region that was asked.
-    Elsewhere,
-    Expired,
-}
-
-/// What a caller gets whose request passed every check.
-#[derive(Debug)]
-pub(crate) enum Reply {
-    Identity(Identity),
-    Refusal(Refusal),
-    /// Two 500s, then the identity, over and over.
-    Flaky(Identity),
-    /// The identity, late.
-    Slow(Wait, Identity),
-    /// Nothing, on a connection that stays open.
-    Silence,
-    /// Nothing, on a connection that is closed.
-    HangUp,
-    EmptyUnavailable,
-    ProxyPage,
-    CutShort(Identity),
-}
-
-/// Named where a row's oddity is one that a client can get round, say by setting its clock to the sandbox's.
-const ANYONE: Reply = Reply::Identity(Identity {
-    arn: "arn:aws:iam::123456789012:user/sandbox/anyone",
-    user_id: "AIDASBXANYONE0EXAMPLE",
-    account: "123456789012",
-});
-
-impl Behaviour {
-    pub fn alteration(&self) -> Option<Alteration> {
-        if let Self::Altered(alteration) = self { Some(*alteration) } else { None }
-    }
-
-    pub fn clock_ahead(&self) -> Duration {
-        if let Self::ClockAhead(ahead) = self { *ahead } else { Duration::ZERO }
-    }
-
-    pub fn standing(&self) -> Standing {
-        if let Self::Key(standing) = self { *standing } else { Standing::Good }
-    }
-
-    pub fn reply(&self) -> &Reply {
-        if let Self::Answers(reply) = self { reply } else { &ANYONE }
-    }
-}
-
-/// Every caller that the sandbox knows.
+/// The sandbox's own callers: one for each kind of principal, partition, error and failure.
+///
+/// They are what `sts-verify sandbox` and `sts-verify serve --sandbox` know; any other sandbox can have them, too:
+/// `Sandbox::builder().callers(table())`.
 #[must_use]
-pub fn table() -> &'static [Caller] {
-    CALLERS
+pub fn table() -> Vec<Caller> {
+    [good(), refused_before_the_signature(), refused_after_the_signature(), failing()].concat()
 }
 
-/// The row of an access key id.
-pub(super) fn find(access_key_id: &str) -> Option<&'static Caller> {
-    CALLERS.iter().find(|caller| caller.access_key_id == access_key_id)
+/// Callers that STS names.
+fn good() -> Vec<Caller> {
+    vec![
+        row(
+            "USER00",
+            "an IAM user, with a path",
+            Caller::user(ACCOUNT, "division_abc/subdivision_xyz/Zhang@example.com-CLI"),
+        ),
+        row(
+            "ROLE00",
+            "an assumed role, its token of a usual length",
+            Caller::role(ACCOUNT, "SandboxRole", "session-1"),
+        )
+        .with_session_token(LONG_TOKEN),
+        row("FEDERA", "a federated user", Caller::federated_user(ACCOUNT, "Bob")),
+        row("ROOT00", "the root user of an account", Caller::root(ACCOUNT)),
+        row("CHINA0", "an IAM user in China (aws-cn)", Caller::user("111122223333", "Li"))
+            .in_region("cn-north-1"),
+        row(
+            "GOVROL",
+            "an assumed role in GovCloud (aws-us-gov)",
+            Caller::role("444455556666", "SandboxRole", "session-1"),
+        )
+        .in_region("us-gov-west-1"),
+        row(
+            "EUSC00",
+            "an IAM user in the European Sovereign Cloud (aws-eusc)",
+            Caller::user("777788889999", "Anna"),
+        )
+        .in_region("eusc-de-east-1"),
+    ]
 }
 
-/// The table as text, for the start of a sandbox and for the README: a line a row, then the session tokens, which are
-/// too long for a column.
+/// Callers that STS refuses before it looks at the signature.
+fn refused_before_the_signature() -> Vec<Caller> {
+    let expired = Caller::role(ACCOUNT, "SandboxRole", "expired").behaving(Behaviour::Expired);
+    vec![
+        odd("NOAUTH", "MissingAuthenticationToken: Authorization lost on the way", Behaviour::SignatureLost),
+        odd("MANGLE", "IncompleteSignature: Authorization mangled on the way", Behaviour::SignatureMangled),
+        odd("BEHIND", "SignatureDoesNotMatch: the client's clock an hour slow", Behaviour::ClockAhead(HOUR)),
+        odd("AHEAD0", "SignatureDoesNotMatch: the client's clock an hour fast", Behaviour::ClockBehind(HOUR)),
+        odd("REGION", "SignatureDoesNotMatch: signed for no valid region", Behaviour::OtherRegion),
+        odd("DELETE", "InvalidClientTokenId: a deleted key", Behaviour::Deleted),
+        odd(
+            "AWAY00",
+            "InvalidClientTokenId without a dot: not known in the region",
+            Behaviour::UnknownInRegion,
+        ),
+        row("EXPIRE", "ExpiredToken: a session that is over", expired),
+    ]
+}
+
+/// Callers that STS refuses although they sign well.
+fn refused_after_the_signature() -> Vec<Caller> {
+    let refused = |label, description, status, code, message| {
+        odd(label, description, Behaviour::Error(StsError::new(status, code, message)))
+    };
+    vec![
+        refused(
+            "DENIED",
+            "AccessDenied: by the policy of a VPC endpoint",
+            403,
+            "AccessDenied",
+            "User: arn:aws:iam::123456789012:user/sandbox/denied is not authorized to perform: sts:GetCallerIdentity \
+             because no VPC endpoint policy allows the sts:GetCallerIdentity action",
+        ),
+        refused("REQOLD", "RequestExpired, status 400", 400, "RequestExpired", "Request has expired."),
+        refused(
+            "OPTOUT",
+            "RegionDisabledException: STS not active in the region",
+            403,
+            "RegionDisabledException",
+            "STS is not activated in this region for account:123456789012. \
+             Your account administrator can activate STS in this region using the IAM Console.",
+        ),
+        odd("THROTL", "Throttling, status 400, always", Behaviour::Error(StsError::throttling())),
+        refused(
+            "ERR500",
+            "InternalFailure, status 500, always",
+            500,
+            "InternalFailure",
+            "The request processing has failed because of an unknown error, exception or failure.",
+        ),
+        refused(
+            "ERR503",
+            "ServiceUnavailable, status 503, always",
+            503,
+            "ServiceUnavailable",
+            "The request has failed due to a temporary failure of the server.",
+        ),
+    ]
+}
+
+/// Callers that get a response late, now and then, or not at all, or one that is not STS's.
+fn failing() -> Vec<Caller> {
+    vec![
+        row(
+            "FLAKY0",
+            "two InternalFailures, then good, again and again",
+            Caller::user(ACCOUNT, "sandbox/flaky").behaving(Behaviour::FailsTwice),
+        ),
+        row(
+            "SLOW00",
+            "good, after three seconds",
+            Caller::user(ACCOUNT, "sandbox/slow").behaving(Behaviour::Slow(Duration::from_secs(3))),
+        ),
+        odd("SILENT", "never an answer, the connection stays open", Behaviour::Silent),
+        odd("HANGUP", "the connection closed without an answer", Behaviour::HangUp),
+        odd("EMPTY0", "503 with an empty body, as from a load balancer", Behaviour::EmptyUnavailable),
+        odd("PROXY0", "200 with HTML, as from a proxy's sign-in page", Behaviour::ProxyPage),
+        row(
+            "CUT200",
+            "200 whose XML stops in the middle",
+            Caller::user(ACCOUNT, "sandbox/cut").behaving(Behaviour::CutShort),
+        ),
+    ]
+}
+
+/// A row whose credentials and ids all have its six characters in them.
+fn row(label: &str, description: &str, caller: Caller) -> Caller {
+    let session = caller.session_token.is_some();
+    let (key, id) = if session { ("ASIA", "AROA") } else { ("AKIA", "AIDA") };
+    let caller = caller
+        .with_credentials(
+            format!("{key}SBX{label}EXAMPLE"),
+            format!("sbx/{label}+NotARealSecret/Key0EXAMPLEKEY"),
+        )
+        .with_unique_id(format!("{id}SBX{label}0EXAMPLE"))
+        .described_as(description);
+    if session {
+        caller.with_session_token(format!("SandboxSession/{label}+NotARealToken/EXAMPLETOKEN=="))
+    } else {
+        caller
+    }
+}
+
+/// A row of a user that is named only where a client gets round what is odd about it, say by setting its clock to the
+/// sandbox's.
+fn odd(label: &str, description: &str, behaviour: Behaviour) -> Caller {
+    row(label, description, Caller::user(ACCOUNT, "sandbox/anyone"))
+        .with_unique_id("AIDASBXANYONE0EXAMPLE")
+        .behaving(behaviour)
+}
+
+/// Callers as text: a line for each, then the session tokens, which are too long for a column.
 #[must_use]
-pub fn print_table() -> String {
+pub fn render_table(callers: &[Caller]) -> String {
     let mut text = format!("{:<20}  {:<40}  {:<14}  shows\n", "access key id", "secret access key", "region");
-    for caller in CALLERS {
-        let Caller { access_key_id, secret_access_key, region, what, .. } = caller;
+    for Caller { access_key_id, secret_access_key, region, description, .. } in callers {
         // Writing to a String cannot fail.
-        _ = writeln!(text, "{access_key_id}  {secret_access_key}  {region:<14}  {what}");
+        _ = writeln!(text, "{access_key_id}  {secret_access_key}  {region:<14}  {description}");
     }
     text.push_str("\nKeys that begin with ASIA need their session token:\n\n");
-    for caller in CALLERS {
-        if let Some(token) = caller.session_token {
+    for caller in callers {
+        if let Some(token) = &caller.session_token {
             _ = writeln!(text, "{}  {token}", caller.access_key_id);
         }
     }
@@ -143,95 +194,4 @@ pub fn print_table() -> String {
          without the dot at the end of its message.\n",
     );
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use super::*;
-    use crate::sts::partitions::partition_of;
-
-    fn all(text: &str, allowed: impl Fn(u8) -> bool) -> bool {
-        text.bytes().all(allowed)
-    }
-
-    /// Those whom some row names.
-    fn identities() -> impl Iterator<Item = (&'static Caller, &'static Identity)> {
-        CALLERS.iter().filter_map(|caller| match caller.behaviour.reply() {
-            Reply::Identity(identity)
-            | Reply::Flaky(identity)
-            | Reply::Slow(_, identity)
-            | Reply::CutShort(identity) => Some((caller, identity)),
-            _ => None,
-        })
-    }
-
-    #[test]
-    fn every_key_looks_like_one_and_ends_in_example() {
-        for key in CALLERS.iter().map(|caller| caller.access_key_id) {
-            assert_eq!(key.len(), 20, "{key}");
-            assert!(all(key, |byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()), "{key}");
-            assert!(key.ends_with("EXAMPLE"), "{key}");
-        }
-    }
-
-    #[test]
-    fn every_secret_looks_like_one() {
-        for secret in CALLERS.iter().map(|caller| caller.secret_access_key) {
-            assert_eq!(secret.len(), 40, "{secret}");
-            assert!(all(secret, |byte| byte.is_ascii_alphanumeric() || b"/+".contains(&byte)), "{secret}");
-            assert!(secret.contains("EXAMPLEKEY"), "{secret}");
-        }
-    }
-
-    #[test]
-    fn session_keys_and_only_they_have_a_token() {
-        for caller in CALLERS {
-            let prefix = if caller.session_token.is_some() { "ASIA" } else { "AKIA" };
-            assert!(caller.access_key_id.starts_with(prefix), "{}", caller.access_key_id);
-        }
-    }
-
-    #[test]
-    fn tokens_are_base64_and_one_is_as_long_as_a_real_one() {
-        let tokens: Vec<_> = CALLERS.iter().filter_map(|caller| caller.session_token).collect();
-        for token in &tokens {
-            assert!(all(token, |byte| byte.is_ascii_alphanumeric() || b"/+=".contains(&byte)), "{token}");
-        }
-        assert!(tokens.iter().any(|token| token.len() > 300));
-    }
-
-    #[test]
-    fn no_two_rows_share_a_key_a_secret_or_a_token() {
-        let mut seen = HashSet::new();
-        for caller in CALLERS {
-            assert!(seen.insert(caller.access_key_id), "{}", caller.access_key_id);
-            assert!(seen.insert(caller.secret_access_key), "{}", caller.access_key_id);
-            assert!(caller.session_token.is_none_or(|token| seen.insert(token)), "{}", caller.access_key_id);
-        }
-    }
-
-    #[test]
-    fn every_identity_belongs_to_the_partition_of_its_row() {
-        for (caller, Identity { arn, user_id, account }) in identities() {
-            let partition = partition_of(caller.region).expect("a region of AWS");
-            assert!(arn.starts_with(&format!("arn:{partition}:")), "{arn}");
-            assert!(arn.contains(&format!("::{account}:")), "{arn}");
-            assert!(account.len() == 12 && all(account, |byte| byte.is_ascii_digit()), "{account}");
-            let unique = user_id.split(':').next().unwrap_or_default();
-            let length = if unique.starts_with('A') { 21 } else { 12 };
-            assert_eq!(unique.len(), length, "{user_id}");
-        }
-    }
-
-    #[test]
-    fn the_printed_table_has_every_row_and_token_and_no_line_break_in_a_row() {
-        let text = print_table();
-        for caller in CALLERS {
-            let row = text.lines().find(|line| line.starts_with(caller.access_key_id)).expect("a line");
-            assert!(row.contains(caller.secret_access_key) && row.ends_with(caller.what), "{row}");
-            assert!(caller.session_token.is_none_or(|token| text.contains(token)));
-        }
-    }
 }
