@@ -23,24 +23,26 @@ COPY rust-toolchain.toml ./
 RUN rustup target add "$(uname -m)-unknown-linux-musl"
 
 # The dependencies, in a layer that stays until a manifest changes: a program that does nothing is built with them.
-# Benchmarks, tests and examples are taken out of the manifest, since their sources are not here. The empty program is
-# cleaned away afterwards: it is newer than the real sources, so Cargo would take it for them.
+# Benchmarks, tests and examples are taken out of the manifest, since their sources are not here. The empty packages are
+# cleaned away afterwards: they are newer than the real sources, so Cargo would take them for these.
 ENV CC_x86_64_unknown_linux_musl=musl-gcc \
     CC_aarch64_unknown_linux_musl=musl-gcc
 COPY Cargo.toml Cargo.lock ./
+COPY sandbox/Cargo.toml sandbox/
 RUN target="$(uname -m)-unknown-linux-musl" \
     && awk '/^\[/ { drop = /^\[\[(bench|test|example)\]\]/ } !drop' Cargo.toml > manifest \
     && mv manifest Cargo.toml \
-    && mkdir src \
-    && touch src/lib.rs \
+    && mkdir src sandbox/src \
+    && touch src/lib.rs sandbox/src/lib.rs \
     && echo 'fn main() {}' > src/main.rs \
-    && cargo build --locked --release --target "$target" \
-    && cargo clean --locked --release --target "$target" --package sts-verify \
-    && rm -r src
+    && cargo build --locked --release --target "$target" --package sts-verify \
+    && cargo clean --locked --release --target "$target" --package sts-verify --package sts-sandbox \
+    && rm -r src sandbox/src
 
+COPY sandbox sandbox
 COPY src src
 RUN target="$(uname -m)-unknown-linux-musl" \
-    && cargo build --locked --release --target "$target" \
+    && cargo build --locked --release --target "$target" --package sts-verify \
     && install -D "target/$target/release/sts-verify" /image/sts-verify \
     && install -D --mode=0644 /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/ca-certificates.crt
 

@@ -24,6 +24,5 @@ pub mod identity;
 mod observability;
 pub mod policy;
 pub mod proof;
-pub mod sandbox;
 pub mod server;
 pub mod sts;

@@ -4,7 +4,8 @@ use super::signals::Signals;
 use super::{Failure, bind, print, tokio_listener};
 use crate::config::SandboxArgs;
 use crate::observability::logs;
-use crate::sandbox;
+use std::net::TcpListener;
+use sts_sandbox::Sandbox;
 use tracing::info;
 
 /// Serves until a signal ends it.
@@ -12,9 +13,17 @@ pub(super) async fn run(args: &SandboxArgs) -> Result<(), Failure> {
     logs::init(&args.log)?;
     let signals = Signals::new()?;
     let listener = bind(args.listen)?;
-    print(&sandbox::print_table())?;
-    info!(address = %listener.local_addr()?, "sandbox listening");
-    let stop = async { _ = signals.into_stop().await };
-    sandbox::serve(tokio_listener(listener)?, stop).await?;
+    let address = listener.local_addr()?;
+    let sandbox = start(listener)?;
+    info!(%address, "sandbox listening");
+    sandbox.run_until(async { _ = signals.into_stop().await }).await?;
     Ok(())
+}
+
+/// Prints the sandbox's own callers and starts a sandbox that knows them. It keeps no requests, since it may run for long.
+pub(super) fn start(listener: TcpListener) -> Result<Sandbox, Failure> {
+    let callers = sts_sandbox::table();
+    print(&sts_sandbox::render_table(&callers))?;
+    let sandbox = Sandbox::builder().callers(callers).remember_refusals().keep_requests(0);
+    Ok(sandbox.start_on(tokio_listener(listener)?)?)
 }

@@ -1,14 +1,13 @@
 //! `sts-verify serve`: the service.
 
 use super::signals::Signals;
-use super::{Failure, bind, print, tokio_listener};
+use super::{Failure, bind, sandbox};
 use crate::callers::api_keys::ApiKeys;
 use crate::config::ServeArgs;
 use crate::http::router::{internal_routes, router};
 use crate::http::state::AppState;
 use crate::observability::otlp::Exporter;
 use crate::observability::{self, logs};
-use crate::sandbox;
 use crate::server::tls::Tls;
 use crate::server::{self, hardening, reload, take_file_descriptors};
 use crate::sts::{StsClientFactory, StsSettings, Transport};
@@ -58,14 +57,13 @@ pub(super) async fn run(args: &ServeArgs, checked: Checked) -> Result<(), Failur
     let signals = Signals::new()?;
     let hangups = signal(SignalKind::hangup())?;
     let listener = bind(args.listen)?;
-    let sandboxed = stand_in.is_some();
-    if let Some(stand_in) = stand_in {
+    if stand_in.is_some() {
         warn!(
             "SANDBOX: nothing is real; credentials are checked against a table of made-up ones, AWS is not asked"
         );
-        print(&sandbox::print_table())?;
-        tokio::spawn(sandbox::serve(tokio_listener(stand_in)?, std::future::pending()));
     }
+    // It stops when it is dropped, that is after the service.
+    let sandbox = stand_in.map(sandbox::start).transpose()?;
     info!(address = %listener.local_addr()?, version = env!("CARGO_PKG_VERSION"), "listening");
     if tls.is_none() && !listener.local_addr()?.ip().is_loopback() {
         warn!(
@@ -81,7 +79,7 @@ pub(super) async fn run(args: &ServeArgs, checked: Checked) -> Result<(), Failur
         tokio::spawn(async move { server::run_until_dropped(listener, routes, &http).await });
     }
     tokio::spawn(reload::run(hangups, state.clone(), tls.clone()));
-    let routes = router(state.clone(), &args.http, sandboxed);
+    let routes = router(state.clone(), &args.http, sandbox.is_some());
     let ended = server::run(listener, tls, routes, state, &args.http, signals.into_stop()).await;
     if let Some(exporter) = exporter {
         exporter.flush().await;

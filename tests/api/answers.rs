@@ -97,7 +97,7 @@ async fn a_session_key_needs_its_own_token() {
     let app = App::with_sandbox(&[]).await;
     let role = caller("ASIASBXROLE00EXAMPLE");
     let other = caller("ASIASBXFEDERAEXAMPLE");
-    for token in [None, Some(""), other.session_token] {
+    for token in [None, Some(""), other.session_token.as_deref()] {
         let mut body = body_of(role);
         body["stsSessionToken"] = json!(token);
         let response = app.verify(&body).await;

@@ -3,12 +3,12 @@
 use reqwest::Response;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+use sts_sandbox::{Caller, Sandbox};
 use sts_verify::callers::api_keys::ApiKeys;
 use sts_verify::config::{Cli, Command, ServeArgs, parse_command_line};
 use sts_verify::http::router::router;
 use sts_verify::http::state::AppState;
-use sts_verify::sandbox::{self, Caller};
 use sts_verify::server::tls::Tls;
 use sts_verify::server::{self, Stop};
 use sts_verify::sts::{StsClientFactory, Transport};
@@ -111,13 +111,15 @@ impl App {
     }
 }
 
-/// A sandbox's URL; it runs as long as the test's runtime.
+/// The URL of a sandbox as `serve --sandbox` starts it; it runs as long as the test's runtime.
 pub async fn start_sandbox() -> String {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(sandbox::serve(listener, std::future::pending()));
+    let sandbox = Sandbox::builder().callers(TABLE.clone()).remember_refusals().start().await.unwrap();
+    let url = sandbox.url().to_owned();
+    tokio::spawn(sandbox.run_until(std::future::pending()));
     url
 }
+
+static TABLE: LazyLock<Vec<Caller>> = LazyLock::new(sts_sandbox::table);
 
 pub fn someone() -> Value {
     json!({"stsAccessKey": ACCESS_KEY, "stsSecretKey": SECRET_KEY, "stsSessionToken": TOKEN})
@@ -125,7 +127,7 @@ pub fn someone() -> Value {
 
 /// The sandbox's caller of which the table says this.
 pub fn caller(access_key_id: &str) -> &'static Caller {
-    sandbox::table()
+    TABLE
         .iter()
         .find(|caller| caller.access_key_id == access_key_id)
         .unwrap_or_else(|| panic!("the sandbox has no caller {access_key_id}"))

@@ -35,7 +35,7 @@ fn every_route_is_in_the_readme() {
 
 #[test]
 fn the_sandboxs_callers_are_in_the_readme_as_they_are_printed() {
-    assert!(README.contains(sts_verify::sandbox::print_table().trim()));
+    assert!(README.contains(sts_sandbox::render_table(&sts_sandbox::table()).trim()));
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! The list of regions against the SDK's own partition data, which the SDK keeps private.
 
+use crate::helpers::{App, body_of, expected, summary};
 use serde_json::Value;
 use std::process::Command;
+use sts_sandbox::{Caller, Sandbox};
 use sts_verify::sts::partitions::{PARTITIONS, all_regions, partition_of};
 
 /// The source of `endpoint_lib.rs` of the aws-sdk-sts that this was built with.
@@ -54,4 +56,20 @@ fn a_region_belongs_to_one_partition() {
     }
     assert_eq!(partition_of("cn-north-1"), Some("aws-cn"));
     assert_eq!(partition_of("aws-global"), None);
+}
+
+/// The sandbox has no list of regions: it goes by the form of their names.
+#[tokio::test]
+async fn the_sandbox_knows_the_partition_of_every_region() {
+    let callers = all_regions().map(|region| Caller::user("123456789012", region).in_region(region));
+    let sandbox = Sandbox::builder().callers(callers).start().await.unwrap();
+    let app = App::asking(sandbox.url(), &["--allowed-regions=*"]).await;
+    for caller in sandbox.callers() {
+        assert!(caller.arn().starts_with(&format!("arn:{}:", partition_of(&caller.region).unwrap())));
+        assert_eq!(
+            summary(app.verify(&body_of(caller)).await).await,
+            expected(200, "valid", ""),
+            "{caller:?}"
+        );
+    }
 }

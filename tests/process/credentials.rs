@@ -48,8 +48,8 @@ async fn never_uses_its_own(variables: &[(&str, &str)]) {
 async fn good_credentials_in_the_environment_are_never_used() {
     let host = caller(HOST);
     never_uses_its_own(&[
-        ("AWS_ACCESS_KEY_ID", host.access_key_id),
-        ("AWS_SECRET_ACCESS_KEY", host.secret_access_key),
+        ("AWS_ACCESS_KEY_ID", &host.access_key_id),
+        ("AWS_SECRET_ACCESS_KEY", &host.secret_access_key),
     ])
     .await;
 }
@@ -103,8 +103,8 @@ async fn sts_sees_the_posted_credentials_and_no_others() {
     let service = Service::asking(
         &stub.url,
         &[
-            ("AWS_ACCESS_KEY_ID", host.access_key_id),
-            ("AWS_SECRET_ACCESS_KEY", host.secret_access_key),
+            ("AWS_ACCESS_KEY_ID", &host.access_key_id),
+            ("AWS_SECRET_ACCESS_KEY", &host.secret_access_key),
             ("AWS_SESSION_TOKEN", "THE-HOST-S-OWN-SESSION-TOKEN"),
         ],
     )

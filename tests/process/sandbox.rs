@@ -3,7 +3,15 @@
 use crate::helpers::{body_of, caller, expected, header, summary};
 use crate::program::{Program, Service, address_of, command, run};
 use crate::stub::{Stub, http};
-use sts_verify::sandbox::table;
+use ::http::Request;
+use aws_credential_types::Credentials;
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4::SigningParams;
+use http_body_util::Full;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use std::time::SystemTime;
+use sts_sandbox::table;
 
 const USER: &str = "AKIASBXUSER00EXAMPLE";
 
@@ -41,7 +49,7 @@ async fn a_service_with_a_sandbox_says_so_loudly_and_prints_the_table() {
     assert_eq!(lines.iter().filter(loud).count(), 1, "{lines:#?}");
     for caller in table() {
         let row =
-            |line: &&String| line.contains(caller.access_key_id) && line.contains(caller.secret_access_key);
+            |line: &&String| line.contains(&caller.access_key_id) && line.contains(&caller.secret_access_key);
         assert_eq!(lines.iter().filter(row).count(), 1, "{} in {lines:#?}", caller.access_key_id);
     }
 }
@@ -116,6 +124,46 @@ async fn the_sandbox_alone_answers_what_the_service_signs() {
 
         sandbox.signal("TERM");
         assert_eq!(sandbox.end().await.code, Some(0));
+    }
+}
+
+/// GetCallerIdentity, signed by the SDK's signer with a caller's access key id and this secret.
+fn signed(address: &str, secret: &str) -> Request<Full<&'static [u8]>> {
+    const BODY: &[u8] = b"Action=GetCallerIdentity&Version=2011-06-15";
+    let identity = Credentials::new(USER, secret, None, None, "test").into();
+    let settings = SigningSettings::default();
+    let params =
+        SigningParams::builder().identity(&identity).region("us-east-1").name("sts").settings(settings);
+    let params = params.time(SystemTime::now()).build().unwrap().into();
+    let mut request = Request::post(format!("http://{address}/")).header("host", address).body(()).unwrap();
+    let headers = [("host", address)].into_iter();
+    let signable =
+        SignableRequest::new("POST", request.uri().to_string(), headers, SignableBody::Bytes(BODY)).unwrap();
+    sign(signable, &params).unwrap().into_parts().0.apply_to_request_http1x(&mut request);
+    *request.uri_mut() = "/".parse().unwrap();
+    request.map(|()| Full::new(BODY))
+}
+
+async fn connect(address: &str) -> SendRequest<Full<&'static [u8]>> {
+    let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let (sender, connection) = handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    sender
+}
+
+#[tokio::test]
+async fn the_sandbox_alone_remembers_a_wrong_secret_on_its_connection() {
+    let variables = [("STS_VERIFY_SANDBOX_LISTEN", "127.0.0.1:0")];
+    let sandbox = Program::start(&mut command(&["sandbox"], &variables));
+    let line = sandbox.line(|line| address_of(line, "sandbox listening").is_some()).await;
+    let address = address_of(&line, "sandbox listening").unwrap().to_string();
+    let mut connections = [connect(&address).await, connect(&address).await];
+    let right = &caller(USER).secret_access_key;
+    for (connection, secret, status) in [(0, "another", 403), (0, right.as_str(), 403), (1, right, 200)] {
+        let response = connections[connection].send_request(signed(&address, secret)).await.unwrap();
+        assert_eq!(response.status(), status, "connection {connection}");
+        http_body_util::BodyExt::collect(response.into_body()).await.unwrap();
+        connections[connection].ready().await.unwrap();
     }
 }
 

@@ -237,7 +237,7 @@ async fn a_port_in_use_is_said_in_one_line() {
         let end = run(arguments, &listen).await;
         assert_eq!((end.code, end.stderr.len()), (Some(1), 1), "{end:?}");
         assert!(end.stderr[0].contains(&address), "{end:?}");
-        let key = caller("AKIASBXUSER00EXAMPLE").access_key_id;
+        let key = &caller("AKIASBXUSER00EXAMPLE").access_key_id;
         assert!(!end.stdout.iter().any(|line| line.contains(key)), "it printed a table: {end:?}");
     }
 }

@@ -3,10 +3,10 @@
 use super::spellings::SPELLINGS;
 use crate::credentials::ValidationError;
 use crate::http::error::ApiError;
-use crate::sandbox::{self, Caller};
 use crate::sts::{ConnectFailure, Endpoint, Rejection, StsFailure};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use sts_sandbox::Caller;
 use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::{Content, RefOr, Response};
@@ -23,10 +23,10 @@ type Example = (String, String, Value);
 
 /// A request for each spelling and, in the sandbox, one for each of its callers.
 pub(super) fn requests(sandbox: bool) -> Vec<Example> {
-    let callers = sandbox::table();
+    let callers = sts_sandbox::table();
     let role = callers.iter().find(|caller| caller.session_token.is_some());
     let (access_key, secret_key, token) = match role {
-        Some(role) if sandbox => (role.access_key_id, role.secret_access_key, role.session_token),
+        Some(role) if sandbox => credentials(role),
         _ => DOCUMENTATION,
     };
     let spelled = SPELLINGS.iter().map(|spelling| {
@@ -37,9 +37,14 @@ pub(super) fn requests(sandbox: bool) -> Vec<Example> {
 }
 
 fn request_of(caller: &Caller) -> Example {
-    let mut body = SPELLINGS[0].example(caller.access_key_id, caller.secret_access_key, caller.session_token);
+    let (access_key, secret_key, token) = credentials(caller);
+    let mut body = SPELLINGS[0].example(access_key, secret_key, token);
     body["region"] = json!(caller.region);
-    (caller.access_key_id.to_owned(), format!("Sandbox: {}", caller.what), body)
+    (access_key.to_owned(), format!("Sandbox: {}", caller.description), body)
+}
+
+fn credentials(caller: &Caller) -> (&str, &str, Option<&str>) {
+    (&caller.access_key_id, &caller.secret_access_key, caller.session_token.as_deref())
 }
 
 /// An invocation's event in each form.

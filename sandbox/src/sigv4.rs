@@ -1,7 +1,7 @@
 //! AWS Signature Version 4, recomputed from the bytes received.
 //!
 //! A client signs what it sends; this module builds the same canonical text from what arrived. Nothing here decides
-//! anything: [`super::check`] does. Written from the specification in AWS's "Signature Version 4 signing process".
+//! anything: [`crate::check`] does. Written from the specification in AWS's "Signature Version 4 signing process".
 
 use std::fmt::Write as _;
 
@@ -10,20 +10,20 @@ use http::HeaderMap;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use sha2::{Digest, Sha256};
 
-use super::request::Received;
+use crate::request::Received;
 
 /// The one algorithm that STS takes.
-pub(super) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+pub(crate) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
 /// The query parameter that cannot be part of what it signs.
-pub(super) const SIGNATURE_PARAMETER: &str = "X-Amz-Signature";
+pub(crate) const SIGNATURE_PARAMETER: &str = "X-Amz-Signature";
 
 /// Everything but the unreserved characters of RFC 3986, which the signature leaves as they are.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// Day, region, service and terminator: what a signing key is good for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Scope {
+pub(crate) struct Scope {
     pub date: String,
     pub region: String,
     pub service: String,
@@ -32,7 +32,7 @@ pub(super) struct Scope {
 
 /// What of a request was signed, and when.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Signed<'a> {
+pub(crate) struct Signed<'a> {
     /// The time in ISO 8601's basic format, as it is in the string to sign.
     pub timestamp: &'a str,
     pub scope: &'a Scope,
@@ -43,7 +43,7 @@ pub(super) struct Signed<'a> {
 }
 
 /// The signature, in hexadecimal, that the holder of `secret` makes for this request.
-pub(super) fn signature(request: &Received, signed: Signed<'_>, secret: &str) -> String {
+pub(crate) fn signature(request: &Received, signed: Signed<'_>, secret: &str) -> String {
     let text = string_to_sign(&canonical_request(request, signed), signed);
     hex(&hmac(&signing_key(secret, signed.scope), text.as_bytes()))
 }

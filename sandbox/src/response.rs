@@ -1,6 +1,8 @@
-//! Answers as bytes: STS's XML and JSON, and what stands between a client and STS when it goes wrong.
+//! Responses as bytes: STS's XML and JSON, and those of what stands between a client and STS when something goes wrong.
 //!
-//! The XML is byte for byte what contract.md recorded: no declaration, two blanks of indent, a last newline.
+//! The XML is byte for byte as it was recorded: no declaration, an indent of two spaces, a last newline.
+
+use std::borrow::Cow;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -10,13 +12,13 @@ use serde_json::json;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{refusal::Refusal, table::Identity};
+use crate::{caller::Identity, error::StsError};
 
 const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
-/// The two forms that STS answers in.
+/// The two formats of STS's responses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
+pub(crate) enum Format {
     Xml,
     Json,
 }
@@ -30,19 +32,19 @@ impl Format {
     }
 }
 
-/// An answer, ready to be sent.
+/// A response that is ready to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Answer {
+pub(crate) struct OutgoingResponse {
     pub status: StatusCode,
-    /// What the log calls it: the code, or `OK`.
-    pub label: &'static str,
+    /// What the log calls it: the code of an error, or `OK`.
+    pub label: Cow<'static, str>,
     /// In the order of the wire. `Content-Length` and `Date` follow; hyper adds them.
     pub headers: Vec<(&'static str, String)>,
     pub body: String,
 }
 
-impl Answer {
-    /// STS names the caller.
+impl OutgoingResponse {
+    /// The result of GetCallerIdentity.
     pub fn identity(format: Format, identity: &Identity, region: &str, now: OffsetDateTime) -> Self {
         let id = Uuid::new_v4().to_string();
         let body = match format {
@@ -54,54 +56,54 @@ impl Answer {
             ("x-amz-sts-extended-request-id", extended_request_id(region, now)),
             ("content-type", format.content_type().to_owned()),
         ];
-        Self { status: StatusCode::OK, label: "OK", headers, body }
+        Self { status: StatusCode::OK, label: "OK".into(), headers, body }
     }
 
-    /// STS says no.
-    pub fn refusal(format: Format, refusal: &Refusal) -> Self {
+    /// An error of STS.
+    pub fn error(format: Format, error: &StsError) -> Self {
         let id = Uuid::new_v4().to_string();
         let body = match format {
-            Format::Xml => refusal_xml(refusal, &id),
-            Format::Json => refusal_json(refusal, &id),
+            Format::Xml => error_xml(error, &id),
+            Format::Json => error_json(error, &id),
         };
         let headers = vec![("x-amzn-requestid", id), ("content-type", format.content_type().to_owned())];
-        Self { status: refusal.status, label: refusal.code, headers, body }
+        Self { status: error.status, label: error.code.clone(), headers, body }
     }
 
-    /// What a load balancer says for a service that is gone: a status and nothing else.
+    /// What a load balancer sends for a service that is gone: a status and nothing else.
     pub fn empty_unavailable() -> Self {
         let status = StatusCode::SERVICE_UNAVAILABLE;
-        Self { status, label: "(empty)", headers: vec![], body: String::new() }
+        Self { status, label: "(empty)".into(), headers: vec![], body: String::new() }
     }
 
-    /// What a captive portal or a misconfigured proxy says: cheerful HTML.
+    /// What a captive portal or a misconfigured proxy sends: HTML.
     pub fn proxy_page() -> Self {
         let body = "<!DOCTYPE html>\n<html><head><title>Sign in</title></head>\
                     <body><p>Please sign in to use this network.</p></body></html>\n";
         let headers = vec![("content-type", "text/html; charset=utf-8".to_owned())];
-        Self { status: StatusCode::OK, label: "(html)", headers, body: body.to_owned() }
+        Self { status: StatusCode::OK, label: "(html)".into(), headers, body: body.to_owned() }
     }
 
-    /// The same answer, its body cut in the middle by something that also mended the `Content-Length`.
+    /// The same response, its body cut in the middle by something that also set the `Content-Length` right.
     pub fn cut_short(mut self) -> Self {
         self.body.truncate(self.body.len() / 2);
-        self.label = "(cut)";
+        self.label = "(cut)".into();
         self
     }
 
-    /// For a health check of the process itself; STS has no such path.
+    /// The response to a health check of the process itself; STS has no such path.
     pub fn alive() -> Self {
         let headers = vec![("content-type", "text/plain; charset=utf-8".to_owned())];
-        Self { status: StatusCode::OK, label: "(alive)", headers, body: "ok\n".to_owned() }
+        Self { status: StatusCode::OK, label: "(alive)".into(), headers, body: "ok\n".to_owned() }
     }
 }
 
-impl From<Answer> for Response<Full<Bytes>> {
-    fn from(answer: Answer) -> Self {
-        let length = HeaderValue::from(answer.body.len());
-        let mut response = Self::new(Full::new(answer.body.into()));
-        *response.status_mut() = answer.status;
-        for (name, value) in answer.headers {
+impl From<OutgoingResponse> for Response<Full<Bytes>> {
+    fn from(outgoing: OutgoingResponse) -> Self {
+        let length = HeaderValue::from(outgoing.body.len());
+        let mut response = Self::new(Full::new(outgoing.body.into()));
+        *response.status_mut() = outgoing.status;
+        for (name, value) in outgoing.headers {
             // Every value is made in this file, of ASCII without control characters.
             if let Ok(value) = HeaderValue::from_str(&value) {
                 response.headers_mut().append(name, value);
@@ -113,7 +115,8 @@ impl From<Answer> for Response<Full<Bytes>> {
 }
 
 fn identity_xml(identity: &Identity, id: &str) -> String {
-    let (arn, user_id, account) = (escape(identity.arn), escape(identity.user_id), escape(identity.account));
+    let (arn, user_id, account) =
+        (escape(&identity.arn), escape(&identity.user_id), escape(&identity.account));
     format!(
         "<GetCallerIdentityResponse xmlns=\"{NAMESPACE}\">
   <GetCallerIdentityResult>
@@ -138,8 +141,8 @@ fn identity_json(identity: &Identity, id: &str) -> String {
     .to_string()
 }
 
-fn refusal_xml(refusal: &Refusal, id: &str) -> String {
-    let (kind, code, message) = (refusal.kind(), refusal.code, escape(&refusal.message));
+fn error_xml(error: &StsError, id: &str) -> String {
+    let (kind, code, message) = (error.kind(), escape(&error.code), escape(&error.message));
     format!(
         "<ErrorResponse xmlns=\"{NAMESPACE}\">
   <Error>
@@ -153,8 +156,8 @@ fn refusal_xml(refusal: &Refusal, id: &str) -> String {
     )
 }
 
-fn refusal_json(refusal: &Refusal, id: &str) -> String {
-    let error = json!({"Code": refusal.code, "Message": refusal.message, "Type": refusal.kind()});
+fn error_json(error: &StsError, id: &str) -> String {
+    let error = json!({"Code": error.code, "Message": error.message, "Type": error.kind()});
     json!({"Error": error, "RequestId": id}).to_string()
 }
 

@@ -1,8 +1,9 @@
-//! What a request claims: which key signed it, when, and for where. The first of STS's checks, that of the form.
+//! What a request says of its signature: which key made it, when, and for which scope. Reading it is the first of STS's
+//! checks, that of the form.
 //!
-//! STS takes the claim from the Authorization header or, for a presigned URL, from the query. Its parser is known by
-//! its complaints: it cuts the header at the first blank, then the rest at commas and blanks, and wants an equals sign
-//! in every piece. Every recorded message follows from that, so this one is built in the same way.
+//! STS reads the Authorization header or, for a presigned URL, the query. Its parser is known by its messages: it cuts
+//! the header at the first space, then the rest at commas and spaces, and expects an equals sign in every piece. Every
+//! recorded message follows from that, so this parser is built in the same way.
 
 use http::header;
 use time::{
@@ -11,8 +12,8 @@ use time::{
     macros::format_description,
 };
 
-use super::{
-    refusal::Refusal,
+use crate::{
+    error::StsError,
     request::Received,
     sigv4::{ALGORITHM, SIGNATURE_PARAMETER, Scope, Signed},
 };
@@ -25,9 +26,9 @@ const TOKEN: &str = "X-Amz-Security-Token";
 /// The time of signing, in both places too.
 const DATE: &str = "X-Amz-Date";
 
-/// A claim of the right form; nothing in it is checked against anything.
+/// What a request says of its signature, in the right form; nothing in it is checked against anything.
 #[derive(Debug, Clone)]
-pub(super) struct Claim {
+pub(crate) struct Authorization {
     pub access_key_id: String,
     pub scope: Scope,
     /// When the client says it signed.
@@ -39,13 +40,17 @@ pub(super) struct Claim {
     presigned: bool,
 }
 
-impl Claim {
-    /// Reads the claim of a request.
-    pub fn read(request: &Received) -> Result<Self, Refusal> {
+impl Authorization {
+    /// Reads it from the Authorization header, else from the query.
+    pub fn read(request: &Received) -> Result<Self, StsError> {
         if let Some(authorization) = request.header(header::AUTHORIZATION) {
             return Self::from_header(request, authorization.trim());
         }
-        if request.query.contains("X-Amz-") { Self::from_query(request) } else { Err(missing()) }
+        if request.query.contains("X-Amz-") {
+            Self::from_query(request)
+        } else {
+            Err(StsError::missing_authentication_token())
+        }
     }
 
     /// What the signature has to cover.
@@ -58,7 +63,7 @@ impl Claim {
         }
     }
 
-    fn from_header(request: &Received, authorization: &str) -> Result<Self, Refusal> {
+    fn from_header(request: &Received, authorization: &str) -> Result<Self, StsError> {
         let (algorithm, rest) = authorization.split_once([' ', '\t']).unwrap_or((authorization, ""));
         let (mut credential, mut signature, mut signed_headers) = (None, None, None);
         for piece in rest.split([',', ' ', '\t']).filter(|piece| !piece.is_empty()) {
@@ -81,7 +86,7 @@ impl Claim {
         Self::new(algorithm, credential, date, Parts { signature, signed_headers, token, presigned: false })
     }
 
-    fn from_query(request: &Received) -> Result<Self, Refusal> {
+    fn from_query(request: &Received) -> Result<Self, StsError> {
         let names = ["X-Amz-Algorithm", "X-Amz-Credential", SIGNATURE_PARAMETER, "X-Amz-SignedHeaders", DATE];
         let values = names.map(|name| request.query_parameter(name));
         let [Some(algorithm), Some(credential), Some(signature), Some(signed_headers), Some(date)] = &values
@@ -90,19 +95,19 @@ impl Claim {
             let sentences =
                 missing.map(|(name, _)| format!("AWS query-string parameters must include '{name}'. "));
             let message = format!("{}Re-examine the query-string parameters.", sentences.collect::<String>());
-            return Err(Refusal::incomplete_signature(message));
+            return Err(StsError::incomplete_signature(message));
         };
         let token = request.query_parameter(TOKEN).or_else(|| request.header(TOKEN));
         Self::new(algorithm, credential, date, Parts { signature, signed_headers, token, presigned: true })
     }
 
-    fn new(algorithm: &str, credential: &str, date: &str, parts: Parts<'_>) -> Result<Self, Refusal> {
+    fn new(algorithm: &str, credential: &str, date: &str, parts: Parts<'_>) -> Result<Self, StsError> {
         if algorithm != ALGORITHM {
             let message = format!("Unsupported AWS 'algorithm': '{algorithm}'.");
-            return Err(Refusal::incomplete_signature(message));
+            return Err(StsError::incomplete_signature(message));
         }
         let [key, day, region, service, terminal] = credential.split('/').collect::<Vec<_>>()[..] else {
-            return Err(Refusal::incomplete_signature(format!(
+            return Err(StsError::incomplete_signature(format!(
                 "Credential must have exactly 5 slash-delimited elements, \
                  e.g. keyid/date/region/service/term, got '{credential}'"
             )));
@@ -110,7 +115,7 @@ impl Claim {
         let signed_at = read_time(date)?;
         if !parts.signed_headers.split(';').any(|name| name == "host") {
             let message = "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.";
-            return Err(Refusal::signature_does_not_match(message.to_owned()));
+            return Err(StsError::signature_does_not_match(message.to_owned()));
         }
         Ok(Self {
             access_key_id: key.to_owned(),
@@ -130,7 +135,7 @@ impl Claim {
     }
 }
 
-/// What a claim takes as it comes.
+/// What is taken as it comes.
 struct Parts<'a> {
     signature: &'a str,
     signed_headers: &'a str,
@@ -139,35 +144,31 @@ struct Parts<'a> {
 }
 
 /// A time as STS writes it in its messages.
-pub(super) fn basic(time: OffsetDateTime) -> String {
+pub(crate) fn basic(time: OffsetDateTime) -> String {
     time.format(BASIC).unwrap_or_default()
 }
 
 /// `X-Amz-Date` is always in the basic format; a plain `Date` may also be HTTP's own.
-fn read_time(text: &str) -> Result<OffsetDateTime, Refusal> {
+fn read_time(text: &str) -> Result<OffsetDateTime, StsError> {
     PrimitiveDateTime::parse(text, BASIC)
         .map(PrimitiveDateTime::assume_utc)
         .or_else(|_| OffsetDateTime::parse(text, &Rfc2822))
         .map_err(|_| {
-            Refusal::incomplete_signature(format!(
+            StsError::incomplete_signature(format!(
                 "Date must be in ISO-8601 'basic format'. Got '{text}'. See http://en.wikipedia.org/wiki/ISO_8601"
             ))
         })
 }
 
-fn missing() -> Refusal {
-    Refusal::missing_authentication_token()
-}
-
 /// STS repeats the whole header here, signature and all: the reason why the service checks an access key id before it
 /// signs with it.
-fn no_equals_sign(piece: &str, authorization: &str) -> Refusal {
-    Refusal::incomplete_signature(format!(
+fn no_equals_sign(piece: &str, authorization: &str) -> StsError {
+    StsError::incomplete_signature(format!(
         "'{piece}' not a valid key=value pair (missing equal-sign) in Authorization header: '{authorization}'."
     ))
 }
 
-fn incomplete_header(given: [bool; 4], authorization: &str) -> Refusal {
+fn incomplete_header(given: [bool; 4], authorization: &str) -> StsError {
     let sentences = [
         "Authorization header requires 'Credential' parameter. ",
         "Authorization header requires 'Signature' parameter. ",
@@ -176,5 +177,5 @@ fn incomplete_header(given: [bool; 4], authorization: &str) -> Refusal {
     ];
     let missing: String =
         sentences.into_iter().zip(given).filter(|(_, given)| !given).map(|(text, _)| text).collect();
-    Refusal::incomplete_signature(format!("{missing}Authorization={authorization}"))
+    StsError::incomplete_signature(format!("{missing}Authorization={authorization}"))
 }

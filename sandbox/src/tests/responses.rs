@@ -1,17 +1,17 @@
-//! What each row answers, byte for byte where it was recorded.
+//! What each row gets, byte for byte where it was recorded.
 
 use std::time::Duration as Wait;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use super::{Ask, NOW, ROLE, USER, answer, refused};
-use crate::sandbox::{answer::Answer, respond::Sandbox};
+use super::{Ask, ROLE, USER, answer, refused, sts};
+use crate::response::OutgoingResponse;
 
-fn header<'a>(answer: &'a Answer, name: &str) -> &'a str {
-    answer.headers.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_str()).expect(name)
+fn header<'a>(response: &'a OutgoingResponse, name: &str) -> &'a str {
+    response.headers.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_str()).expect(name)
 }
 
-fn expected(body: &str, answer: &Answer) {
+fn expected(body: &str, answer: &OutgoingResponse) {
     assert_eq!(answer.body, body.replace("REQUEST-ID", header(answer, "x-amzn-requestid")));
 }
 
@@ -36,7 +36,7 @@ fn a_named_caller_is_answered_byte_for_byte_as_recorded() {
 }
 
 #[test]
-fn a_refusal_is_answered_byte_for_byte_as_recorded() {
+fn an_error_is_answered_byte_for_byte_as_recorded() {
     let answer = answer(Ask::of("AKIASBXDELETEEXAMPLE").post());
     expected(
         r#"<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
@@ -123,7 +123,7 @@ fn the_message_of_a_mangled_header_repeats_it_as_sts_does() {
 }
 
 #[test]
-fn a_row_s_refusal_after_the_signature_needs_the_right_secret() {
+fn a_row_s_error_after_the_signature_needs_the_right_secret() {
     let ask = Ask::of("AKIASBXTHROTLEXAMPLE").with(|ask| ask.secret = "x".repeat(40));
     assert_eq!(refused(ask.post()).1, "SignatureDoesNotMatch");
 }
@@ -135,10 +135,10 @@ fn a_fault_of_sts_s_own_is_the_receiver_s() {
 
 #[test]
 fn the_flaky_row_fails_twice_then_succeeds_over_and_over() {
-    let sandbox = Sandbox::default();
+    let sts = sts();
     let status = || {
-        let outcome = sandbox.respond(Ask::of("AKIASBXFLAKY0EXAMPLE").post(), NOW);
-        outcome.answer.expect("an answer").status.as_u16()
+        let outcome = sts.ask(Ask::of("AKIASBXFLAKY0EXAMPLE").post());
+        outcome.response.expect("a response").status.as_u16()
     };
     let statuses: Vec<_> = std::iter::repeat_with(status).take(6).collect();
     assert_eq!(statuses, [500, 500, 200, 500, 500, 200]);
@@ -146,25 +146,25 @@ fn the_flaky_row_fails_twice_then_succeeds_over_and_over() {
 
 #[test]
 fn a_flaky_call_with_a_wrong_secret_does_not_count() {
-    let sandbox = Sandbox::default();
+    let sts = sts();
     let ask = |secret: Option<&str>| {
         let mut ask = Ask::of("AKIASBXFLAKY0EXAMPLE");
         ask.secret = secret.map_or(ask.secret, str::to_owned);
-        sandbox.respond(ask.post(), NOW).answer.expect("an answer").status.as_u16()
+        sts.ask(ask.post()).response.expect("a response").status.as_u16()
     };
     assert_eq!([ask(None), ask(Some("x")), ask(None), ask(None)], [500, 403, 500, 200]);
 }
 
 #[test]
-fn rows_that_are_no_answer_of_sts_s_are_as_described() {
-    let sandbox = Sandbox::default();
-    let outcome = |key| sandbox.respond(Ask::of(key).post(), NOW);
+fn rows_that_get_no_response_of_sts_s_are_as_described() {
+    let sts = sts();
+    let outcome = |key| sts.ask(Ask::of(key).post());
     let slow = outcome("AKIASBXSLOW00EXAMPLE");
-    assert_eq!((slow.wait, slow.answer.expect("an answer").status.as_u16()), (Wait::from_secs(3), 200));
+    assert_eq!((slow.wait, slow.response.expect("a response").status.as_u16()), (Wait::from_secs(3), 200));
     let silent = outcome("AKIASBXSILENTEXAMPLE");
-    assert!(silent.wait == Wait::MAX && silent.answer.is_none());
+    assert!(silent.wait == Wait::MAX && silent.response.is_none());
     let hang_up = outcome("AKIASBXHANGUPEXAMPLE");
-    assert!(hang_up.wait.is_zero() && hang_up.answer.is_none());
+    assert!(hang_up.wait.is_zero() && hang_up.response.is_none());
     let empty = answer(Ask::of("AKIASBXEMPTY0EXAMPLE").post());
     assert_eq!((empty.status.as_u16(), empty.body.as_str(), empty.headers.len()), (503, "", 0));
     let page = answer(Ask::of("AKIASBXPROXY0EXAMPLE").post());

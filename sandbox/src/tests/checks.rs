@@ -3,8 +3,7 @@
 use http::{Method, StatusCode};
 use time::Duration;
 
-use super::{Ask, BODY, NOW, ROLE, USER, answer, received, refused};
-use crate::sandbox::respond::Sandbox;
+use super::{Ask, BODY, ROLE, USER, answer, received, refused, sts};
 
 const WRONG: &str = "The request signature we calculated does not match the signature you provided. Check your AWS \
                      Secret Access Key and signing method. Consult the service documentation for details.";
@@ -248,14 +247,14 @@ fn the_host_has_to_be_signed() {
 
 #[test]
 fn no_answer_holds_a_token_or_a_secret() {
-    let sandbox = Sandbox::default();
-    for caller in crate::sandbox::table() {
-        let ask = Ask::of(caller.access_key_id);
+    let sts = sts();
+    for caller in crate::table() {
+        let ask = Ask::of(&caller.access_key_id);
         for request in [ask.post(), ask.presigned()] {
-            let Some(answer) = sandbox.respond(request, NOW).answer else { continue };
-            let text = format!("{answer:?}");
-            assert!(!text.contains(caller.secret_access_key));
-            assert!(!caller.session_token.is_some_and(|token| text.contains(token)));
+            let Some(response) = sts.ask(request).response else { continue };
+            let text = format!("{response:?}");
+            assert!(!text.contains(&caller.secret_access_key));
+            assert!(!caller.session_token.as_ref().is_some_and(|token| text.contains(token)));
         }
     }
 }

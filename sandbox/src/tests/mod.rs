@@ -1,24 +1,28 @@
 //! The sandbox as its clients meet it: requests signed as an SDK signs them, put through every stage.
 //!
-//! The helper below signs with the sandbox's own code; what anchors it are AWS's vectors in [`super::sigv4`] and the
+//! The helper below signs with the sandbox's own code; what anchors it are AWS's vectors in [`crate::sigv4`] and the
 //! requests in [`checks`] that botocore signed.
 
-mod answers;
 mod checks;
+mod responses;
+mod settings;
+mod table;
 mod wire;
 
+use std::time::SystemTime;
+
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use time::{Duration, OffsetDateTime, macros::datetime};
 
-use super::{
-    Caller,
-    answer::Answer,
-    claim::basic,
+use crate::{
+    Caller, Sandbox,
+    authorization::basic,
+    memory::Refusals,
     request::Received,
-    respond::Sandbox,
+    response::OutgoingResponse,
     sigv4::{ALGORITHM, Scope, Signed, signature},
-    table::find,
+    sts::{Outcome, Sts},
 };
 
 /// The time of every test.
@@ -47,9 +51,9 @@ impl Ask {
         let [date, service, terminal] = ["20261123", "sts", "aws4_request"].map(str::to_owned);
         Self {
             key: key.to_owned(),
-            secret: caller.secret_access_key.to_owned(),
-            token: caller.session_token.map(str::to_owned),
-            scope: Scope { date, region: caller.region.to_owned(), service, terminal },
+            secret: caller.secret_access_key,
+            token: caller.session_token,
+            scope: Scope { date, region: caller.region, service, terminal },
             late: Duration::ZERO,
             action: BODY.to_owned(),
             accept: None,
@@ -109,8 +113,8 @@ impl Ask {
     }
 }
 
-fn row(key: &str) -> &'static Caller {
-    find(key).expect("a row of the table")
+fn row(key: &str) -> Caller {
+    crate::table().into_iter().find(|caller| caller.access_key_id == key).expect("a row of the table")
 }
 
 fn received(method: Method, query: &str, headers: &[(&'static str, &str)], body: &str) -> Received {
@@ -122,17 +126,44 @@ fn received(method: Method, query: &str, headers: &[(&'static str, &str)], body:
     Received { method, path: "/".to_owned(), query: query.to_owned(), headers, body }
 }
 
-/// What a new sandbox answers at [`NOW`].
-fn answer(request: Received) -> Answer {
-    Sandbox::default().respond(request, NOW).answer.expect("an answer")
+impl From<Received> for Request<Bytes> {
+    fn from(received: Received) -> Self {
+        let Received { method, path, query, headers, body } = received;
+        let mut request = Self::new(body);
+        *request.method_mut() = method;
+        *request.uri_mut() = format!("{path}?{query}").parse().expect("a URI");
+        *request.headers_mut() = headers;
+        request
+    }
 }
 
-/// Status, code and message of a refusal in XML.
+/// A new sandbox with the table's callers, at [`NOW`].
+fn sts() -> Sts {
+    let builder = Sandbox::builder().callers(crate::table());
+    Sts::new(builder.clock(|| SystemTime::from(NOW))).expect("the table is good")
+}
+
+impl Sts {
+    /// Decides on a request over a connection of its own.
+    fn ask(&self, request: Received) -> Outcome {
+        self.respond(&Refusals::default(), request.into())
+    }
+}
+
+/// What a new sandbox answers at [`NOW`].
+fn answer(request: Received) -> OutgoingResponse {
+    sts().ask(request).response.expect("a response")
+}
+
+/// Status, code and message of an error in XML.
 fn refused(request: Received) -> (u16, String, String) {
-    let answer = answer(request);
+    error_of(&answer(request))
+}
+
+fn error_of(response: &OutgoingResponse) -> (u16, String, String) {
     let text = |tag: &str| {
-        let (_, rest) = answer.body.split_once(&format!("<{tag}>")).expect(tag);
+        let (_, rest) = response.body.split_once(&format!("<{tag}>")).expect(tag);
         rest.split_once("</").expect(tag).0.to_owned()
     };
-    (answer.status.as_u16(), text("Code"), text("Message"))
+    (response.status.as_u16(), text("Code"), text("Message"))
 }

@@ -1,13 +1,13 @@
 //! A request as it was received, with nothing decoded: the signature covers the bytes of the wire.
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, header, request::Parts};
+use http::{HeaderMap, Method, Request, header};
 
-use super::answer::Format;
+use crate::response::Format;
 
 /// One request, read to its end.
 #[derive(Debug, Clone)]
-pub(super) struct Received {
+pub(crate) struct Received {
     pub method: Method,
     /// The path as sent, still percent-encoded.
     pub path: String,
@@ -17,9 +17,9 @@ pub(super) struct Received {
     pub body: Bytes,
 }
 
-impl Received {
-    /// Puts the head and the body of a request together.
-    pub fn new(head: Parts, body: Bytes) -> Self {
+impl From<Request<Bytes>> for Received {
+    fn from(request: Request<Bytes>) -> Self {
+        let (head, body) = request.into_parts();
         Self {
             path: head.uri.path().to_owned(),
             query: head.uri.query().unwrap_or_default().to_owned(),
@@ -28,7 +28,9 @@ impl Received {
             body,
         }
     }
+}
 
+impl Received {
     /// The first value of a header as text; bytes beyond UTF-8 are replaced, as they can only be shown, not meant.
     pub fn header(&self, name: impl header::AsHeaderName) -> Option<String> {
         self.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())

@@ -5,20 +5,18 @@ use std::{
     net::{SocketAddr, TcpStream},
 };
 
-use tokio::{net::TcpListener, sync::oneshot, task::spawn_blocking};
+use tokio::task::spawn_blocking;
 
 use super::Ask;
-use crate::sandbox::serve;
+use crate::{Sandbox, request::Received};
 
 /// Runs `client`, which blocks, against a sandbox on a free port, then stops the sandbox and waits for its end.
 async fn with_sandbox<T: Send + 'static>(client: impl FnOnce(SocketAddr) -> T + Send + 'static) -> T {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = listener.local_addr().expect("an address");
-    let (stop, stopped) = oneshot::channel::<()>();
-    let served = tokio::spawn(serve(listener, async { _ = stopped.await }));
+    let builder = Sandbox::builder().callers(crate::table()).remember_refusals();
+    let sandbox = builder.start().await.expect("a free port");
+    let address = sandbox.url().trim_start_matches("http://").parse().expect("an address");
     let result = spawn_blocking(move || client(address)).await.expect("the client ends");
-    drop(stop);
-    served.await.expect("no panic").expect("no error");
+    sandbox.run_until(async {}).await.expect("no error");
     result
 }
 
@@ -32,11 +30,14 @@ fn exchange(address: SocketAddr, request: &[u8]) -> String {
     String::from_utf8(answer).expect("text")
 }
 
-/// The bytes of a row's request.
+/// The bytes of a row's request, the last of its connection.
 fn bytes(key: &str) -> Vec<u8> {
-    let request = Ask::now(key).post();
+    bytes_of(&Ask::now(key).post(), "close")
+}
+
+fn bytes_of(request: &Received, connection: &str) -> Vec<u8> {
     let length = request.body.len();
-    let mut text = format!("POST / HTTP/1.1\r\nconnection: close\r\ncontent-length: {length}\r\n");
+    let mut text = format!("POST / HTTP/1.1\r\nconnection: {connection}\r\ncontent-length: {length}\r\n");
     for (name, value) in &request.headers {
         text.push_str(name.as_str());
         text.push_str(": ");
@@ -92,4 +93,53 @@ async fn an_idle_connection_does_not_keep_the_sandbox_from_stopping() {
     .await;
     let mut rest = Vec::new();
     idle.read_to_end(&mut rest).expect("the end of the connection");
+}
+
+/// Sends a request over a connection that stays open and reads the response.
+fn ask_over(stream: &mut TcpStream, request: &Received) -> String {
+    stream.write_all(&bytes_of(request, "keep-alive")).expect("sent");
+    let mut response = String::new();
+    let mut byte = [0];
+    loop {
+        stream.read_exact(&mut byte).expect("a byte of the response");
+        response.push(char::from(byte[0]));
+        if response.ends_with("Response>\n") {
+            return response;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_secret_is_remembered_on_its_own_connection_alone() {
+    with_sandbox(|address| {
+        let mut connections = [(); 2].map(|()| TcpStream::connect(address).expect("a connection"));
+        let [wrong, right] = ["x".repeat(40), super::row(super::USER).secret_access_key]
+            .map(|secret| Ask::now(super::USER).with(|ask| ask.secret = secret).post());
+        for (connection, request, status) in [(0, &wrong, "403"), (0, &right, "403"), (1, &right, "200")] {
+            let response = ask_over(&mut connections[connection], request);
+            assert!(response.starts_with(&format!("HTTP/1.1 {status} ")), "{response}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_sandbox_that_is_dropped_closes_its_listener_and_its_connections() {
+    let sandbox = Sandbox::builder().start().await.expect("a free port");
+    let address: SocketAddr = sandbox.url().trim_start_matches("http://").parse().expect("an address");
+    let (mut idle, sandbox) = spawn_blocking(move || {
+        let mut stream = TcpStream::connect(address).expect("a connection");
+        stream.write_all(b"GET /livez HTTP/1.1\r\nhost: sandbox\r\n\r\n").expect("sent");
+        stream.read_exact(&mut [0]).expect("a response");
+        (stream, sandbox)
+    })
+    .await
+    .expect("the client ends");
+    drop(sandbox);
+    spawn_blocking(move || {
+        idle.read_to_end(&mut Vec::new()).expect("the end of the connection");
+        assert!(TcpStream::connect(address).is_err(), "it still listens");
+    })
+    .await
+    .expect("the client ends");
 }

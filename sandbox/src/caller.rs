@@ -1,0 +1,279 @@
+//! Who may ask the sandbox, with which credentials, and what is out of the ordinary about it.
+
+use std::time::Duration;
+
+use crate::{error::StsError, made_up, regions::partition_of};
+
+/// An IAM principal that the sandbox knows, with credentials that are made up.
+///
+/// The credentials are derived from the account and the name, so they are the same in every run. They look like AWS's,
+/// belong to nobody, and end in `EXAMPLE` so that secret scanners leave them alone.
+///
+/// ```
+/// use sts_sandbox::Caller;
+///
+/// let ann = Caller::user("123456789012", "ops/ann").in_region("cn-north-1");
+/// assert_eq!(ann.arn(), "arn:aws-cn:iam::123456789012:user/ops/ann");
+/// assert!(ann.access_key_id.starts_with("AKIA"));
+/// ```
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Caller {
+    /// Twenty characters: `AKIA` (a long-term key) or `ASIA` (a session's), then capital letters and digits.
+    pub access_key_id: String,
+    /// Forty characters, of which no two callers share all.
+    pub secret_access_key: String,
+    /// The token, where the key is a session's.
+    pub session_token: Option<String>,
+    /// The region to ask. Any other region of its partition that needs no opting in is as good.
+    pub region: String,
+    /// One line about the caller, for logs and for [`render_table`](crate::render_table).
+    pub description: String,
+    pub(crate) behaviour: Behaviour,
+    account: String,
+    principal: Principal,
+    /// The unique id of a user or a role.
+    unique_id: String,
+}
+
+/// The four kinds of principals that GetCallerIdentity names.
+#[derive(Debug, Clone)]
+enum Principal {
+    User { path_and_name: String },
+    Role { path_and_name: String, session: String },
+    FederatedUser { name: String },
+    Root,
+}
+
+/// What is out of the ordinary about a caller. [`Caller::behaving`] sets it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Behaviour {
+    /// Nothing: STS names the caller.
+    #[default]
+    Normal,
+    /// The signature is lost on the way, as when a proxy drops the Authorization header: `MissingAuthenticationToken`.
+    SignatureLost,
+    /// The Authorization header or the presigned URL is mangled on the way: `IncompleteSignature`.
+    SignatureMangled,
+    /// The scope names a region that AWS does not have: `SignatureDoesNotMatch`.
+    OtherRegion,
+    /// STS's clock is this much ahead of the true time. More than 15 minutes are `SignatureDoesNotMatch`.
+    ClockAhead(Duration),
+    /// STS's clock is this much behind the true time. More than 15 minutes are `SignatureDoesNotMatch`.
+    ClockBehind(Duration),
+    /// The key does not exist any more: `InvalidClientTokenId`.
+    Deleted,
+    /// The key exists, but not in the region that is asked: `InvalidClientTokenId` without a dot at the end.
+    UnknownInRegion,
+    /// The session is over: `ExpiredToken`.
+    Expired,
+    /// A request that passed every check gets this error.
+    Error(StsError),
+    /// Two requests get an `InternalFailure`, the third succeeds, and so on.
+    FailsTwice,
+    /// The response is sent after this time.
+    Slow(Duration),
+    /// No response is sent, and the connection stays open.
+    Silent,
+    /// The connection is closed without a response.
+    HangUp,
+    /// Status 503 with an empty body, as from a load balancer.
+    EmptyUnavailable,
+    /// Status 200 with an HTML page, as from a proxy that wants its users to sign in.
+    ProxyPage,
+    /// Status 200 with XML that stops in the middle.
+    CutShort,
+}
+
+/// Whom GetCallerIdentity names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub arn: String,
+    pub user_id: String,
+    pub account: String,
+}
+
+impl Caller {
+    /// An IAM user. The name may have a path before it: `ops/ann`.
+    #[must_use]
+    pub fn user(account: impl Into<String>, name: impl Into<String>) -> Self {
+        Self::new(account.into(), Principal::User { path_and_name: name.into() })
+    }
+
+    /// A session of an assumed role. The role's name may have a path before it, which GetCallerIdentity does not tell.
+    #[must_use]
+    pub fn role(
+        account: impl Into<String>,
+        role: impl Into<String>,
+        session_name: impl Into<String>,
+    ) -> Self {
+        let principal = Principal::Role { path_and_name: role.into(), session: session_name.into() };
+        Self::new(account.into(), principal)
+    }
+
+    /// A federated user, that is a session of GetFederationToken.
+    #[must_use]
+    pub fn federated_user(account: impl Into<String>, name: impl Into<String>) -> Self {
+        Self::new(account.into(), Principal::FederatedUser { name: name.into() })
+    }
+
+    /// The root user of an account.
+    #[must_use]
+    pub fn root(account: impl Into<String>) -> Self {
+        Self::new(account.into(), Principal::Root)
+    }
+
+    fn new(account: String, principal: Principal) -> Self {
+        let (kind, name, description) = match &principal {
+            Principal::User { path_and_name } => ("AIDA", path_and_name.clone(), "an IAM user"),
+            Principal::Role { path_and_name, session } => {
+                ("AROA", format!("{path_and_name}/{session}"), "an assumed role")
+            }
+            Principal::FederatedUser { name } => ("", name.clone(), "a federated user"),
+            Principal::Root => ("", String::new(), "the root user of an account"),
+        };
+        let seed = format!("{account}/{description}/{name}");
+        let session = matches!(principal, Principal::Role { .. } | Principal::FederatedUser { .. });
+        Self {
+            access_key_id: made_up::access_key_id(if session { "ASIA" } else { "AKIA" }, &seed),
+            secret_access_key: made_up::secret_access_key(&seed),
+            session_token: session.then(|| made_up::session_token(&seed)),
+            region: "us-east-1".to_owned(),
+            description: description.to_owned(),
+            behaviour: Behaviour::default(),
+            account,
+            principal,
+            unique_id: made_up::unique_id(kind, &seed),
+        }
+    }
+
+    /// Sets the region to ask, and with it the partition. Without it, `us-east-1`.
+    #[must_use]
+    pub fn in_region(mut self, region: impl Into<String>) -> Self {
+        self.region = region.into();
+        self
+    }
+
+    /// Sets the access key id and the secret access key.
+    #[must_use]
+    pub fn with_credentials(mut self, access_key_id: impl Into<String>, secret: impl Into<String>) -> Self {
+        self.access_key_id = access_key_id.into();
+        self.secret_access_key = secret.into();
+        self
+    }
+
+    /// Sets the session token.
+    #[must_use]
+    pub fn with_session_token(mut self, token: impl Into<String>) -> Self {
+        self.session_token = Some(token.into());
+        self
+    }
+
+    /// Sets the unique id of a user (`AIDA…`) or a role (`AROA…`), which is what its UserId begins with.
+    #[must_use]
+    pub fn with_unique_id(mut self, id: impl Into<String>) -> Self {
+        self.unique_id = id.into();
+        self
+    }
+
+    /// Sets the description.
+    #[must_use]
+    pub fn described_as(mut self, description: impl Into<String>) -> Self {
+        self.description = description.into();
+        self
+    }
+
+    /// Sets what is out of the ordinary.
+    #[must_use]
+    pub fn behaving(mut self, behaviour: Behaviour) -> Self {
+        self.behaviour = behaviour;
+        self
+    }
+
+    /// The ARN that GetCallerIdentity tells.
+    #[must_use]
+    pub fn arn(&self) -> String {
+        let account = &self.account;
+        let partition = partition_of(&self.region).unwrap_or("aws");
+        match &self.principal {
+            Principal::User { path_and_name } => {
+                format!("arn:{partition}:iam::{account}:user/{path_and_name}")
+            }
+            Principal::Role { path_and_name, session } => {
+                let name = path_and_name.rsplit('/').next().unwrap_or_default();
+                format!("arn:{partition}:sts::{account}:assumed-role/{name}/{session}")
+            }
+            Principal::FederatedUser { name } => {
+                format!("arn:{partition}:sts::{account}:federated-user/{name}")
+            }
+            Principal::Root => format!("arn:{partition}:iam::{account}:root"),
+        }
+    }
+
+    /// The UserId that GetCallerIdentity tells.
+    #[must_use]
+    pub fn user_id(&self) -> String {
+        match &self.principal {
+            Principal::User { .. } => self.unique_id.clone(),
+            Principal::Role { session, .. } => format!("{}:{session}", self.unique_id),
+            Principal::FederatedUser { name } => format!("{}:{name}", self.account),
+            Principal::Root => self.account.clone(),
+        }
+    }
+
+    /// The account, twelve digits.
+    #[must_use]
+    pub fn account(&self) -> &str {
+        &self.account
+    }
+
+    pub(crate) fn identity(&self) -> Identity {
+        Identity { arn: self.arn(), user_id: self.user_id(), account: self.account.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ACCOUNT: &str = "123456789012";
+
+    #[test]
+    fn each_kind_of_principal_has_sts_s_arn_and_user_id() {
+        let user = Caller::user(ACCOUNT, "ops/ann").with_unique_id("AIDAEXAMPLE");
+        let role = Caller::role(ACCOUNT, "service/ci", "run-7").with_unique_id("AROAEXAMPLE");
+        for (caller, arn, user_id) in [
+            (user, "arn:aws:iam::123456789012:user/ops/ann", "AIDAEXAMPLE"),
+            (role, "arn:aws:sts::123456789012:assumed-role/ci/run-7", "AROAEXAMPLE:run-7"),
+            (
+                Caller::federated_user(ACCOUNT, "Bob"),
+                "arn:aws:sts::123456789012:federated-user/Bob",
+                "123456789012:Bob",
+            ),
+            (Caller::root(ACCOUNT), "arn:aws:iam::123456789012:root", ACCOUNT),
+        ] {
+            assert_eq!((caller.arn().as_str(), caller.user_id().as_str()), (arn, user_id));
+        }
+    }
+
+    #[test]
+    fn sessions_and_only_they_have_a_token() {
+        for (caller, prefix) in [
+            (Caller::user(ACCOUNT, "a"), "AKIA"),
+            (Caller::root(ACCOUNT), "AKIA"),
+            (Caller::role(ACCOUNT, "a", "s"), "ASIA"),
+            (Caller::federated_user(ACCOUNT, "a"), "ASIA"),
+        ] {
+            assert!(caller.access_key_id.starts_with(prefix), "{caller:?}");
+            assert_eq!(caller.session_token.is_some(), prefix == "ASIA", "{caller:?}");
+        }
+    }
+
+    #[test]
+    fn the_partition_is_that_of_the_region() {
+        let arn = |region| Caller::root(ACCOUNT).in_region(region).arn();
+        assert_eq!(arn("us-gov-west-1"), "arn:aws-us-gov:iam::123456789012:root");
+        assert_eq!(arn("eusc-de-east-1"), "arn:aws-eusc:iam::123456789012:root");
+    }
+}

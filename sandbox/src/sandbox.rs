@@ -1,0 +1,82 @@
+//! A sandbox that runs.
+
+use std::{fmt, io, net::Ipv4Addr, sync::Arc};
+
+use bytes::Bytes;
+use http::Request;
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+
+use crate::{builder::SandboxBuilder, caller::Caller, server::serve, sts::Sts};
+
+/// A stand-in for STS that runs until it is dropped. [`builder`](Self::builder) starts one.
+pub struct Sandbox {
+    url: String,
+    sts: Arc<Sts>,
+    /// Dropped to stop.
+    stop: Option<oneshot::Sender<()>>,
+    served: JoinHandle<io::Result<()>>,
+}
+
+impl fmt::Debug for Sandbox {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Sandbox").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+impl Sandbox {
+    /// The settings of a new sandbox, which knows no callers yet.
+    #[must_use]
+    pub fn builder() -> SandboxBuilder {
+        SandboxBuilder::default()
+    }
+
+    pub(crate) fn new(sts: Sts, listener: TcpListener) -> io::Result<Self> {
+        let mut address = listener.local_addr()?;
+        if address.ip().is_unspecified() {
+            address.set_ip(Ipv4Addr::LOCALHOST.into());
+        }
+        let sts = Arc::new(sts);
+        let (stop, stopped) = oneshot::channel();
+        let served = tokio::spawn(serve(listener, sts.clone(), stopped));
+        Ok(Self { url: format!("http://{address}"), sts, stop: Some(stop), served })
+    }
+
+    /// The URL for `AWS_ENDPOINT_URL_STS` or an SDK's endpoint URL, such as `http://127.0.0.1:43210`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The callers that the sandbox knows, in the order in which they were added.
+    pub fn callers(&self) -> impl Iterator<Item = &Caller> {
+        self.sts.callers()
+    }
+
+    /// The newest requests to the sandbox, oldest first, as they came over the wire: health checks and those that were
+    /// refused, too.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Request<Bytes>> {
+        self.sts.requests.all()
+    }
+
+    /// Serves until `shutdown` resolves. Then idle connections are closed at once, and responses under way have a second.
+    ///
+    /// # Errors
+    ///
+    /// When the listener can accept no more, for a reason that will not pass.
+    pub async fn run_until(mut self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+        tokio::select! {
+            ended = &mut self.served => return ended.unwrap_or_else(|error| Err(io::Error::other(error))),
+            () = shutdown => {}
+        }
+        drop(self.stop.take());
+        (&mut self.served).await.unwrap_or_else(|error| Err(io::Error::other(error)))
+    }
+}
+
+impl Drop for Sandbox {
+    /// Closes the listener and every connection, whatever is under way.
+    fn drop(&mut self) {
+        self.served.abort();
+    }
+}
