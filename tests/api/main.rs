@@ -24,4 +24,5 @@ mod requests;
 mod retries;
 mod security_headers;
 mod sharing;
+mod spellings;
 mod stopping;
