@@ -184,7 +184,9 @@ impl Spelling {
         let secret_key = text("The secret access key", 1, 128).pattern(Some("^[!-~]+$"));
         let token = || {
             let token = text("The session token; absent, null or empty for a long-term key", 0, 16384);
-            nullable(token.pattern(Some("^[!-~]*$")))
+            // An object is no value under any name, and is looked into.
+            let types = SchemaType::from_iter([Type::String, Type::Null, Type::Object]);
+            token.pattern(Some("^[!-~]*$")).schema_type(types)
         };
         let hint = || ObjectBuilder::new().schema_type(SchemaType::AnyValue).description(Some(REGION_HINT));
         let mut values = ObjectBuilder::new()
