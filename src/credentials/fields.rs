@@ -145,9 +145,9 @@ impl CredentialFields {
         let region = match region {
             Some(RawField { value: FieldValue::Null, .. }) | None => {
                 let hints = [optional(aws_region)?, optional(aws_default_region)?];
-                RequestedRegion::Hints(hints.into_iter().flatten().map(plain).collect())
+                RequestedRegion::Hints(hints.iter().flatten().map(plain).collect())
             }
-            Some(region) => RequestedRegion::Named(plain(region.checked()?)),
+            Some(region) => RequestedRegion::Named(plain(&region.checked()?)),
         };
         Ok(VerifyRequest { credentials, region })
     }
@@ -163,7 +163,7 @@ fn optional(field: Option<RawField>) -> Result<Option<SecretString>, ValidationE
 }
 
 /// A region is no secret.
-fn plain(region: SecretString) -> String {
+fn plain(region: &SecretString) -> String {
     region.expose_secret().to_owned()
 }
 

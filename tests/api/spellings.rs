@@ -389,3 +389,22 @@ async fn a_compressed_body_is_refused_and_its_coding_named() {
         );
     }
 }
+
+/// The time is in proportion to the body: with the square of it this would not end.
+#[test]
+fn a_body_of_very_many_members_is_read() {
+    let many = |name: fn(usize) -> String| {
+        let members: Vec<String> =
+            (0..50_000).map(|number| format!("\"{}\":\"{number}\"", name(number))).collect();
+        members.join(",")
+    };
+    let keys = format!(r#""AWS_ACCESS_KEY_ID":"{ACCESS_KEY}","AWS_SECRET_ACCESS_KEY":"{SECRET_KEY}""#);
+    let body = format!(
+        r#"{{{},"a":{{"b":{{"c":{{{}}},{keys}}},{}}},{}}}"#,
+        many(|_| "token".to_owned()),
+        many(|number| format!("{:_<1$}", "AccessKeyIdx", 12 + number % 9)),
+        many(|number| format!("n{number}")),
+        "\"\":{},".repeat(50_000) + "\"end\":[]"
+    );
+    assert!(read(&body).is_ok());
+}
