@@ -160,6 +160,11 @@ fn a_value_that_is_given_twice_is_taken_once_if_both_are_equal() {
         None,
     );
     is_read(&json!({"a": half, "SessionToken": TOKEN}), Some(TOKEN));
+    is_read(
+        &json!({"AccessKey": ACCESS_KEY, "secretKey": SECRET_KEY, "secret_key": "", "session_token": TOKEN,
+        "SecurityToken": null}),
+        Some(TOKEN),
+    );
     let doubled =
         format!(r#"{{"accessKey":"{ACCESS_KEY}","accessKey":"{ACCESS_KEY}","secretKey":"{SECRET_KEY}"}}"#);
     assert!(read(&doubled).is_ok());
@@ -197,6 +202,10 @@ fn a_value_that_is_given_twice_and_differs_is_refused() {
     );
     let doubled =
         format!(r#"{{"accessKey":"{ACCESS_KEY}","accessKey":"{OTHER}","secretKey":"{SECRET_KEY}"}}"#);
+    assert_eq!(read(&doubled), Err(ValidationError::Duplicate("accessKey", "accessKey")));
+    // A value that another object has, too, and contradicts itself there.
+    let doubled =
+        format!(r#"{{"a":{{"accessKey":"{ACCESS_KEY}","secretKey":"{SECRET_KEY}"}},"b":{doubled}}}"#);
     assert_eq!(read(&doubled), Err(ValidationError::Duplicate("accessKey", "accessKey")));
     // Not where neither counts.
     let doubled =
