@@ -9,6 +9,7 @@ mod stub;
 
 mod answers;
 mod authentication;
+mod body_form;
 mod callers;
 mod connections;
 mod failures;
@@ -19,6 +20,7 @@ mod metrics;
 mod openapi;
 mod reader;
 mod readme;
+mod region_hints;
 mod regions;
 mod requests;
 mod retries;

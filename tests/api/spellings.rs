@@ -1,10 +1,10 @@
 //! Which members of a body are taken for which value: the rule for names, for objects, and for values given twice.
 
-use crate::helpers::{ACCESS_KEY, App, SECRET_KEY, TOKEN, expected, header, summary};
+use crate::helpers::{ACCESS_KEY, App, SECRET_KEY, TOKEN, expected, summary};
 use crate::stub::{Stub, identity};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
-use sts_verify::credentials::{NAMES, RequestedRegion, ValidationError, VerifyRequest};
+use sts_verify::credentials::{NAMES, ValidationError, VerifyRequest};
 
 const OTHER: &str = "AKIAI44QH8DHBEXAMPLE";
 
@@ -226,48 +226,6 @@ fn names_are_read_with_their_escapes_resolved() {
     );
 }
 
-#[test]
-fn a_byte_order_mark_is_taken_and_another_encoding_is_refused_by_name() {
-    let body =
-        json!({"AccessKeyId": ACCESS_KEY, "SecretAccessKey": SECRET_KEY, "Token": "caf\u{e9}"}).to_string();
-    let good = body.replace('\u{e9}', "e");
-    assert!(read(&format!("\u{feff}{good}")).is_ok());
-    assert_eq!(read(&format!("\u{feff}\u{feff}{good}")), Err(ValidationError::MalformedJson));
-    let little = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
-    let big = |text: &str| text.encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<u8>>();
-    let latin_1: Vec<u8> = body.chars().map(|letter| u8::try_from(u32::from(letter)).unwrap()).collect();
-    let utf_32: Vec<u8> = good.chars().flat_map(|letter| u32::from(letter).to_le_bytes()).collect();
-    // As `curl -d @file` sends it: without the NULs.
-    let stripped = little(&format!("\u{feff}{good}")).into_iter().filter(|byte| *byte != 0).collect();
-    for other in [
-        little(&good),
-        big(&good),
-        little(&format!("\u{feff}{good}")),
-        big(&format!("\u{feff}{good}")),
-        utf_32,
-        latin_1,
-        stripped,
-    ] {
-        assert_eq!(
-            VerifyRequest::from_json(&other).err(),
-            Some(ValidationError::NotUtf8),
-            "{:?}",
-            &other[..8]
-        );
-    }
-    assert!(ValidationError::NotUtf8.to_string().contains("UTF-8"));
-}
-
-#[tokio::test]
-async fn a_byte_order_mark_and_another_encoding_over_http() {
-    let stub = Stub::always(identity()).await;
-    let app = App::asking(&stub.url, &[]).await;
-    let body = json!({"AccessKeyId": ACCESS_KEY, "SecretAccessKey": SECRET_KEY}).to_string();
-    assert_eq!(app.verify_text(format!("\u{feff}{body}")).await.status(), 200);
-    let utf_16: Vec<u8> = format!("\u{feff}{body}").encode_utf16().flat_map(u16::to_le_bytes).collect();
-    assert_eq!(summary(app.verify_text(utf_16).await).await, expected(400, "", "MalformedJson"));
-}
-
 #[tokio::test]
 async fn a_session_token_of_the_longest_length_reaches_sts() {
     let stub = Stub::always(identity()).await;
@@ -278,125 +236,6 @@ async fn a_session_token_of_the_longest_length_reaches_sts() {
     assert!(stub.requests()[0].contains(&format!("x-amz-security-token: {longest}\r\n")));
     let outcome = summary(app.verify(&body(&format!("{longest}t"))).await).await;
     assert_eq!(outcome, expected(400, "", "InvalidParameter"));
-}
-
-fn region_of(more: &Value) -> Result<RequestedRegion, ValidationError> {
-    let mut body = json!({"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY});
-    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    Ok(VerifyRequest::from_json(body.to_string().as_bytes())?.region)
-}
-
-#[test]
-fn the_regions_of_an_environment_are_hints_the_stronger_first() {
-    let hints =
-        |names: &[&str]| Ok(RequestedRegion::Hints(names.iter().map(|&name| name.to_owned()).collect()));
-    for (more, expected) in [
-        (json!({}), hints(&[])),
-        (
-            json!({"AWS_DEFAULT_REGION": "eu-west-1", "AWS_REGION": "cn-north-1"}),
-            hints(&["cn-north-1", "eu-west-1"]),
-        ),
-        (json!({"env": {"aws_default_region": "eu-west-1"}}), hints(&["eu-west-1"])),
-        (json!({"AWS_REGION": "us east", "aws-region": "eu-west-1"}), hints(&["eu-west-1"])),
-        (json!({"AWS_REGION": 1, "AWS_DEFAULT_REGION": ""}), hints(&[])),
-        (json!({"AWS_REGION": null, "AWS_DEFAULT_REGION": ["eu-west-1"]}), hints(&[])),
-        (json!({"AWS_REGION": "eu-west-1", "env": {"AWS_REGION": "eu-west-1"}}), hints(&["eu-west-1"])),
-        (
-            json!({"AWS_REGION": "eu-west-1", "env": {"aws_region": "eu-west-2"}}),
-            Err(ValidationError::Duplicate("aws_region", "AWS_REGION")),
-        ),
-        (
-            json!({"REGION": "emea", "Region": 5, "a": {"region": "US East"}, "AWS_REGION": "eu-west-1"}),
-            hints(&["eu-west-1"]),
-        ),
-        (json!({"region": null, "AWS_REGION": "eu-west-1"}), hints(&["eu-west-1"])),
-    ] {
-        assert_eq!(region_of(&more), expected, "{more}");
-    }
-}
-
-#[test]
-fn a_region_that_is_named_counts_before_every_hint() {
-    let named = Ok(RequestedRegion::Named("eu-west-1".to_owned()));
-    for more in [
-        json!({"region": "eu-west-1", "AWS_REGION": "cn-north-1"}),
-        json!({"region": "eu-west-1", "AWS_REGION": "cn-north-1", "env": {"AWS_REGION": "us-east-1"}}),
-    ] {
-        assert_eq!(region_of(&more), named, "{more}");
-    }
-    for region in [json!(""), json!("us east"), json!(1), json!({"a": 1}), json!([])] {
-        assert!(
-            matches!(region_of(&json!({"region": region})), Err(ValidationError::Invalid("region", _))),
-            "{region}"
-        );
-    }
-    let doubled =
-        r#"{"accessKey":"AKIAIOSFODNN7EXAMPLE","secretKey":"s","region":"eu-west-1","region":"eu-west-2"}"#;
-    assert_eq!(read(doubled), Err(ValidationError::Duplicate("region", "region")));
-}
-
-#[tokio::test]
-async fn a_hint_is_followed_where_it_may_be_and_never_into_the_wrong_partition() {
-    let stub = Stub::always(identity()).await;
-    let app =
-        App::asking(&stub.url, &["--region=eu-central-1", "--allowed-regions=eu-west-1,cn-north-1"]).await;
-    for (region, default_region, asked) in [
-        ("eu-west-1", "cn-north-1", "eu-west-1"),
-        ("cn-north-1", "eu-west-1", "cn-north-1"),
-        ("us-west-2", "eu-west-1", "eu-central-1"),
-        ("", "eu-west-1", "eu-west-1"),
-        ("auto", "cn-north-1", "cn-north-1"),
-        ("auto", "local", "eu-central-1"),
-        ("us-gov-west-1", "eu-west-1", ""),
-        ("cn-northwest-1", "", ""),
-        ("", "us-iso-east-1", ""),
-    ] {
-        let body = json!({"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY, "AWS_REGION": region,
-            "AWS_DEFAULT_REGION": default_region});
-        let before = stub.count();
-        let answer = app.verify(&body).await;
-        if asked.is_empty() {
-            assert_eq!(summary(answer).await, expected(400, "", "RegionNotAllowed"), "{body}");
-            assert_eq!(stub.count(), before);
-        } else {
-            assert_eq!(answer.status(), 200, "{body}");
-            let request = stub.requests().pop().unwrap();
-            assert!(request.contains(&format!("/{asked}/sts/aws4_request")), "{body}: {request}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_compressed_body_is_refused_and_its_coding_named() {
-    let app = App::with_sandbox(&[]).await;
-    let post = |codings: &'static [&str]| {
-        let request = app.client.post(app.url("/verify")).header("content-type", "application/json");
-        codings
-            .iter()
-            .fold(request, |request, coding| request.header("content-encoding", *coding))
-            .body("{}")
-            .send()
-    };
-    for (codings, named) in [
-        (&["gzip"][..], "gzip"),
-        (&["GZip"], "gzip"),
-        (&["identity, br"], "br"),
-        (&["identity", "zstd"], "zstd"),
-        (&["x-secret-coding"], "an unknown one"),
-    ] {
-        let answer = post(codings).await.unwrap();
-        assert_eq!(header(&answer, "accept-encoding"), Some("identity"));
-        let text = answer.text().await.unwrap();
-        let message = format!("The request body must have no Content-Encoding; it has {named}.");
-        assert!(text.contains("\"UnsupportedMediaType\"") && text.contains(&message), "{text}");
-    }
-    for codings in [&["identity"][..], &[""], &["Identity, ,identity"]] {
-        assert_eq!(
-            summary(post(codings).await.unwrap()).await,
-            expected(400, "", "MissingParameter"),
-            "{codings:?}"
-        );
-    }
 }
 
 /// The time is in proportion to the body: with the square of it this would not end.
