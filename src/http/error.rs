@@ -5,8 +5,8 @@
 
 use crate::credentials::ValidationError;
 use crate::sts::{Rejection, StsFailure};
-use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::header::{ACCEPT, ACCEPT_ENCODING, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use std::borrow::Cow;
@@ -24,6 +24,8 @@ pub enum ApiError {
     RegionNotAllowed,
     /// The `Content-Type` is not JSON's.
     UnsupportedMediaType,
+    /// The body has a `Content-Encoding`, such as this one.
+    UnsupportedContentCoding(&'static str),
     /// The body is longer than the operator allows.
     TooLarge,
     /// The body did not arrive in time.
@@ -80,8 +82,8 @@ pub struct ErrorAnswer {
     pub body: ErrorBody,
     /// After how many seconds to try again, where that may help.
     pub retry_after: Option<u16>,
-    /// How to authenticate, where that is what is missing.
-    pub challenge: Option<&'static str>,
+    /// A header that says what would be accepted.
+    pub accepted: Option<(HeaderName, &'static str)>,
 }
 
 /// STS was throttling, failing or out of reach: long enough not to make it worse.
@@ -102,16 +104,24 @@ impl ApiError {
             Self::Rejected(rejection) if rejection.is_transient() => RETRY_STS,
             _ => None,
         };
-        // RFC 6750, section 3: no error is named when no key was given.
-        let challenge = match self {
-            Self::Unauthorized { key_given: false } => Some("Bearer realm=\"sts-verify\""),
-            Self::Unauthorized { key_given: true } => {
-                Some("Bearer realm=\"sts-verify\", error=\"invalid_token\"")
-            }
-            _ => None,
-        };
         let body = ErrorBody { exception, error_code: code, error_message: self.message() };
-        ErrorAnswer { status, body, retry_after, challenge }
+        ErrorAnswer { status, body, retry_after, accepted: self.accepted() }
+    }
+
+    /// What would be accepted, as RFC 6750 (section 3) and RFC 9110 (section 15.5.16) have it said.
+    fn accepted(&self) -> Option<(HeaderName, &'static str)> {
+        match self {
+            // No error is named when no key was given.
+            Self::Unauthorized { key_given: false } => {
+                Some((WWW_AUTHENTICATE, "Bearer realm=\"sts-verify\""))
+            }
+            Self::Unauthorized { key_given: true } => {
+                Some((WWW_AUTHENTICATE, "Bearer realm=\"sts-verify\", error=\"invalid_token\""))
+            }
+            Self::UnsupportedMediaType => Some((ACCEPT, "application/json")),
+            Self::UnsupportedContentCoding(_) => Some((ACCEPT_ENCODING, "identity")),
+            _ => None,
+        }
     }
 
     fn class(&self) -> (StatusCode, &'static str, Cow<'static, str>) {
@@ -123,7 +133,7 @@ impl ApiError {
                 (StatusCode::BAD_REQUEST, "ParamValidationError", validation_code(refusal))
             }
             Self::RegionNotAllowed => (StatusCode::BAD_REQUEST, "ParamValidationError", "RegionNotAllowed"),
-            Self::UnsupportedMediaType => {
+            Self::UnsupportedMediaType | Self::UnsupportedContentCoding(_) => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "RequestError", "UnsupportedMediaType")
             }
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "RequestError", "RequestTooLarge"),
@@ -154,8 +164,13 @@ impl ApiError {
                 "An internal error occurred; the log has the details under this request id.".into()
             }
             Self::Sts(failure) => failure.to_string().into(),
-            Self::RegionNotAllowed => "This service does not ask the STS of that region.".into(),
+            Self::RegionNotAllowed => {
+                "This service does not ask the STS of that region (region, AWS_REGION or AWS_DEFAULT_REGION).".into()
+            }
             Self::UnsupportedMediaType => "The Content-Type must be application/json.".into(),
+            Self::UnsupportedContentCoding(coding) => {
+                format!("The request body must have no Content-Encoding; it has {coding}.").into()
+            }
             Self::TooLarge => "The request body is too large.".into(),
             Self::BodyTimeout => "The request body did not arrive in time.".into(),
             Self::BodyCutOff => "The request body ended too early.".into(),
@@ -179,7 +194,7 @@ impl ApiError {
 
 fn validation_code(refusal: &ValidationError) -> &'static str {
     match refusal {
-        ValidationError::MalformedJson => "MalformedJson",
+        ValidationError::MalformedJson | ValidationError::NotUtf8 => "MalformedJson",
         ValidationError::Missing(_) => "MissingParameter",
         ValidationError::Invalid(..) => "InvalidParameter",
         ValidationError::Duplicate(..) => "DuplicateParameter",
@@ -214,8 +229,8 @@ impl IntoResponse for ApiError {
         if let Some(seconds) = answer.retry_after {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if let Some(challenge) = answer.challenge {
-            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        if let Some((name, accepted)) = answer.accepted {
+            response.headers_mut().insert(name, HeaderValue::from_static(accepted));
         }
         response
     }

@@ -1,8 +1,8 @@
 //! Asks STS who some credentials belong to. The only module that uses the AWS SDK.
 //!
-//! [`StsClientFactory`] knows one endpoint per region, asked over one shared connection pool. Each call is signed with the caller's own
-//! credentials and there are no others: nothing of the host's (environment, files, instance role) can ever be verified by
-//! mistake. What came back is read by botocore's rules (`reply`), and tried again when botocore would (`retry`).
+//! [`StsClientFactory`] knows one endpoint per region, asked over one shared connection pool. Each call is signed with the
+//! caller's own credentials and there are no others: nothing of the host's (environment, files, instance role) can ever be
+//! verified by mistake. What came back is read by botocore's rules (`reply`), and tried again when botocore would (`retry`).
 //!
 //! This module knows no HTTP status of ours: it says [`StsResponse`] (STS answered) or [`StsFailure`] (nobody knows).
 
@@ -23,7 +23,8 @@ pub use hosts::{StsHost, StsHosts};
 pub use retry::{RetryMode, RetryPolicy};
 pub use transport::{SetupError, Transport};
 
-use crate::credentials::Credentials;
+use crate::credentials::{Credentials, RequestedRegion};
+use partitions::partition_of;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
@@ -199,6 +200,23 @@ impl StsClientFactory {
     #[must_use]
     pub fn client(&self, asked: Option<&str>) -> Option<&StsClient> {
         self.clients.get(asked.unwrap_or(&self.default_region)).map(AsRef::as_ref)
+    }
+
+    /// The region that will be asked for a request, or `None` if the operator does not allow it.
+    ///
+    /// Hints come with the dump of an environment, whose region may be any. A name that is no region's is passed over (some
+    /// stores that speak S3 have `auto`). Where the hinted region is not allowed the default one is asked, but only in its
+    /// own partition: in another one the credentials are not known, however good they are.
+    #[must_use]
+    pub fn client_for(&self, region: &RequestedRegion) -> Option<&StsClient> {
+        let hints = match region {
+            RequestedRegion::Named(name) => return self.client(Some(name)),
+            RequestedRegion::Hints(hints) => hints,
+        };
+        let is_region = |name: &str| self.clients.contains_key(name) || partition_of(name).is_some();
+        let Some(hint) = hints.iter().find(|hint| is_region(hint)) else { return self.client(None) };
+        let same_partition = partition_of(hint) == partition_of(&self.default_region);
+        self.client(Some(hint)).or_else(|| self.client(None).filter(|_| same_partition))
     }
 
     /// The regions that may be asked, in the order of their names.

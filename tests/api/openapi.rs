@@ -4,7 +4,7 @@ use crate::helpers::{App, header};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::Path;
-use sts_verify::credentials::{CONTAINERS, SPELLINGS, VerifyRequest};
+use sts_verify::credentials::{NAMES, Name, VerifyRequest};
 
 #[test]
 fn the_committed_document_is_the_one_that_the_code_makes() {
@@ -53,14 +53,21 @@ fn there_is_an_example_of_each_spelling_and_each_is_read() {
     for (name, example) in examples {
         let value = &example["value"];
         assert!(VerifyRequest::from_json(value.to_string().as_bytes()).is_ok(), "{name}");
-        let inner = value.as_object().unwrap().iter().find(|(name, _)| CONTAINERS.contains(&name.as_str()));
-        seen.extend(inner.map(|(name, _)| name.clone()));
-        let members = inner.map_or(value, |(_, value)| value);
-        seen.extend(members.as_object().unwrap().keys().cloned());
+        let members = value.as_object().unwrap();
+        let inner = members.values().filter_map(Value::as_object).flatten();
+        seen.extend(
+            members
+                .iter()
+                .chain(inner)
+                .filter_map(|(name, _)| Some(Name::parse(name.as_bytes())?.spelling())),
+        );
     }
-    let names = SPELLINGS.iter().flat_map(|(_, names)| names.iter()).chain(&CONTAINERS);
-    for name in names.filter(|name| **name != "region") {
-        assert!(seen.contains(*name), "no example has {name}");
+    for known in &NAMES {
+        assert!(
+            known.spellings.iter().any(|spelling| seen.contains(spelling)),
+            "no example has {}",
+            known.folded
+        );
     }
 }
 

@@ -3,34 +3,42 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use sts_verify::credentials::{CONTAINERS, SPELLINGS, VerifyRequest};
+use std::sync::LazyLock;
+use sts_verify::credentials::{NAMES, VerifyRequest};
 
-/// Every text that a refusal can have. They are made of the documented names alone.
-fn every_refusal() -> BTreeSet<String> {
-    let names: Vec<&str> = SPELLINGS.iter().flat_map(|(_, names)| names.iter().copied()).collect();
+/// Every name that a refusal can hold.
+fn spellings() -> impl Iterator<Item = &'static str> + Clone {
+    NAMES.iter().flat_map(|known| known.spellings.iter().copied()).chain(["region"])
+}
+
+/// Every text that a refusal can have. They are made of known names alone.
+static EVERY_REFUSAL: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
     let forms = [
         "must be 16 to 128 characters of A-Z, a-z, 0-9 and _",
         "must be at most 128 printable ASCII characters without spaces",
-        "must be at most 8192 printable ASCII characters without spaces",
+        "must be at most 16384 printable ASCII characters without spaces",
         "must be the name of an AWS region",
         "must be a string",
     ];
-    let mut texts = BTreeSet::from(["The request body must be one JSON object.".to_owned()]);
-    for name in &names {
+    let mut texts = BTreeSet::from([
+        "The request body must be one JSON object.".to_owned(),
+        "The request body must be one JSON object in UTF-8; it is in another encoding, such as PowerShell's UTF-16."
+            .to_owned(),
+    ]);
+    for name in spellings() {
         texts.insert(format!("{name} is missing or empty."));
         texts.extend(forms.iter().map(|form| format!("{name} {form}.")));
-        texts.extend(
-            names
-                .iter()
-                .map(|other| format!("{name} and {other} give the same value twice; send one of them.")),
-        );
+        texts
+            .extend(spellings().map(|other| {
+                format!("{name} and {other} name the same value and differ; send one of them.")
+            }));
     }
     texts
-}
+});
 
 fn check(body: &[u8]) -> Result<(), TestCaseError> {
     if let Err(refusal) = VerifyRequest::from_json(body) {
-        prop_assert!(every_refusal().contains(&refusal.to_string()), "{refusal}");
+        prop_assert!(EVERY_REFUSAL.contains(&refusal.to_string()), "{refusal}");
     }
     Ok(())
 }
@@ -48,18 +56,32 @@ fn value() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// Names of ours, of containers, and others.
+/// Names of ours in any case and with separators, of objects around them, and others.
 fn name() -> impl Strategy<Value = String> {
-    let known: Vec<&str> =
-        SPELLINGS.iter().flat_map(|(_, names)| names.iter().copied()).chain(CONTAINERS).collect();
-    prop_oneof![4 => prop::sample::select(known).prop_map(str::to_owned), 1 => "canary.{0,8}"]
+    let known: Vec<&str> = spellings().collect();
+    let known = (prop::sample::select(known), any::<u32>()).prop_map(|(name, bits)| respelled(name, bits));
+    prop_oneof![4 => known, 1 => prop::sample::select(vec!["Credentials", "data"]).prop_map(str::to_owned), 1 => "canary.{0,8}"]
 }
 
+/// A name as it is for 0, else with the case of letters changed and `_` or `-` put in, as the bits say.
+fn respelled(name: &str, bits: u32) -> String {
+    let mut respelled = String::new();
+    for (number, letter) in name.chars().enumerate() {
+        let bit = |place: usize| bits >> ((number + place) % 32) & 1 == 1;
+        if bit(7) && bit(8) {
+            respelled.push(if bit(9) { '_' } else { '-' });
+        }
+        respelled.push(if bit(0) { letter.to_ascii_uppercase() } else { letter });
+    }
+    respelled
+}
+
+/// Objects in objects, to below the level that is looked into.
 fn object() -> impl Strategy<Value = Value> {
-    let flat = || prop::collection::btree_map(name(), value(), 0..8);
-    let nested =
-        prop::collection::btree_map(name(), prop_oneof![value(), flat().prop_map(|map| json!(map))], 0..8);
-    prop_oneof![flat().prop_map(|map| json!(map)), nested.prop_map(|map| json!(map))]
+    let of = |value: BoxedStrategy<Value>| {
+        prop::collection::btree_map(name(), value, 0..6).prop_map(|map| json!(map))
+    };
+    of(value().boxed().prop_recursive(5, 24, 6, move |inner| of(inner.boxed())).boxed())
 }
 
 proptest! {
@@ -104,5 +126,38 @@ proptest! {
         prop_assert_eq!(read.session_token().unwrap().expose_secret(), &token);
         let masked = format!("{}…{}", &access_key[..4], &access_key[access_key.len() - 4..]);
         prop_assert_eq!(read.masked_access_key(), masked);
+    }
+
+    #[test]
+    fn names_objects_and_other_members_make_no_difference(
+        access_key in "[A-Z0-9]{20}",
+        secret_key in "[!-~]{40}",
+        token in "[!-~]{0,99}",
+        tool in prop::sample::select(vec![
+            ["stsAccessKey", "stsSecretKey", "stsSessionToken"],
+            ["aws_access_key_id", "AWSSecretKey", "AWS_SECURITY_TOKEN"],
+            ["AccessKeyId", "SecretAccessKey", "Token"],
+            ["access_key", "SecretKey", "security_token"],
+        ]),
+        bits in any::<[u32; 3]>(),
+        containers in prop::collection::vec(name(), 0..=3),
+        others in prop::collection::vec(("other.{0,8}", value()), 0..4),
+    ) {
+        use secrecy::ExposeSecret as _;
+        let mut body = json!({});
+        for ((name, bits), value) in tool.into_iter().zip(bits).zip([&access_key, &secret_key, &token]) {
+            body[respelled(name, bits)] = json!(value);
+        }
+        for container in containers {
+            body = json!({container: body});
+            for (name, value) in &others {
+                body[name] = value.clone();
+            }
+        }
+        let read = VerifyRequest::from_json(body.to_string().as_bytes());
+        let read = read.map_err(|refusal| TestCaseError::fail(refusal.to_string()))?.credentials;
+        prop_assert_eq!(read.access_key_id(), &access_key);
+        prop_assert_eq!(read.secret_access_key().expose_secret(), &secret_key);
+        prop_assert_eq!(read.session_token().map_or("", |token| token.expose_secret()), &token);
     }
 }

@@ -23,6 +23,18 @@ async fn each_spelling_reaches_sts_with_the_same_three_values() {
             "expiration": 1_700_000_000_000_u64}}),
         json!({"aws_access_key_id": ACCESS_KEY, "aws_secret_access_key": SECRET_KEY, "aws_session_token": TOKEN}),
         json!({"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY, "AWS_SESSION_TOKEN": TOKEN}),
+        json!({"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY, "AWS_SECURITY_TOKEN": TOKEN,
+            "AWS_DEFAULT_REGION": "us-east-1", "TOKEN": "other", "SECRET_KEY": "other"}),
+        json!({"aws_access_key_id": ACCESS_KEY, "aws_secret_access_key": SECRET_KEY, "aws_security_token": TOKEN}),
+        json!({"AWSAccessKey": ACCESS_KEY, "AWSSecretKey": SECRET_KEY, "AWSSessionToken": TOKEN}),
+        json!({"AccessKey": ACCESS_KEY, "SecretKey": SECRET_KEY, "Token": TOKEN}),
+        json!({"access_key": ACCESS_KEY, "secret_key": SECRET_KEY, "token": TOKEN}),
+        json!({"IdentityId": "id", "Credentials": {"AccessKeyId": ACCESS_KEY, "SecretKey": SECRET_KEY, "SessionToken": TOKEN}}),
+        json!({"lease_id": "id", "data": {"access_key": ACCESS_KEY, "secret_key": SECRET_KEY, "security_token": TOKEN,
+            "session_token": TOKEN}}),
+        json!({"accessToken": {"accessKeyId": ACCESS_KEY, "secretAccessKey": SECRET_KEY, "sessionToken": TOKEN},
+            "tokenType": "aws_sigv4", "refreshToken": "other", "idToken": "other"}),
+        json!({"UploadCredentials": {"AccessKeyId": ACCESS_KEY, "SecretAccessKey": SECRET_KEY, "SessionToken": TOKEN}}),
     ] {
         assert_eq!(app.verify(&body).await.status(), 200, "{body}");
         let request = stub.requests().pop().unwrap();
@@ -62,7 +74,7 @@ async fn a_malformed_request_is_refused_without_asking_sts() {
         (with("stsSecretKey", json!(null)), "MissingParameter"),
         (with("stsAccessKey", json!(12)), "InvalidParameter"),
         (with("stsSecretKey", json!([SECRET_KEY])), "InvalidParameter"),
-        (with("stsSessionToken", json!({"a": 1})), "InvalidParameter"),
+        (with("stsSessionToken", json!([TOKEN])), "InvalidParameter"),
         (with("stsSessionToken", json!(false)), "InvalidParameter"),
         (with("stsAccessKey", json!("AKIA\nIOSFODNN7EXAMPLE")), "InvalidParameter"),
         (with("stsAccessKey", json!("AKIASHORT")), "InvalidParameter"),
@@ -70,10 +82,10 @@ async fn a_malformed_request_is_refused_without_asking_sts() {
         (with("stsSecretKey", json!("has a space")), "InvalidParameter"),
         (with("stsSecretKey", json!("x".repeat(129))), "InvalidParameter"),
         (with("stsSessionToken", json!("caf\u{e9}")), "InvalidParameter"),
-        (with("stsSessionToken", json!("x".repeat(8193))), "InvalidParameter"),
-        (with("AccessKeyId", json!(ACCESS_KEY)), "DuplicateParameter"),
-        (with("Credentials", json!({"SecretAccessKey": SECRET_KEY})), "DuplicateParameter"),
-        (with("Token", json!(TOKEN)), "DuplicateParameter"),
+        (with("stsSessionToken", json!("x".repeat(16385))), "InvalidParameter"),
+        (with("AWS_ACCESS_KEY_ID", json!(ACCESS_KEY.to_lowercase())), "DuplicateParameter"),
+        (with("Credentials", json!({"SecretAccessKey": TOKEN})), "DuplicateParameter"),
+        (with("aws_security_token", json!(SECRET_KEY)), "DuplicateParameter"),
         (with("region", json!("")), "InvalidParameter"),
         (with("region", json!(1)), "InvalidParameter"),
         (with("region", json!("evil.example")), "InvalidParameter"),
@@ -92,7 +104,7 @@ async fn a_malformed_request_is_refused_without_asking_sts() {
 #[tokio::test]
 async fn a_body_that_is_no_json_object_is_malformed() {
     let app = App::with_sandbox(&[]).await;
-    let doubled = format!("{{\"stsAccessKey\":\"{ACCESS_KEY}\",\"stsAccessKey\":\"{ACCESS_KEY}\"}}");
+    let doubled = format!("{{\"stsAccessKey\":\"{ACCESS_KEY}\",\"stsAccessKey\":\"{TOKEN}\"}}");
     let deep = format!("{{\"a\":{}", "[".repeat(10_000));
     for (body, code) in [
         ("", "MalformedJson"),
@@ -153,15 +165,23 @@ async fn the_content_type_must_be_jsons() {
             content_type.map_or(request.try_clone().unwrap(), |text| request.header("content-type", text));
         async move { request.send().await.unwrap() }
     };
-    for good in
-        ["application/json", "application/json; charset=utf-8", "Application/JSON", "application/vnd.x+json"]
-    {
+    for good in [
+        "application/json",
+        "application/json; charset=utf-8",
+        "application/json ; charset=\"UTF-8\"",
+        "application/json;charset",
+        "Application/JSON;",
+        "application/vnd.x+json",
+        "application/vnd.x+json;odata=verbose",
+    ] {
         assert_eq!(post(Some(good)).await.status(), 200, "{good}");
     }
     for bad in
         [None, Some("text/plain"), Some("application/x-www-form-urlencoded"), Some("json"), Some("text/json")]
     {
-        let outcome = summary(post(bad).await).await;
+        let answer = post(bad).await;
+        assert_eq!(header(&answer, "accept"), Some("application/json"));
+        let outcome = summary(answer).await;
         assert_eq!(outcome, expected(415, "", "UnsupportedMediaType"), "{bad:?}");
     }
 }

@@ -19,6 +19,7 @@ SPELLINGS = (
     ("AccessKeyId", "SecretAccessKey", "Token"), ("accessKeyId", "secretAccessKey", "sessionToken"),
     ("aws_access_key_id", "aws_secret_access_key", "aws_session_token"),
     ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+    ("AWSAccessKey", "AWSSecretKey", "AWS-Security-Token"), ("access_key", "secret_key", "security_token"),
 )
 NASTY = (
     b"\0", b"\r", b"\n", b"\r\n", b"\r\n\r\n", b"\x7f", b"\x80", b"\xff\xfe", b"\xed\xa0\x80", b"\xef\xbb\xbf", b"%00", b"%",
@@ -61,6 +62,8 @@ class Mutator:
             value["region"] = "us-east-1"
         if self.random.random() < 0.2:
             value = {"Credentials": value}
+        if self.random.random() < 0.1:
+            value = {"data": value, "AccessKey": {"token": "x", "AWS_REGION": "us-east-1"}}
         return value
 
     def event(self):

@@ -124,13 +124,25 @@ impl Secret {
 /// A way to post a secret: its name, and the request.
 type Way = (&'static str, fn(&Client, &Service, &Secret) -> RequestBuilder);
 
-const WAYS: [Way; 8] = [
+const WAYS: [Way; 11] = [
     ("plain", |client, service, secret| post(client, service, "/verify", secret.body())),
     ("escaped", |client, service, secret| {
         post(client, service, "/verify", secret.body().replace('/', "\\u002f"))
     }),
     ("nested", |client, service, secret| {
         post(client, service, "/verify", format!("{{\"Credentials\":{}}}", secret.body()))
+    }),
+    ("doubled", |client, service, secret| {
+        post(client, service, "/verify", format!("{{\"a\":{0},\"b\":{{\"c\":{0}}}}}", secret.body()))
+    }),
+    ("contradicted", |client, service, secret| {
+        let more = json!({"AWS_SECRET_KEY": secret.token, "AWS_SECURITY_TOKEN": secret.key});
+        post(client, service, "/verify", format!("{{\"a\":{},\"b\":{more}}}", secret.body()))
+    }),
+    ("passed over", |client, service, secret| {
+        let more = json!({"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "another",
+            "SECRET_KEY": secret.key, "TOKEN": secret.token});
+        post(client, service, "/verify", more.to_string())
     }),
     ("event", |client, service, secret| {
         post(client, service, INVOKE, json!({"body": secret.body()}).to_string())

@@ -90,6 +90,9 @@ fn malformed() -> Vec<String> {
         json!({"stsAccessKey": format!("{GOOD}\u{0}"), "stsSecretKey": SECRET}),
         json!({"stsAccessKey": GOOD, "stsSecretKey": SECRET, "stsSessionToken": format!("{TOKEN}é")}),
         json!({"stsAccessKey": GOOD, "stsSecretKey": SECRET, "SecretAccessKey": TOKEN}),
+        json!({"stsAccessKey": GOOD, "stsSecretKey": SECRET, "aws-SECRET-key": TOKEN}),
+        json!({"a": {"b": {"AWS_ACCESS_KEY_ID": GOOD, "AWS_SECRET_KEY": SECRET}}, "c": {"secret_key": TOKEN}}),
+        json!({"stsAccessKey": GOOD, "stsSecretKey": SECRET, "AWS_REGION": TOKEN, "AWS_DEFAULT_REGION": "cn-north-1"}),
         json!({"stsAccessKey": GOOD, "stsSecretKey": SECRET, "region": TOKEN}),
         json!({"stsAccessKey": GOOD, "stsSecretKey": SECRET, "region": SECRET.to_lowercase()}),
         json!({SECRET: TOKEN}),
@@ -128,6 +131,7 @@ fn odd(service: &Service) -> Vec<RequestBuilder> {
         service.client.post(&verify).header("content-type", raw(b"\xff\xfe")).body(SECRET),
         service.client.post(&verify).header("content-type", format!("text/{SECRET}")).body(SECRET),
         service.client.post(&verify).header("content-type", "application/json").body(oversized),
+        service.request(&credentials(GOOD)).header("content-encoding", SECRET),
         service.client.get(service.url(&format!("/verify?stsSecretKey={SECRET}&stsSessionToken={TOKEN}"))),
         service.client.get(service.url(&format!("/{TOKEN}/{SECRET}"))),
         service

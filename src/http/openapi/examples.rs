@@ -11,12 +11,18 @@ use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::{Content, RefOr, Response};
 
+/// Access key id, secret access key and session token.
+type Values = (&'static str, &'static str, Option<&'static str>);
+
 /// The credentials in the AWS documentation, which belong to nobody, with a token of our own invention.
-const DOCUMENTATION: (&str, &str, Option<&str>) = (
+const SESSION: Values = (
     "ASIAIOSFODNN7EXAMPLE",
     "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
     Some("IQoJb3JpZ2luX2VjEXAMPLETOKEN//////////wEaCXVzLWVhc3QtMSJHMEUC"),
 );
+
+/// The same as a long-term key.
+const LONG_TERM: Values = ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", None);
 
 /// One example: a key, a line about it, and the JSON.
 type Example = (String, String, Value);
@@ -24,12 +30,14 @@ type Example = (String, String, Value);
 /// A request for each spelling and, in the sandbox, one for each of its callers.
 pub(super) fn requests(sandbox: bool) -> Vec<Example> {
     let callers = sts_sandbox::table();
-    let role = callers.iter().find(|caller| caller.session_token.is_some());
-    let (access_key, secret_key, token) = match role {
-        Some(role) if sandbox => credentials(role),
-        _ => DOCUMENTATION,
+    // The first callers of the table are good ones.
+    let good = |with_token: bool| {
+        let caller = callers.iter().filter(|_| sandbox).find(|one| one.session_token.is_some() == with_token);
+        let documented = if with_token { SESSION } else { LONG_TERM };
+        caller.map_or(documented, credentials)
     };
     let spelled = SPELLINGS.iter().map(|spelling| {
+        let (access_key, secret_key, token) = good(spelling.has_token());
         (spelling.name.to_owned(), spelling.who.to_owned(), spelling.example(access_key, secret_key, token))
     });
     let tried = callers.iter().filter(|_| sandbox).map(request_of);
@@ -123,14 +131,19 @@ fn errors() -> Vec<(&'static str, ApiError)> {
     let endpoint = || Endpoint::new("https://sts.us-east-1.amazonaws.com");
     let mut errors = vec![
         ("MalformedJson", ApiError::Invalid(ValidationError::MalformedJson)),
+        ("MalformedJson-encoding", ApiError::Invalid(ValidationError::NotUtf8)),
         ("MissingParameter", ApiError::Invalid(ValidationError::Missing("stsSecretKey"))),
         ("InvalidParameter", ApiError::Invalid(ValidationError::Invalid("stsAccessKey", "must be a string"))),
-        ("DuplicateParameter", ApiError::Invalid(ValidationError::Duplicate("stsAccessKey", "AccessKeyId"))),
+        (
+            "DuplicateParameter",
+            ApiError::Invalid(ValidationError::Duplicate("AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")),
+        ),
         ("RegionNotAllowed", ApiError::RegionNotAllowed),
         ("IncompleteBody", ApiError::BodyCutOff),
         ("RequestTimeout", ApiError::BodyTimeout),
         ("RequestTooLarge", ApiError::TooLarge),
         ("UnsupportedMediaType", ApiError::UnsupportedMediaType),
+        ("UnsupportedMediaType-coding", ApiError::UnsupportedContentCoding("gzip")),
         ("InternalError", ApiError::Internal),
         (
             "EndpointConnectionError",

@@ -117,6 +117,10 @@ fn describe_headers(operation: &mut Operation, verdicts: bool) {
         if status == "401" {
             add("www-authenticate", text_header("How to authenticate (RFC 6750)"));
         }
+        if status == "415" {
+            add("accept", text_header("The media type to send, where it was another (RFC 9110)"));
+            add("accept-encoding", text_header("`identity`, where there was a Content-Encoding (RFC 9110)"));
+        }
         if verdicts && matches!(status.as_str(), "200" | "400" | "502" | "504") {
             add("x-sts-verdict", verdict_header());
             add("cache-status", text_header(SHARED));

@@ -10,65 +10,116 @@ use utoipa::{PartialSchema, ToSchema};
 pub(super) struct Spelling {
     pub name: &'static str,
     pub who: &'static str,
+    /// The object around the values.
     container: Option<&'static str>,
     access_key: &'static str,
     secret_key: &'static str,
-    session_token: &'static str,
+    /// None where the tool prints long-term keys; several where it says the same twice.
+    session_tokens: &'static [&'static str],
+    /// The hints at a region that it prints.
+    region_hints: &'static [&'static str],
 }
 
 const fn spelling(
     name: &'static str,
     who: &'static str,
     container: Option<&'static str>,
-    [access_key, secret_key, session_token]: [&'static str; 3],
+    [access_key, secret_key]: [&'static str; 2],
+    session_tokens: &'static [&'static str],
 ) -> Spelling {
-    Spelling { name, who, container, access_key, secret_key, session_token }
+    Spelling { name, who, container, access_key, secret_key, session_tokens, region_hints: &[] }
 }
 
-const CLI: [&str; 3] = ["AccessKeyId", "SecretAccessKey", "SessionToken"];
-const CAMEL: [&str; 3] = ["accessKeyId", "secretAccessKey", "sessionToken"];
+const CLI: [&str; 2] = ["AccessKeyId", "SecretAccessKey"];
+const CAMEL: [&str; 2] = ["accessKeyId", "secretAccessKey"];
 
 /// Every spelling, the documented one first.
-pub(super) const SPELLINGS: [Spelling; 10] = [
+pub(super) static SPELLINGS: [Spelling; 17] = [
     spelling(
         "function",
         "The function's own names",
         None,
-        ["stsAccessKey", "stsSecretKey", "stsSessionToken"],
+        ["stsAccessKey", "stsSecretKey"],
+        &["stsSessionToken"],
     ),
-    spelling("aws-cli", "AWS CLI: sts assume-role, get-session-token and others", Some("Credentials"), CLI),
-    spelling("credential-process", "A credential_process, aws configure export-credentials", None, CLI),
     spelling(
-        "metadata",
-        "The instance and container metadata services",
-        None,
-        ["AccessKeyId", "SecretAccessKey", "Token"],
-    ),
-    spelling("javascript", "The JavaScript SDK", None, CAMEL),
-    spelling("javascript-client", "The JavaScript SDK, a client's configuration", Some("credentials"), CAMEL),
-    spelling(
-        "javascript-output",
-        "The JavaScript SDK, keys of the CLI's case around it",
+        "aws-cli",
+        "AWS CLI: sts assume-role, get-session-token and others",
         Some("Credentials"),
+        CLI,
+        &["SessionToken"],
+    ),
+    spelling(
+        "credential-process",
+        "A credential_process, aws configure export-credentials",
+        None,
+        CLI,
+        &["SessionToken"],
+    ),
+    spelling("create-access-key", "AWS CLI: iam create-access-key", Some("AccessKey"), CLI, &[]),
+    spelling("metadata", "The instance and container metadata services", None, CLI, &["Token"]),
+    spelling(
+        "cognito",
+        "Amazon Cognito: aws cognito-identity get-credentials-for-identity",
+        Some("Credentials"),
+        ["AccessKeyId", "SecretKey"],
+        &["SessionToken"],
+    ),
+    spelling("gamelift", "Amazon GameLift: uploads", Some("UploadCredentials"), CLI, &["SessionToken"]),
+    spelling("javascript", "The JavaScript SDK", None, CAMEL, &["sessionToken"]),
+    spelling(
+        "javascript-client",
+        "The JavaScript SDK, a client's configuration; IoT Core's credential provider",
+        Some("credentials"),
         CAMEL,
+        &["sessionToken"],
     ),
     spelling(
         "identity-center",
         "IAM Identity Center: aws sso get-role-credentials",
         Some("roleCredentials"),
         CAMEL,
+        &["sessionToken"],
     ),
+    spelling("aws-login", "The cache of aws login", Some("accessToken"), CAMEL, &["sessionToken"]),
     spelling(
         "boto3",
         "boto3's arguments, the shared credentials file",
         None,
-        ["aws_access_key_id", "aws_secret_access_key", "aws_session_token"],
+        ["aws_access_key_id", "aws_secret_access_key"],
+        &["aws_session_token"],
+    ),
+    Spelling {
+        region_hints: &["AWS_REGION", "AWS_DEFAULT_REGION"],
+        ..spelling(
+            "environment",
+            "The environment",
+            None,
+            ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"],
+            &["AWS_SESSION_TOKEN"],
+        )
+    },
+    spelling(
+        "environment-older",
+        "The environment, with names of older SDKs",
+        None,
+        ["AWS_ACCESS_KEY", "AWS_SECRET_KEY"],
+        &["AWS_SECURITY_TOKEN"],
     ),
     spelling(
-        "environment",
-        "The environment",
+        "vault",
+        "Vault and OpenBao: vault read -format=json aws/creds/ROLE",
+        Some("data"),
+        ["access_key", "secret_key"],
+        &["security_token", "session_token"],
+    ),
+    spelling("terraform", "Terraform's provider", None, ["access_key", "secret_key"], &["token"]),
+    spelling(
+        "dotnet",
+        "The SDK for .NET: ImmutableCredentials",
         None,
-        ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"],
+        ["AccessKey", "SecretKey"],
+        &["Token"],
     ),
 ];
 
@@ -77,8 +128,12 @@ pub struct VerifyRequestSchema;
 
 impl PartialSchema for VerifyRequestSchema {
     fn schema() -> RefOr<Schema> {
-        let description = "AWS credentials under the names of any of the tools that print them. Each value is given \
-                           once; other members are passed over.";
+        let description = "AWS credentials under the names of any of the tools that print them. A name counts whatever its \
+                           case, with `_` and `-` in it or without, at the top or in an object up to three levels below it, \
+                           whatever that object is called. Where the access key id or the secret has a name with `aws` or \
+                           `sts` in it, the names beside it that have neither are passed over; `token` counts only beside \
+                           an access key id. A value that is there twice is taken once if both are equal, and refused if \
+                           not; null and empty are no values. Other members are passed over.";
         let any = AnyOfBuilder::new().description(Some(description));
         SPELLINGS.iter().fold(any, |any, spelling| any.item(spelling.schema())).into()
     }
@@ -91,13 +146,21 @@ impl ToSchema for VerifyRequestSchema {
 }
 
 impl Spelling {
+    /// Whether it has a name for a session token.
+    pub fn has_token(&self) -> bool {
+        !self.session_tokens.is_empty()
+    }
+
     /// A request in this spelling.
     pub fn example(&self, access_key: &str, secret_key: &str, session_token: Option<&str>) -> Value {
         let mut values = Map::new();
         values.insert(self.access_key.to_owned(), json!(access_key));
         values.insert(self.secret_key.to_owned(), json!(secret_key));
-        if let Some(token) = session_token {
-            values.insert(self.session_token.to_owned(), json!(token));
+        for name in self.session_tokens.iter().filter(|_| session_token.is_some()) {
+            values.insert((*name).to_owned(), json!(session_token));
+        }
+        for name in self.region_hints {
+            values.insert((*name).to_owned(), json!("us-east-1"));
         }
         match self.container {
             Some(container) => json!({ container: values }),
@@ -119,15 +182,31 @@ impl Spelling {
     fn values(&self) -> ObjectBuilder {
         let access_key = text("The access key id", 16, 128).pattern(Some("^[A-Za-z0-9_]+$"));
         let secret_key = text("The secret access key", 1, 128).pattern(Some("^[!-~]+$"));
-        let token = text("The session token; absent, null or empty for a long-term key", 0, 8192);
-        ObjectBuilder::new()
+        let token = || {
+            let token = text("The session token; absent, null or empty for a long-term key", 0, 16384);
+            // An object is no value under any name, and is looked into.
+            let types = SchemaType::from_iter([Type::String, Type::Null, Type::Object]);
+            token.pattern(Some("^[!-~]*$")).schema_type(types)
+        };
+        let hint = || ObjectBuilder::new().schema_type(SchemaType::AnyValue).description(Some(REGION_HINT));
+        let mut values = ObjectBuilder::new()
             .property(self.access_key, access_key)
             .required(self.access_key)
             .property(self.secret_key, secret_key)
-            .required(self.secret_key)
-            .property(self.session_token, nullable(token.pattern(Some("^[!-~]*$"))))
+            .required(self.secret_key);
+        for name in self.session_tokens {
+            values = values.property(*name, token());
+        }
+        for name in self.region_hints {
+            values = values.property(*name, hint());
+        }
+        values
     }
 }
+
+const REGION_HINT: &str = "The region of the environment: a hint, and AWS_REGION is the stronger one. It is asked if the \
+                           operator allows it; if not, the default region is, provided that it is of the same partition. \
+                           What is no region's name is passed over, and `region` counts before it";
 
 fn text(description: &str, shortest: usize, longest: usize) -> ObjectBuilder {
     ObjectBuilder::new()

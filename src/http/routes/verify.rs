@@ -5,6 +5,7 @@
 
 use crate::credentials::VerifyRequest;
 use crate::http::error::{ApiError, ErrorBody};
+use crate::http::media_type::require_json;
 use crate::http::openapi::VerifyRequestSchema;
 use crate::http::state::AppState;
 use crate::observability::CallRecord;
@@ -135,8 +136,9 @@ pub(crate) struct Verification {
 /// reason why not. The verdict is in the header `x-sts-verdict`: `valid`, `invalid`, or `indeterminate` when it could
 /// not be found out; indeterminate must never be read as invalid.
 ///
-/// The three values may be posted under any of the names that AWS tools print, so that the output of
-/// `aws sts assume-role`, a credential process or a metadata service can be posted as it is. Post each value once.
+/// The three values may be posted under any of the names that AWS tools print, at the top or in an object up to three levels
+/// below it, so that the output of `aws sts assume-role`, a credential process, a metadata service, Vault or a dump of the
+/// environment can be posted as it is. A value that is there twice has to be the same.
 ///
 /// GetCallerIdentity needs no permission: valid means authentic, not authorised.
 #[utoipa::path(
@@ -152,7 +154,7 @@ pub(crate) struct Verification {
         (status = 401, description = "The service wants an API key, and the request has no good one", body = ErrorBody),
         (status = 408, description = "The request body did not arrive in time", body = ErrorBody),
         (status = 413, description = "The request body is too large", body = ErrorBody),
-        (status = 415, description = "The Content-Type is not JSON's", body = ErrorBody),
+        (status = 415, description = "The Content-Type is not JSON's, or there is a Content-Encoding", body = ErrorBody),
         (status = 429, description = "This caller asks too often", body = ErrorBody),
         (status = 500, description = "A fault of this service", body = ErrorBody),
         (status = 502, description = "STS could not be reached, or what answered was not STS", body = ErrorBody),
@@ -161,8 +163,8 @@ pub(crate) struct Verification {
     )
 )]
 pub(crate) async fn verify(State(app): State<AppState>, request: Request) -> Response {
-    if !is_json(request.headers()) {
-        return ApiError::UnsupportedMediaType.into_response();
+    if let Err(error) = require_json(request.headers()) {
+        return error.into_response();
     }
     match read_body(request).await {
         Ok(body) => verify_json(&app, body).await.into_response(),
@@ -186,7 +188,7 @@ async fn answer(app: &AppState, body: Zeroizing<Vec<u8>>) -> Verification {
     drop(body);
     let mut record =
         CallRecord { access_key: Some(question.credentials.masked_access_key()), ..CallRecord::default() };
-    let Some(region) = app.sts.client(question.region.as_deref()) else {
+    let Some(region) = app.sts.client_for(&question.region) else {
         return Verification::error(&ApiError::RegionNotAllowed, None, record);
     };
     record.region = Some(region.name().clone());
@@ -289,16 +291,6 @@ impl IntoResponse for Verification {
         *response.body_mut() = Body::from(self.body);
         response
     }
-}
-
-/// Whether the body is said to be JSON: `application/json` or a type with the suffix `+json`, with any parameters.
-fn is_json(headers: &HeaderMap) -> bool {
-    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let mime: Option<mime::Mime> = content_type.and_then(|text| text.parse().ok());
-    mime.is_some_and(|mime| {
-        mime.type_() == mime::APPLICATION
-            && (mime.subtype() == mime::JSON || mime.suffix() == Some(mime::JSON))
-    })
 }
 
 /// Reads a request body within the bounds of length and time that the layers set. It is wiped when it is dropped.

@@ -13,6 +13,7 @@ import botocore.config
 import botocore.endpoint
 import botocore.loaders
 
+import dumps
 import unreachable
 from canned import CannedSts
 from cases import errors, retries, success, wire
@@ -48,6 +49,8 @@ def main():
         for limit, batch in ((PATIENT, [c for c in asked if not c.stalls]), (HASTY, [c for c in asked if c.stalls])):
             compare_all(suite, sts, mode, settings, limit, batch)
     unreachable.compare(suite, show)
+    if "--without-service" not in sys.argv:
+        dumps.compare(suite, sts)
     assert len(names) == len(set(names)), "two cases of one name"
     suite.close("all agree")
 

@@ -33,7 +33,7 @@ def main():
         user, role = administrator(moto), moto.role("Role")
         session = moto.session(role, "Session")
         moto.check_signatures()
-        scene = Scene(moto, user, role, folder, stack.enter_context(single_sign_on(session)))
+        scene = Scene(moto, user, role, folder, stack.enter_context(portal(session)))
         program = stack.enter_context(Program("serve", AWS_ENDPOINT_URL_STS=moto.url))
         for name, command, environment, kind in scene.commands(session):
             suite.check(name, post, program, command, environment, kind)
@@ -48,8 +48,8 @@ def administrator(moto):
 
 
 class Scene:
-    def __init__(self, moto, user, role, folder, sso):
-        self.moto, self.role, self.folder, self.sso = moto, role, folder, sso
+    def __init__(self, moto, user, role, folder, portal):
+        self.moto, self.role, self.folder, self.portal = moto, role, folder, portal
         self.user = as_environment(user)
 
     def commands(self, session):
@@ -68,7 +68,16 @@ class Scene:
         yield "the shared credentials file", self.read_profile(session), {}, "assumed-role"
         yield "aws sso get-role-credentials", (
             f"{one} sso get-role-credentials --role-name Role --account-id 123456789012 --access-token any "
-            f"--endpoint-url {self.sso}"), {}, "assumed-role"
+            f"--endpoint-url {self.portal}"), {}, "assumed-role"
+        yield "aws cognito-identity get-credentials-for-identity", (
+            f"{two} cognito-identity get-credentials-for-identity --identity-id us-east-1:0 "
+            f"--endpoint-url {self.portal}"), {}, "assumed-role"
+        yield "aws iam create-access-key", f"{two} iam create-access-key --user-name Alice {to_moto}", user, "user"
+        renamed = {"AWS_SECURITY_TOKEN" if name == "AWS_SESSION_TOKEN" else name: value for name, value in session.items()}
+        yield "the environment, AWS_SECURITY_TOKEN in it", ENVIRONMENT, renamed, "assumed-role"
+        yield "the environment, secrets of others in it", ENVIRONMENT, session | {
+            "TOKEN": "other", "SECRET_KEY": "of another", "AWS_REGION": "auto"}, "assumed-role"
+        yield "a file with a byte order mark", f"printf '\\357\\273\\277'; {export} process", session, "assumed-role"
         at_moto = user | {"AWS_ENDPOINT_URL_STS": self.moto.url}
         for form in ("credentials", "client", "output"):
             command = f"{JAVASCRIPT} {form} {self.role}"
@@ -108,14 +117,24 @@ def post(program, command, environment, kind):
 
 
 @contextlib.contextmanager
-def single_sign_on(session):
-    """A portal of IAM Identity Center that knows one session: moto has none, and it is the CLI's output that counts."""
-    names = {"accessKeyId": "stsAccessKey", "secretAccessKey": "stsSecretKey", "sessionToken": "stsSessionToken"}
-    body = json.dumps({"roleCredentials": {name: session[ours] for name, ours in names.items()}
-                       | {"expiration": 1800000000000}}).encode()
+def portal(session):
+    """IAM Identity Center (GET) and Amazon Cognito (POST), which know one session: moto's are not of its STS, and it is
+    the CLI's output that counts."""
+    key, secret, token = (session[name] for name in ("stsAccessKey", "stsSecretKey", "stsSessionToken"))
+    identity_center = {"roleCredentials": {
+        "accessKeyId": key, "secretAccessKey": secret, "sessionToken": token, "expiration": 1800000000000}}
+    cognito = {"IdentityId": "us-east-1:0", "Credentials": {
+        "AccessKeyId": key, "SecretKey": secret, "SessionToken": token, "Expiration": 1800000000.0}}
 
     class Portal(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
+            self.answer(identity_center)
+
+        def do_POST(self):
+            self.answer(cognito)
+
+        def answer(self, document):
+            body = json.dumps(document).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))

@@ -1,0 +1,108 @@
+//! Reads the values out of a JSON object, in whatever objects a tool put around them.
+//!
+//! The body is looked through member by member and nothing of it is kept but the values under our names: a body of very
+//! many members takes time in proportion to its length, and no more memory. Each level below the top is parsed once more.
+
+use super::ValidationError;
+use super::fields::{CredentialFields, FieldValue, SiblingFields};
+use super::names::Name;
+use secrecy::SecretString;
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use std::fmt;
+
+/// How many levels below the top objects are looked into.
+const DEEPEST: usize = 3;
+
+/// Reads a JSON object with everything that is ours in it.
+pub(super) fn read(text: &str) -> Result<CredentialFields, ValidationError> {
+    // The whole is good JSON, or nothing of it is read.
+    let whole: &RawValue = serde_json::from_str(text).map_err(|_| ValidationError::MalformedJson)?;
+    let mut fields = CredentialFields::default();
+    read_object(whole, 0, &mut fields).map_err(|_| ValidationError::MalformedJson)?;
+    Ok(fields)
+}
+
+fn read_object(object: &RawValue, depth: usize, fields: &mut CredentialFields) -> serde_json::Result<()> {
+    ObjectReader { depth, fields }.deserialize(&mut serde_json::Deserializer::from_str(object.get()))
+}
+
+struct ObjectReader<'a> {
+    depth: usize,
+    fields: &'a mut CredentialFields,
+}
+
+impl<'de> DeserializeSeed<'de> for ObjectReader<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, object: D) -> Result<(), D::Error> {
+        object.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ObjectReader<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<(), A::Error> {
+        let Self { depth, fields } = self;
+        let mut siblings = SiblingFields::default();
+        // Member by member: a map would keep the last of two members of one name, and say nothing.
+        while let Some((name, value)) = object.next_entry::<MemberName, &RawValue>()? {
+            match name {
+                MemberName::Region if depth == 0 => fields.put(Name::REGION, FieldValue::from_json(value)),
+                _ if value.get().starts_with('{') => {
+                    if depth < DEEPEST {
+                        read_object(value, depth + 1, fields).map_err(serde::de::Error::custom)?;
+                    }
+                }
+                MemberName::Known(name) => siblings.put(name, FieldValue::from_json(value)),
+                MemberName::Region | MemberName::Other => {}
+            }
+        }
+        fields.take(siblings);
+        Ok(())
+    }
+}
+
+/// What a member is called, its escapes resolved.
+enum MemberName {
+    Region,
+    Known(Name),
+    Other,
+}
+
+impl<'de> serde::Deserialize<'de> for MemberName {
+    fn deserialize<D: Deserializer<'de>>(name: D) -> Result<Self, D::Error> {
+        struct Read;
+        impl Visitor<'_> for Read {
+            type Value = MemberName;
+
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a member's name")
+            }
+
+            fn visit_bytes<E>(self, name: &[u8]) -> Result<MemberName, E> {
+                Ok(match name {
+                    b"region" => MemberName::Region,
+                    name => Name::parse(name).map_or(MemberName::Other, MemberName::Known),
+                })
+            }
+        }
+        // As bytes, since half of a surrogate pair in the name of another member is no reason to refuse the body.
+        name.deserialize_bytes(Read)
+    }
+}
+
+impl FieldValue {
+    fn from_json(value: &RawValue) -> Self {
+        match serde_json::from_str::<Option<SecretString>>(value.get()) {
+            Ok(Some(text)) => Self::Text(text),
+            Ok(None) => Self::Null,
+            Err(_) => Self::Other,
+        }
+    }
+}

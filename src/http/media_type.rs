@@ -1,0 +1,40 @@
+//! What a request says of the form of its body.
+
+use crate::http::error::ApiError;
+use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+
+/// The codings that are told by their names (IANA's, and what AWS's SDKs send to S3).
+const CODINGS: [&str; 8] =
+    ["gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress", "aws-chunked"];
+
+/// Whether the body is said to be JSON as it stands: `application/json` or a type with the suffix `+json`, with any
+/// parameters, and not compressed.
+pub(crate) fn require_json(headers: &HeaderMap) -> Result<(), ApiError> {
+    if !is_json(headers) {
+        return Err(ApiError::UnsupportedMediaType);
+    }
+    content_coding(headers).map_or(Ok(()), |coding| Err(ApiError::UnsupportedContentCoding(coding)))
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
+    // Only the type counts: parameters mean nothing for JSON (RFC 8259, section 11), and clients send malformed ones.
+    let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default();
+    let mime: Option<mime::Mime> = str::from_utf8(essence).ok().and_then(|text| text.trim().parse().ok());
+    mime.is_some_and(|mime| {
+        mime.type_() == mime::APPLICATION
+            && (mime.subtype() == mime::JSON || mime.suffix() == Some(mime::JSON))
+    })
+}
+
+/// The first coding that is not `identity`, by a name of ours.
+fn content_coding(headers: &HeaderMap) -> Option<&'static str> {
+    let lines = headers.get_all(CONTENT_ENCODING).into_iter();
+    let codings = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    let coding = codings
+        .map(<[u8]>::trim_ascii)
+        .find(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity"))?;
+    let known = CODINGS.iter().find(|known| coding.eq_ignore_ascii_case(known.as_bytes()));
+    Some(known.copied().unwrap_or("an unknown one"))
+}
