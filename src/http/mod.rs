@@ -1,5 +1,7 @@
 //! The routes and what stands around them.
 
+pub(crate) mod ask;
+pub(crate) mod context;
 pub mod error;
 pub(crate) mod middleware;
 pub(crate) mod openapi;

@@ -6,6 +6,7 @@
 
 use crate::callers::api_keys::ApiKeys;
 use crate::http::error::{ApiError, Refuse};
+use crate::observability::SharedRecord;
 use crate::observability::metrics::Metrics;
 use axum::extract::{Request, State};
 use axum::http::header::AUTHORIZATION;
@@ -28,7 +29,7 @@ pub(crate) struct KeyGuard {
 }
 
 /// The layer of the routes that ask STS. Who comes through with a key has its [`crate::callers::KeyId`] in the request's
-/// extensions, and its name for the log in the answer's.
+/// extensions, and its name in the record for the log.
 pub(crate) async fn authenticate(
     State(guard): State<KeyGuard>,
     mut request: Request,
@@ -44,9 +45,10 @@ pub(crate) async fn authenticate(
     request.headers_mut().remove(AUTHORIZATION);
     request.headers_mut().remove(API_KEY_HEADER);
     request.extensions_mut().insert(id);
-    let mut response = next.run(request).await;
-    response.extensions_mut().insert(name);
-    response
+    if let Some(record) = request.extensions().get::<SharedRecord>() {
+        record.update(|record| record.api_key = Some(name));
+    }
+    next.run(request).await
 }
 
 /// The keys in a request's head. An empty one is none.
