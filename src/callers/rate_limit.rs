@@ -44,6 +44,15 @@ pub struct PerCaller {
     pub burst: NonZeroU32,
 }
 
+impl PerCaller {
+    /// How often an address may come without a good API key: 60 times at once and then once a second. That is enough to
+    /// find a mistake, and the log stays readable.
+    pub(crate) const FAILED_AUTHENTICATION: Self = {
+        let count = NonZeroU32::new(60).unwrap();
+        Self { rate: Rate { count, period: Duration::from_mins(1) }, burst: count }
+    };
+}
+
 /// The limit of each caller.
 pub(crate) struct CallerLimit<C: Clock<Instant = Nanos> = SinceStart> {
     limiter: RateLimiter<CallerId, Table, C, NoOpMiddleware<Nanos>>,

@@ -114,7 +114,9 @@ fn guarded(mut routes: Routes, state: &AppState, refuse: Refuse) -> Routes {
         routes = routes.route_layer(from_fn_with_state(guard, limit_callers));
     }
     if let Some(keys) = state.api_keys.clone() {
-        let guard = KeyGuard { keys, metrics: state.metrics.clone(), refuse };
+        let (failures, metrics) = (state.failed_authentication.clone(), state.metrics.clone());
+        let trusted_proxies = state.trusted_proxies;
+        let guard = KeyGuard { keys, failures, trusted_proxies, metrics, refuse };
         routes = routes.route_layer(from_fn_with_state(guard, authenticate));
     }
     routes

@@ -1,7 +1,7 @@
 //! What the handlers share.
 
 use crate::callers::api_keys::ApiKeys;
-use crate::callers::{CallerLimit, InFlight};
+use crate::callers::{CallerLimit, InFlight, PerCaller};
 use crate::config::HttpArgs;
 use crate::observability::metrics::Metrics;
 use crate::sts::StsClientFactory;
@@ -24,6 +24,8 @@ pub struct AppState {
     pub(crate) in_flight: Arc<InFlight>,
     /// Who may ask, when not everybody may.
     pub(crate) api_keys: Option<Arc<ApiKeys>>,
+    /// How often an address may come without a good key.
+    pub(crate) failed_authentication: Arc<CallerLimit>,
     /// The metrics of this process.
     pub(crate) metrics: Arc<Metrics>,
     /// Whether the process was told to stop.
@@ -44,6 +46,7 @@ impl AppState {
             trusted_proxies: http.limits.trusted_proxies,
             in_flight: InFlight::new(http.max_in_flight),
             api_keys: None,
+            failed_authentication: Arc::new(CallerLimit::new(&PerCaller::FAILED_AUTHENTICATION)),
             metrics: Arc::default(),
             stopping: Arc::new(AtomicBool::new(false)),
         })

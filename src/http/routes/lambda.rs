@@ -136,7 +136,7 @@ pub(crate) fn refuse(error: ApiError) -> Response {
         ApiError::UnsupportedInvocationType => "InvalidParameterValueException",
         ApiError::TooLarge => "RequestTooLargeException",
         ApiError::Unauthorized { .. } => "UnrecognizedClientException",
-        ApiError::RateLimited { .. } => "TooManyRequestsException",
+        ApiError::RateLimited { .. } | ApiError::AuthenticationLimited { .. } => "TooManyRequestsException",
         _ => "ServiceException",
     };
     let mut response = error.into_response();
