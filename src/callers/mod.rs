@@ -1,8 +1,10 @@
-//! Who asks: API keys, and how often each caller may ask. No HTTP here.
+//! Who asks: API keys, and how often and how much at once each caller may ask. No HTTP here.
 
 pub mod api_keys;
+mod in_flight;
 mod rate_limit;
 
+pub(crate) use in_flight::InFlight;
 pub(crate) use rate_limit::CallerLimit;
 pub use rate_limit::{PerCaller, Rate};
 

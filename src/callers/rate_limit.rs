@@ -42,14 +42,20 @@ pub struct PerCaller {
     pub rate: Rate,
     /// How often at once, after a rest.
     pub burst: NonZeroU32,
-    /// How many proxies in front append to X-Forwarded-For; none: the caller is the peer.
-    pub trusted_proxies: usize,
+}
+
+impl PerCaller {
+    /// How often an address may come without a good API key: 60 times at once and then once a second. That is enough to
+    /// find a mistake, and the log stays readable.
+    pub(crate) const FAILED_AUTHENTICATION: Self = {
+        let count = NonZeroU32::new(60).unwrap();
+        Self { rate: Rate { count, period: Duration::from_mins(1) }, burst: count }
+    };
 }
 
 /// The limit of each caller.
 pub(crate) struct CallerLimit<C: Clock<Instant = Nanos> = SinceStart> {
     limiter: RateLimiter<CallerId, Table, C, NoOpMiddleware<Nanos>>,
-    trusted_proxies: usize,
     /// The second in which those who are replenished were last looked for.
     tidied: AtomicU64,
 }
@@ -62,17 +68,12 @@ impl CallerLimit {
 
 impl<C: Clock<Instant = Nanos>> CallerLimit<C> {
     fn with_clock(settings: &PerCaller, clock: C) -> Self {
-        let PerCaller { rate, burst, trusted_proxies } = *settings;
+        let PerCaller { rate, burst } = *settings;
         let period = (rate.period / rate.count.get()).max(Duration::from_nanos(1));
         // Only a period of nothing has no quota.
         let quota = Quota::with_period(period).unwrap_or(Quota::per_second(rate.count)).allow_burst(burst);
         let limiter = RateLimiter::new(quota, Table::default(), clock);
-        Self { limiter, trusted_proxies, tidied: AtomicU64::new(u64::MAX) }
-    }
-
-    /// How many proxies in front append to X-Forwarded-For.
-    pub(crate) fn trusted_proxies(&self) -> usize {
-        self.trusted_proxies
+        Self { limiter, tidied: AtomicU64::new(u64::MAX) }
     }
 
     /// Counts a request. `Err` says after how many seconds its caller may ask again.
@@ -166,7 +167,7 @@ mod tests {
         let clock = FakeRelativeClock::default();
         let five = NonZeroU32::new(5).unwrap();
         let rate = Rate { count: five, period: Duration::from_mins(1) };
-        let settings = PerCaller { rate, burst: five, trusted_proxies: 0 };
+        let settings = PerCaller { rate, burst: five };
         (CallerLimit::with_clock(&settings, clock.clone()), clock)
     }
 
@@ -238,7 +239,7 @@ mod tests {
             (million, Duration::from_secs(1), one, 1),
             (million, Duration::from_secs(1), million, 100),
         ] {
-            let settings = PerCaller { rate: Rate { count, period }, burst, trusted_proxies: 0 };
+            let settings = PerCaller { rate: Rate { count, period }, burst };
             let limit = CallerLimit::with_clock(&settings, clock.clone());
             assert_eq!(allowed(&limit, caller(1), tried), tried);
             let wait = (period / count.get()).as_secs().max(1);

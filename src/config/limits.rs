@@ -22,7 +22,7 @@ pub struct LimitArgs {
     /// How often a caller that was quiet may ask at once [default: the number in the rate limit]
     #[arg(long, env = "STS_VERIFY_RATE_BURST", value_name = "N", value_parser = parse::rate_count)]
     pub rate_burst: Option<NonZeroU32>,
-    /// How many proxies in front append to X-Forwarded-For. The client address is then the entry that the first of them wrote, counted from the right; with 0 it is the peer's
+    /// How many proxies in front append to X-Forwarded-For. The client address, by which callers without an API key are told apart, is then the entry that the first of them wrote, counted from the right; with 0 it is the peer's
     #[arg(long, env = "STS_VERIFY_TRUSTED_PROXIES", default_value = "0", value_name = "N", value_parser = parse::proxies)]
     pub trusted_proxies: usize,
     /// How many connections may be open; further ones are refused at once
@@ -52,8 +52,7 @@ impl LimitArgs {
     #[must_use]
     pub fn per_caller(&self) -> Option<PerCaller> {
         let burst = |rate: Rate| self.rate_burst.unwrap_or(rate.count);
-        let trusted_proxies = self.trusted_proxies;
-        self.rate_limit.map(|rate| PerCaller { rate, burst: burst(rate), trusted_proxies })
+        self.rate_limit.map(|rate| PerCaller { rate, burst: burst(rate) })
     }
 
     /// Which answers are kept, and for how long.

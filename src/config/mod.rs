@@ -214,11 +214,11 @@ pub struct HttpArgs {
     /// Serve the Lambda's own interface, POST /2015-03-31/functions/{function}/invocations
     #[arg(long, env = "STS_VERIFY_LAMBDA", default_value = "true", value_name = "BOOL", value_parser = parse::boolean, action = clap::ArgAction::Set)]
     pub lambda: bool,
-    /// A file with the SHA-256 digests of API keys, one a line, read again on SIGHUP. Only callers with one of the keys may
+    /// A file with the SHA-256 digests of API keys, each with a name or not, read again on SIGHUP. Only callers with one of the keys may
     /// ask then, by `Authorization: Bearer KEY` or `x-api-key: KEY`; `sts-verify api-key` makes one [default: everybody may]
     #[arg(long, env = "STS_VERIFY_API_KEYS_FILE", value_name = "FILE")]
     pub api_keys_file: Option<PathBuf>,
-    /// The digests themselves, with commas or line ends between them, where no file can be mounted; not together with
+    /// The digests themselves, with commas, semicolons, spaces or line ends between them, where no file can be mounted; not together with
     /// the file [default: everybody may]
     #[arg(long, env = "STS_VERIFY_API_KEYS", value_name = "DIGESTS")]
     pub api_keys: Option<String>,
@@ -234,7 +234,7 @@ pub struct HttpArgs {
     /// The longest request body, in bytes
     #[arg(long, env = "STS_VERIFY_MAX_BODY_BYTES", default_value = "65536", value_name = "BYTES", value_parser = parse::count)]
     pub max_body_bytes: usize,
-    /// How many requests may wait for STS at once; those above get 503 with Retry-After
+    /// How many requests may wait for STS at once; those above get 503 with Retry-After. When all permits are held, a newcomer takes one from the region or caller that holds most
     #[arg(long, env = "STS_VERIFY_MAX_IN_FLIGHT", default_value = "512", value_name = "N", value_parser = parse::count)]
     pub max_in_flight: usize,
     /// How long the first request's head, and any request's body, may take to arrive

@@ -2,7 +2,7 @@
 //! a password (a proxy's, an endpoint's).
 
 use crate::callers::Rate;
-use crate::callers::api_keys::KEY_PREFIX;
+use crate::callers::api_keys::is_name;
 use crate::credentials::is_region_name;
 use crate::sts::partitions::all_regions;
 use axum::http::HeaderValue;
@@ -151,11 +151,11 @@ pub(super) fn existing_file(text: &str) -> Result<PathBuf, String> {
 }
 
 pub(super) fn key_name(text: &str) -> Result<String, String> {
-    let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.@".contains(&b));
-    if plain && (1..=64).contains(&text.len()) && !text.contains(KEY_PREFIX) {
+    if is_name(text) {
         Ok(text.to_owned())
     } else {
-        Err("a name must be at most 64 characters of A-Z, a-z, 0-9, -, _, . and @".to_owned())
+        Err("a name must be at most 64 characters of A-Z, a-z, 0-9, -, _, . and @, and not look like a digest"
+            .to_owned())
     }
 }
 

@@ -54,6 +54,11 @@ pub enum ApiError {
         /// After how many seconds it may ask again.
         retry_after: u16,
     },
+    /// Too many requests without a good API key came from this address.
+    AuthenticationLimited {
+        /// After how many seconds one more is looked at.
+        retry_after: u16,
+    },
     /// As many requests as the operator allows are waiting for STS.
     Overloaded,
     /// A fault of this program. Nothing is told about it; the log has more.
@@ -98,7 +103,9 @@ impl ApiError {
         let (status, exception, code) = self.class();
         let retry_after = match self {
             Self::Overloaded => RETRY_HERE,
-            Self::RateLimited { retry_after } => Some(*retry_after),
+            Self::RateLimited { retry_after } | Self::AuthenticationLimited { retry_after } => {
+                Some(*retry_after)
+            }
             Self::Sts(StsFailure::Internal(_)) => None,
             Self::Sts(_) => RETRY_STS,
             Self::Rejected(rejection) if rejection.is_transient() => RETRY_STS,
@@ -149,7 +156,9 @@ impl ApiError {
             }
             Self::Sts(failure) => failure_class(failure),
             Self::Unauthorized { .. } => (StatusCode::UNAUTHORIZED, "ServiceError", "Unauthorized"),
-            Self::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "ServiceError", "RateLimited"),
+            Self::RateLimited { .. } | Self::AuthenticationLimited { .. } => {
+                (StatusCode::TOO_MANY_REQUESTS, "ServiceError", "RateLimited")
+            }
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "ServiceError", "Overloaded"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "ServiceError", "InternalError"),
         };
@@ -186,6 +195,9 @@ impl ApiError {
             }
             Self::Unauthorized { key_given: true } => "The API key is none of this service's.".into(),
             Self::RateLimited { .. } => "This caller asks more often than this service allows.".into(),
+            Self::AuthenticationLimited { .. } => {
+                "Too many requests without a good API key came from this address.".into()
+            }
             Self::Overloaded => "As many requests as this service takes are waiting for STS.".into(),
         };
         Some(text)

@@ -1,5 +1,7 @@
 //! The routes and what stands around them.
 
+pub(crate) mod ask;
+pub(crate) mod context;
 pub mod error;
 mod media_type;
 pub(crate) mod middleware;

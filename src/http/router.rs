@@ -109,11 +109,14 @@ fn documented_routes(lambda: bool, guarded: impl Fn(Routes, Refuse) -> Routes) -
 /// authentication found. Nothing has been read of a body by then.
 fn guarded(mut routes: Routes, state: &AppState, refuse: Refuse) -> Routes {
     if let Some(limit) = state.callers.clone() {
-        let guard = CallerGuard { limit, metrics: state.metrics.clone(), refuse };
+        let (metrics, trusted_proxies) = (state.metrics.clone(), state.trusted_proxies);
+        let guard = CallerGuard { limit, trusted_proxies, metrics, refuse };
         routes = routes.route_layer(from_fn_with_state(guard, limit_callers));
     }
     if let Some(keys) = state.api_keys.clone() {
-        let guard = KeyGuard { keys, metrics: state.metrics.clone(), refuse };
+        let (failures, metrics) = (state.failed_authentication.clone(), state.metrics.clone());
+        let trusted_proxies = state.trusted_proxies;
+        let guard = KeyGuard { keys, failures, trusted_proxies, metrics, refuse };
         routes = routes.route_layer(from_fn_with_state(guard, authenticate));
     }
     routes

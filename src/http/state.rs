@@ -1,14 +1,13 @@
 //! What the handlers share.
 
-use crate::callers::CallerLimit;
 use crate::callers::api_keys::ApiKeys;
+use crate::callers::{CallerLimit, InFlight, PerCaller};
 use crate::config::HttpArgs;
 use crate::observability::metrics::Metrics;
 use crate::sts::StsClientFactory;
 use crate::sts::coalescing::Coalescer;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::sync::Semaphore;
 
 /// Cheap to clone: each request has one.
 #[derive(Clone)]
@@ -19,10 +18,14 @@ pub struct AppState {
     pub(crate) coalescer: Arc<Coalescer>,
     /// How often each caller may ask, if that is limited.
     pub(crate) callers: Option<Arc<CallerLimit>>,
-    /// One place for each request that may wait for STS.
-    pub(crate) in_flight: Arc<Semaphore>,
+    /// How many proxies in front append to X-Forwarded-For.
+    pub(crate) trusted_proxies: usize,
+    /// One permit for each request that may wait for STS.
+    pub(crate) in_flight: Arc<InFlight>,
     /// Who may ask, when not everybody may.
     pub(crate) api_keys: Option<Arc<ApiKeys>>,
+    /// How often an address may come without a good key.
+    pub(crate) failed_authentication: Arc<CallerLimit>,
     /// The metrics of this process.
     pub(crate) metrics: Arc<Metrics>,
     /// Whether the process was told to stop.
@@ -40,8 +43,10 @@ impl AppState {
             sts: Arc::new(sts),
             coalescer: Arc::new(Coalescer::new(http.limits.cache_policy())?),
             callers: http.limits.per_caller().map(|settings| Arc::new(CallerLimit::new(&settings))),
-            in_flight: Arc::new(Semaphore::new(http.max_in_flight)),
+            trusted_proxies: http.limits.trusted_proxies,
+            in_flight: InFlight::new(http.max_in_flight),
             api_keys: None,
+            failed_authentication: Arc::new(CallerLimit::new(&PerCaller::FAILED_AUTHENTICATION)),
             metrics: Arc::default(),
             stopping: Arc::new(AtomicBool::new(false)),
         })

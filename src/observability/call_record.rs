@@ -1,7 +1,8 @@
 //! What the log, the metrics and the traces may know of a request.
 
+use crate::callers::api_keys::KeyName;
 use crate::sts::Verdict;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The route in the log of a path that is none of ours.
 pub(crate) const UNMATCHED: &str = "unmatched";
@@ -9,9 +10,11 @@ pub(crate) const UNMATCHED: &str = "unmatched";
 /// A status for the log alone: the client left before it was answered (nginx's number for it).
 pub(crate) const CLIENT_CLOSED_REQUEST: u16 = 499;
 
-/// What the log may know of a call to STS. A handler leaves it in the response's extensions.
+/// What the log may know of a request and of its call to STS.
 #[derive(Debug, Clone, Default)]
 pub struct CallRecord {
+    /// What the log calls the API key that the request came with.
+    pub(crate) api_key: Option<KeyName>,
     /// The verdict, when STS was asked.
     pub verdict: Option<Verdict>,
     /// The error code that was answered.
@@ -30,6 +33,23 @@ pub struct CallRecord {
     pub shared: Option<&'static str>,
     /// What went wrong inside this program.
     pub fault: Option<&'static str>,
+}
+
+/// The record of one request, in the request's extensions. Layers and handlers write down what they learn at once, so that
+/// the log line has it even if the client leaves a moment later.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SharedRecord(Arc<Mutex<CallRecord>>);
+
+impl SharedRecord {
+    /// Writes something down.
+    pub(crate) fn update(&self, change: impl FnOnce(&mut CallRecord)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// What is known by now; empty afterwards.
+    pub(crate) fn take(&self) -> CallRecord {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// A text of STS's as the log may hold it: a code or an id. Anything else may repeat the request.

@@ -132,6 +132,7 @@ pub struct Metrics {
     retries: Counter,
     shed: Counter,
     unauthenticated: Counter,
+    authentication_limited: Counter,
     reload_failures: Family<FileLabels, Counter>,
     shared: Family<SourceLabels, Counter>,
     rate_limited: Counter,
@@ -158,6 +159,7 @@ impl Default for Metrics {
             retries: Counter::default(),
             shed: Counter::default(),
             unauthenticated: Counter::default(),
+            authentication_limited: Counter::default(),
             reload_failures: Family::default(),
             shared: Family::default(),
             rate_limited: Counter::default(),
@@ -182,6 +184,8 @@ impl Metrics {
         registry.register("sts_verify_shed", "Requests refused because too many waited", self.shed.clone());
         let unauthenticated = "Requests refused because they came without a good API key";
         registry.register("sts_verify_unauthenticated", unauthenticated, self.unauthenticated.clone());
+        let limited = "Of these, requests answered 429: their address had come without a good key too often";
+        registry.register("sts_verify_authentication_limited", limited, self.authentication_limited.clone());
         let reload = "Files that could not be read again on SIGHUP";
         registry.register("sts_verify_reload_failures", reload, self.reload_failures.clone());
         let shared = "Answers that STS was not asked for: another caller's call, or a kept answer";
@@ -251,10 +255,13 @@ impl Metrics {
         self.shed.inc();
     }
 
-    /// A request was refused because it came without a good API key.
-    pub(crate) fn unauthenticated(&self) {
+    /// A request was refused because it came without a good API key, or with 429 because its address did so too often.
+    pub(crate) fn unauthenticated(&self, limited: bool) {
         self.unauthenticated.inc();
-        self.question_answered(None, Some("Unauthorized"));
+        if limited {
+            self.authentication_limited.inc();
+        }
+        self.question_answered(None, Some(if limited { "RateLimited" } else { "Unauthorized" }));
     }
 
     /// A file could not be read again on SIGHUP.

@@ -8,5 +8,5 @@ pub mod otlp;
 pub(crate) mod spans;
 pub(crate) mod trace;
 
-pub(crate) use call_record::{CLIENT_CLOSED_REQUEST, CallRecord, UNMATCHED, plain};
+pub(crate) use call_record::{CLIENT_CLOSED_REQUEST, CallRecord, SharedRecord, UNMATCHED, plain};
 pub use spans::export;

@@ -76,7 +76,7 @@ impl StsClient {
     }
 
     /// An attempt had no answer in time.
-    pub(super) fn timed_out(&self) -> StsFailure {
+    pub(crate) fn timed_out(&self) -> StsFailure {
         StsFailure::ReadTimeout(self.endpoint.clone())
     }
 

@@ -15,6 +15,7 @@ pub mod partitions;
 mod reply;
 mod retry;
 mod transport;
+mod waiters;
 
 pub use client::StsClient;
 pub use failure::{ConnectFailure, Endpoint, StsFailure};
@@ -22,12 +23,13 @@ pub(crate) use fetch::{get_json, not_a_document};
 pub use hosts::{StsHost, StsHosts};
 pub use retry::{RetryMode, RetryPolicy};
 pub use transport::{SetupError, Transport};
+pub use waiters::{Waiter, Waiters, WantsRetries};
 
 use crate::credentials::{Credentials, RequestedRegion};
 use partitions::partition_of;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout};
 
 /// How STS is reached and how long it is waited for. The doc of each setting is in [`crate::config`].
 #[derive(Debug, Clone)]
@@ -157,6 +159,13 @@ pub struct CallOutcome {
     pub max_attempts_reached: bool,
 }
 
+impl CallOutcome {
+    /// There is no answer, for this reason.
+    pub(crate) fn failed(failure: StsFailure) -> Self {
+        Self { outcome: Err(failure), retries: 0, max_attempts_reached: false }
+    }
+}
+
 /// The STS of every allowed region.
 pub struct StsClientFactory {
     /// Made at start: a request only picks one.
@@ -198,8 +207,8 @@ impl StsClientFactory {
 
     /// The region that will be asked for a request, or `None` if the operator does not allow the one it names.
     #[must_use]
-    pub fn client(&self, asked: Option<&str>) -> Option<&StsClient> {
-        self.clients.get(asked.unwrap_or(&self.default_region)).map(AsRef::as_ref)
+    pub fn client(&self, asked: Option<&str>) -> Option<&Arc<StsClient>> {
+        self.clients.get(asked.unwrap_or(&self.default_region))
     }
 
     /// The region that will be asked for a request, or `None` if the operator does not allow it.
@@ -208,7 +217,7 @@ impl StsClientFactory {
     /// stores that speak S3 have `auto`). Where the hinted region is not allowed the default one is asked, but only in its
     /// own partition: in another one the credentials are not known, however good they are.
     #[must_use]
-    pub fn client_for(&self, region: &RequestedRegion) -> Option<&StsClient> {
+    pub fn client_for(&self, region: &RequestedRegion) -> Option<&Arc<StsClient>> {
         let hints = match region {
             RequestedRegion::Named(name) => return self.client(Some(name)),
             RequestedRegion::Hints(hints) => hints,
@@ -227,44 +236,67 @@ impl StsClientFactory {
         all
     }
 
-    /// Asks the STS of a region whose credentials these are. The deadline counts from `since`: a caller may have waited
-    /// for another's call before this one.
-    pub async fn ask(&self, region: &StsClient, credentials: &Credentials, since: Instant) -> CallOutcome {
-        let deadline = since + self.deadline;
-        let first = self.attempt(region, credentials, deadline).await;
-        let mut outcome = first.unwrap_or_else(|| Err(region.timed_out()));
-        let mut attempts = 1;
-        while self.retry.wants_another(attempts, &outcome) {
-            let wait = self.retry.backoff(attempts);
-            if Instant::now() + wait >= deadline {
-                break;
-            }
-            tokio::time::sleep(wait).await;
-            // What STS did say tells more than that time ran out while it was asked once more.
-            let Some(further) = self.attempt(region, credentials, deadline).await else { break };
-            outcome = further;
-            attempts += 1;
-        }
-        let max_attempts_reached = self.retry.max_attempts_reached(attempts);
-        CallOutcome { outcome, retries: attempts - 1, max_attempts_reached }
+    /// The deadline of a caller who arrives now.
+    #[must_use]
+    pub fn deadline(&self) -> Instant {
+        Instant::now() + self.deadline
     }
 
-    /// Asks once, when a connection is free; `None` when the deadline of the whole call ended it.
+    /// Asks the STS of a region whose credentials these are, for a single caller.
+    pub async fn ask_alone(&self, client: &StsClient, credentials: &Credentials) -> CallOutcome {
+        let out_of_time = CallOutcome::failed(client.timed_out());
+        let wants_retries: WantsRetries = Arc::new(|| true);
+        let (waiters, waiter) = Waiters::first(self.deadline(), &wants_retries, out_of_time);
+        let outcome = waiter.wait_for(self.ask(client, credentials, &waiters)).await;
+        outcome.unwrap_or_else(|| waiters.so_far())
+    }
+
+    /// Asks the STS of a region whose credentials these are. The call ends at the latest deadline of its callers, and no
+    /// attempt begins that none of them wants.
+    pub async fn ask(&self, client: &StsClient, credentials: &Credentials, waiters: &Waiters) -> CallOutcome {
+        tokio::select! {
+            biased;
+            outcome = self.attempts(client, credentials, waiters) => outcome,
+            () = waiters.time_is_up() => waiters.so_far(),
+        }
+    }
+
+    async fn attempts(
+        &self,
+        client: &StsClient,
+        credentials: &Credentials,
+        waiters: &Waiters,
+    ) -> CallOutcome {
+        for attempts in 1.. {
+            let outcome = self.attempt(client, credentials).await;
+            let again = self.retry.wants_another(attempts, &outcome);
+            let max_attempts_reached = self.retry.max_attempts_reached(attempts);
+            let outcome = CallOutcome { outcome, retries: attempts - 1, max_attempts_reached };
+            let next = Instant::now() + self.retry.backoff(attempts);
+            if !again || !waiters.want_another(next) {
+                return outcome;
+            }
+            waiters.set_so_far(outcome);
+            tokio::time::sleep_until(next).await;
+            // Callers may have left meanwhile.
+            if !waiters.want_another(next) {
+                break;
+            }
+        }
+        waiters.so_far()
+    }
+
+    /// Asks once, when a connection is free.
     async fn attempt(
         &self,
-        region: &StsClient,
+        client: &StsClient,
         credentials: &Credentials,
-        deadline: Instant,
-    ) -> Option<Result<StsResponse, StsFailure>> {
-        let _connection = timeout_at(deadline, self.connections.acquire()).await.ok()?.ok()?;
-        let own = Instant::now() + self.attempt_timeout;
-        // In a box of its own, so that who waits for a connection holds no place for it.
-        let attempt = Box::pin(region.attempt(credentials));
-        match timeout_at(own.min(deadline), attempt).await {
-            Ok(outcome) => Some(outcome),
-            Err(_) if deadline < own => None,
-            Err(_) => Some(Err(region.timed_out())),
-        }
+    ) -> Result<StsResponse, StsFailure> {
+        // The semaphore is never closed.
+        let _connection = self.connections.acquire().await;
+        // In a box of its own, so that a call that waits for a connection does not hold its memory.
+        let attempt = Box::pin(client.attempt(credentials));
+        timeout(self.attempt_timeout, attempt).await.unwrap_or_else(|_| Err(client.timed_out()))
     }
 }
 
@@ -274,23 +306,53 @@ mod tests {
     use crate::config::Cli;
     use crate::credentials::VerifyRequest;
     use clap::Parser as _;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    /// Nobody listens there: whoever is let ask is told so.
+    const NOWHERE: &str = "http://127.0.0.1:1";
+
+    async fn factory(max_attempts: u32) -> StsClientFactory {
+        let settings = Cli::parse_from(["sts-verify"]).serve.sts.settings(false).unwrap();
+        let retry = RetryPolicy { max_attempts, backoff: Duration::from_millis(1), ..settings.retry };
+        let endpoint_url = Some(NOWHERE.to_owned());
+        let settings = StsSettings { endpoint_url, max_connections: 1, retry, ..settings };
+        StsClientFactory::new(&settings, &Transport::new(&settings).unwrap()).await.unwrap()
+    }
+
+    fn credentials() -> Credentials {
+        let body = r#"{"AccessKeyId": "AKIAIOSFODNN7EXAMPLE", "SecretAccessKey": "secret"}"#;
+        VerifyRequest::from_json(body.as_bytes()).unwrap().credentials
+    }
 
     #[tokio::test]
     async fn who_has_no_connection_before_the_deadline_had_no_answer_in_time() {
-        let settings = Cli::parse_from(["sts-verify"]).serve.sts.settings(false).unwrap();
-        // Nobody listens there: whoever is let ask is told so.
-        let url = Some("http://127.0.0.1:1".to_owned());
-        let retry = RetryPolicy { max_attempts: 1, ..settings.retry };
-        let settings = StsSettings { endpoint_url: url, max_connections: 1, retry, ..settings };
-        let mut sts = StsClientFactory::new(&settings, &Transport::new(&settings).unwrap()).await.unwrap();
-        let body = r#"{"AccessKeyId": "AKIAIOSFODNN7EXAMPLE", "SecretAccessKey": "secret"}"#;
-        let credentials = VerifyRequest::from_json(body.as_bytes()).unwrap().credentials;
+        let mut sts = factory(1).await;
         let ask = async |sts: &StsClientFactory| {
-            sts.ask(sts.client(None).unwrap(), &credentials, Instant::now()).await.outcome.unwrap_err()
+            sts.ask_alone(sts.client(None).unwrap(), &credentials()).await.outcome.unwrap_err()
         };
         assert!(matches!(ask(&sts).await, StsFailure::Unreachable(..)));
         sts.deadline = Duration::ZERO;
         let _taken = sts.connections.acquire().await.unwrap();
         assert!(matches!(ask(&sts).await, StsFailure::ReadTimeout(_)));
+    }
+
+    #[tokio::test]
+    async fn no_attempt_begins_that_nobody_wants_and_the_last_outcome_stands() {
+        let sts = factory(5).await;
+        let client = sts.client(None).unwrap();
+        // Callers are asked twice for each attempt: before the wait for it, and after.
+        for (wanted, retries) in [(0, 0), (1, 0), (2, 1), (3, 1), (4, 2), (100, 4)] {
+            let asked = AtomicU32::new(0);
+            let wants_retries: WantsRetries =
+                Arc::new(move || asked.fetch_add(1, Ordering::Relaxed) < wanted);
+            let (waiters, waiter) = Waiters::first(
+                sts.deadline(),
+                &wants_retries,
+                CallOutcome::failed(StsFailure::Internal("no attempt has ended")),
+            );
+            let outcome = waiter.wait_for(sts.ask(client, &credentials(), &waiters)).await.unwrap();
+            assert_eq!(outcome.retries, retries, "{wanted}");
+            assert!(matches!(outcome.outcome, Err(StsFailure::Unreachable(..))), "{wanted}");
+        }
     }
 }

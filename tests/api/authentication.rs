@@ -1,6 +1,6 @@
 //! Who may ask when the operator has given out API keys.
 
-use crate::helpers::{App, expected, header, someone, summary};
+use crate::helpers::{App, expected, header, metric, someone, summary};
 use crate::stub::{Stub, identity};
 use reqwest::{RequestBuilder, Response};
 use secrecy::ExposeSecret as _;
@@ -21,12 +21,16 @@ struct Guarded {
 impl Guarded {
     /// `name` must not be that of another test.
     async fn new(name: &str) -> Self {
+        Self::with_flags(name, &[]).await
+    }
+
+    async fn with_flags(name: &str, flags: &[&str]) -> Self {
         let keys = [NewKey::generate(Some("team-a")).unwrap(), NewKey::generate(None).unwrap()];
         let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-api-keys.txt"));
         std::fs::write(&file, format!("# two\n\n{}\n{}\n", keys[0].line, keys[1].line)).unwrap();
         let stub = Stub::always(identity()).await;
-        let flag = format!("--api-keys-file={}", file.display());
-        let app = App::asking(&stub.url, &[&flag]).await;
+        let keys_file = format!("--api-keys-file={}", file.display());
+        let app = App::asking(&stub.url, &[flags, &[&keys_file]].concat()).await;
         Self { app, stub, keys: keys.map(|new| new.key.expose_secret().to_owned()), file }
     }
 
@@ -119,6 +123,73 @@ async fn one_good_key_is_enough_whatever_else_is_in_the_other_header() {
     }
     let wrong = [("authorization", "Bearer wrong"), ("x-api-key", "wrong")];
     assert_refused(guarded.with(&wrong).await, true).await;
+}
+
+#[tokio::test]
+async fn a_few_keys_are_looked_at_and_no_more() {
+    let guarded = Guarded::new("many").await;
+    let key = guarded.keys[0].as_str();
+    let bearer = format!("Bearer {key}");
+    let wrong = ("x-api-key", "a-gateway-s-own");
+    for others in 0..8 {
+        for good in [("authorization", bearer.as_str()), ("x-api-key", key)] {
+            let mut headers = vec![wrong; others];
+            headers.push(good);
+            let response = guarded.with(&headers).await;
+            if others < 4 {
+                assert_eq!(response.status(), 200, "{others}");
+            } else {
+                assert_refused(response, true).await;
+            }
+        }
+    }
+}
+
+/// How many of so many requests without a good key, from an address, are answered with each status.
+async fn failures(guarded: &Guarded, address: &str, count: usize) -> [usize; 2] {
+    let mut answered = [0; 2];
+    for n in 0..count {
+        let key = if n % 2 == 0 { "wrong" } else { "" };
+        let response = guarded.with(&[("x-forwarded-for", address), ("x-api-key", key)]).await;
+        match response.status().as_u16() {
+            401 => answered[0] += 1,
+            429 => {
+                answered[1] += 1;
+                let seconds: u64 = header(&response, "retry-after").unwrap().parse().unwrap();
+                assert!((1..=2).contains(&seconds), "{seconds}");
+                assert_eq!(summary(response).await, expected(429, "", "RateLimited"));
+            }
+            status => panic!("{status}"),
+        }
+    }
+    answered
+}
+
+#[tokio::test]
+async fn an_address_that_comes_without_a_good_key_again_and_again_is_told_to_wait() {
+    let guarded = Guarded::with_flags("failures", &["--trusted-proxies=1"]).await;
+    let [refused, limited] = failures(&guarded, "198.51.100.7", 90).await;
+    // One more is let through each second.
+    assert!(refused >= 60 && limited > 0, "{refused} and {limited}");
+    let figure = async |series: &str| metric(&guarded.app, series).await.unwrap();
+    assert!((figure("sts_verify_unauthenticated_total").await - 90.0).abs() < 0.5);
+    #[expect(clippy::cast_precision_loss, reason = "a small number")]
+    let limited = limited as f64;
+    assert!((figure("sts_verify_authentication_limited_total").await - limited).abs() < 0.5);
+    // Neither another address nor a good key from the same one pays for it.
+    assert_eq!(failures(&guarded, "198.51.100.8", 10).await, [10, 0]);
+    let headers = [("x-forwarded-for", "198.51.100.7"), ("x-api-key", guarded.keys[0].as_str())];
+    for _ in 0..70 {
+        assert_eq!(guarded.with(&headers).await.status(), 200);
+    }
+    let url = guarded.app.url("/2015-03-31/functions/verify/invocations");
+    let invoke = || guarded.app.client.post(&url).header("x-forwarded-for", "198.51.100.7").send();
+    let mut invoked = invoke().await.unwrap();
+    while invoked.status() == 401 {
+        invoked = invoke().await.unwrap();
+    }
+    assert_eq!(invoked.status(), 429);
+    assert_eq!(header(&invoked, "x-amzn-errortype"), Some("TooManyRequestsException"));
 }
 
 #[tokio::test]

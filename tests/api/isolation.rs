@@ -1,8 +1,10 @@
 //! One caller's trouble is not another's.
 
-use crate::helpers::{ACCESS_KEY, App, SECRET_KEY, header};
+use crate::helpers::{ACCESS_KEY, App, SECRET_KEY, expected, header, metric, summary};
 use crate::stub::{Reply, Stub, http, identity, sts_error};
+use reqwest::Response;
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
 /// A stub that throttles one access key and answers all others after one failure each.
 async fn unfair_stub() -> Stub {
@@ -111,4 +113,100 @@ async fn a_caller_that_hangs_does_not_hold_up_others() {
         (0..20).map(|_| tokio::spawn(app.client.post(app.url("/verify")).json(&hanging).send())).collect();
     assert_eq!(app.verify_someone().await.status(), 200);
     assert!(hung.iter().all(|call| !call.is_finished()));
+}
+
+/// A question of its own for each number.
+fn question(number: usize, region: &str) -> Value {
+    let access_key = format!("{ACCESS_KEY}{number:04}");
+    json!({"accessKeyId": access_key, "secretAccessKey": SECRET_KEY, "region": region})
+}
+
+/// Asks from an address, as the one proxy in front would pass it on.
+fn ask_from(app: &App, address: &str, question: &Value) -> JoinHandle<reqwest::Result<Response>> {
+    let request = app.client.post(app.url("/verify")).header("x-forwarded-for", address);
+    tokio::spawn(request.json(question).send())
+}
+
+/// An STS that says nothing in some regions, or to some callers.
+async fn partly_silent(silent: &'static [&'static str]) -> Stub {
+    Stub::start(
+        |_, request| {
+            if silent.iter().any(|text| request.contains(text)) { Reply::Silence } else { identity() }
+        },
+    )
+    .await
+}
+
+async fn until_asked(stub: &Stub, count: usize) {
+    while stub.count() < count {
+        tokio::task::yield_now().await;
+    }
+}
+
+const FULL: [&str; 4] =
+    ["--max-in-flight=8", "--max-sts-connections=8", "--deadline=1h", "--attempt-timeout=1h"];
+
+#[tokio::test]
+async fn regions_that_do_not_answer_leave_room_for_the_others() {
+    let stub = partly_silent(&["/eu-west-1/sts/", "/eu-west-2/sts/"]).await;
+    let regions = "--allowed-regions=us-east-1,eu-west-1,eu-west-2";
+    let app = App::asking(&stub.url, &[&FULL[..], &[regions, "--trusted-proxies=1"]].concat()).await;
+    // Whether one caller asks for them or each time another one.
+    for other_callers in [false, true] {
+        let (before, mut silent) = (stub.count(), Vec::new());
+        for n in 0..8 {
+            let address = if other_callers { format!("198.51.100.{n}") } else { "192.0.2.1".to_owned() };
+            let region = ["eu-west-1", "eu-west-2"][n % 2];
+            silent.push(ask_from(&app, &address, &question(n, region)));
+            until_asked(&stub, before + n + 1).await;
+        }
+        for n in 0..20 {
+            let answer = ask_from(&app, "192.0.2.1", &question(100 + n, "us-east-1"));
+            assert_eq!(summary(answer.await.unwrap().unwrap()).await, expected(200, "valid", ""), "{n}");
+        }
+        let going: Vec<_> = silent.iter().filter(|call| !call.is_finished()).collect();
+        assert!(going.len() >= 7, "one at a time needs one permit: {}", going.len());
+        for call in silent {
+            if call.is_finished() {
+                let refused = call.await.unwrap().unwrap();
+                assert_eq!(header(&refused, "retry-after"), Some("1"));
+                assert_eq!(summary(refused).await, expected(503, "", "Overloaded"));
+            } else {
+                call.abort();
+            }
+        }
+        while metric(&app, "http_server_active_requests").await != Some(1.0) {}
+    }
+    assert_eq!(metric(&app, "sts_verify_shed_total").await, Some(2.0));
+}
+
+#[tokio::test]
+async fn a_caller_that_asks_without_end_leaves_room_for_others() {
+    let stub = partly_silent(&["Credential=AKIAIOSFODNN7EXAMPLE00"]).await;
+    let app = App::asking(&stub.url, &[&FULL[..], &["--trusted-proxies=1"]].concat()).await;
+    let greedy = |n: usize| ask_from(&app, "192.0.2.1", &question(n, "us-east-1"));
+    let mut waiting: Vec<_> = (0..8).map(greedy).collect();
+    until_asked(&stub, 8).await;
+    for n in 0..20 {
+        let refused = greedy(20 + n).await.unwrap().unwrap();
+        assert_eq!(summary(refused).await, expected(503, "", "Overloaded"), "it has all that there is");
+        let answer = ask_from(&app, &format!("198.51.100.{n}"), &question(100 + n, "us-east-1"));
+        assert_eq!(summary(answer.await.unwrap().unwrap()).await, expected(200, "valid", ""), "{n}");
+        // It takes back at once what was left to others.
+        waiting.push(greedy(40 + n));
+        until_asked(&stub, 8 + 2 * (n + 1)).await;
+    }
+    assert_eq!(waiting.iter().filter(|call| !call.is_finished()).count(), 8);
+}
+
+#[tokio::test]
+async fn one_caller_of_one_region_may_use_all_that_there_is() {
+    let stub = partly_silent(&["Credential="]).await;
+    let app = App::asking(&stub.url, &FULL).await;
+    let calls: Vec<_> = (0..8).map(|n| ask_from(&app, "192.0.2.1", &question(n, "us-east-1"))).collect();
+    until_asked(&stub, 8).await;
+    // Without trusted proxies all look the same; so it is, too, for whoever names another address.
+    let refused = ask_from(&app, "198.51.100.1", &question(8, "us-east-1")).await.unwrap().unwrap();
+    assert_eq!(summary(refused).await, expected(503, "", "Overloaded"));
+    assert!(calls.iter().all(|call| !call.is_finished()));
 }

@@ -4,6 +4,7 @@ use crate::helpers::{ACCESS_KEY, App, SECRET_KEY, header, metric, someone};
 use crate::stub::{Reply, Stub, http, identity, sts_error};
 use reqwest::Response;
 use serde_json::{Value, json};
+use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -77,8 +78,9 @@ async fn a_failure_is_shared_as_well_and_then_forgotten() {
 }
 
 #[tokio::test]
-async fn a_caller_who_leaves_does_not_take_the_answer_away_from_others() {
-    let stub = Stub::start(|n, _| if n == 0 { Reply::Silence } else { identity() }).await;
+async fn a_caller_who_leaves_does_not_take_the_call_away_from_others() {
+    let (open, may) = watch::channel(false);
+    let stub = Stub::always(Reply::Held(may, Box::new(identity()))).await;
     let app = App::asking(&stub.url, &[]).await;
     let first = call(&app);
     while stub.count() == 0 {
@@ -86,15 +88,81 @@ async fn a_caller_who_leaves_does_not_take_the_answer_away_from_others() {
     }
     let others = [call(&app), call(&app)];
     waiting(&app, 3.0).await;
-    assert_eq!(stub.count(), 1, "they wait for the first");
     first.abort();
-    let mut own = 0;
+    waiting(&app, 2.0).await;
+    open.send_replace(true);
     for call in others {
         let (verdict, status, _) = told(call.await.unwrap().unwrap()).await;
-        assert_eq!(verdict, "valid");
-        own += usize::from(status.is_none());
+        assert_eq!((verdict.as_str(), status.as_deref()), ("valid", Some("sts-verify; fwd=miss; collapsed")));
     }
-    assert_eq!((own, stub.count()), (1, 2), "one of them asked for both");
+    assert_eq!(stub.count(), 1, "the call of the first went on");
+}
+
+#[tokio::test]
+async fn however_many_leave_one_after_another_the_last_is_answered() {
+    let (open, may) = watch::channel(false);
+    let stub = Stub::always(Reply::Held(may, Box::new(identity()))).await;
+    let app = App::asking(&stub.url, &["--deadline=1h", "--attempt-timeout=1h"]).await;
+    let mut leaving = Vec::new();
+    for count in 1..=250_u16 {
+        leaving.push(call(&app));
+        // One after another, so that whoever leaves first is whoever came first.
+        waiting(&app, count.into()).await;
+    }
+    let last = call(&app);
+    waiting(&app, 251.0).await;
+    for (gone, call) in (1_u16..).zip(leaving) {
+        call.abort();
+        // With the scrape itself.
+        let left = Some(f64::from(251 - gone + 1));
+        while metric(&app, "http_server_active_requests").await > left {}
+    }
+    open.send_replace(true);
+    assert_eq!(told(last.await.unwrap().unwrap()).await.0, "valid");
+    assert_eq!(stub.count(), 1);
+}
+
+#[tokio::test]
+async fn a_call_for_which_nobody_waits_any_longer_gives_its_connection_back_at_once() {
+    let stub = Stub::start(|n, _| if n == 0 { Reply::Silence } else { identity() }).await;
+    let app =
+        App::asking(&stub.url, &["--max-sts-connections=1", "--deadline=1h", "--attempt-timeout=1h"]).await;
+    let calls = [call(&app), call(&app)];
+    waiting(&app, 2.0).await;
+    calls.iter().for_each(JoinHandle::abort);
+    waiting(&app, 0.0).await;
+    assert_eq!(told(app.verify_someone().await).await.0, "valid");
+}
+
+#[tokio::test]
+async fn whoever_joins_a_call_has_as_much_time_as_anybody() {
+    let (open, may) = watch::channel(false);
+    let stub = Stub::always(Reply::Held(may, Box::new(identity()))).await;
+    let app = App::asking(&stub.url, &["--deadline=4s", "--attempt-timeout=4s"]).await;
+    let first = call(&app);
+    // Half of the first one's time has to pass: nothing else tells the two apart.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let second = call(&app);
+    let (verdict, status, body) = told(first.await.unwrap().unwrap()).await;
+    assert_eq!((verdict.as_str(), status), ("indeterminate", None));
+    assert_eq!(body["error_code"], "ReadTimeoutError", "{body}");
+    open.send_replace(true);
+    let (verdict, status, _) = told(second.await.unwrap().unwrap()).await;
+    assert_eq!((verdict.as_str(), status.as_deref()), ("valid", Some("sts-verify; fwd=miss; collapsed")));
+    assert_eq!(stub.count(), 2, "a second attempt was made for the one who still waited");
+}
+
+#[tokio::test]
+async fn a_call_that_the_deadline_ends_is_counted() {
+    let stub = Stub::always(Reply::Silence).await;
+    let app =
+        App::asking(&stub.url, &["--deadline=1500ms", "--attempt-timeout=1s", "--connect-timeout=1s"]).await;
+    for call in [call(&app), call(&app)] {
+        assert_eq!(call.await.unwrap().unwrap().status(), 504);
+    }
+    assert_eq!(stub.count(), 2, "in the middle of an attempt");
+    let calls = "sts_request_duration_seconds_count{region=\"us-east-1\",outcome=\"read_timeout\"}";
+    assert_eq!(metric(&app, calls).await, Some(1.0));
 }
 
 #[tokio::test]

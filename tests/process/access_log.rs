@@ -1,12 +1,16 @@
 //! One line a request: what it says, and the id by which it is found again.
 
 use crate::helpers::{ACCESS_KEY, SECRET_KEY, TOKEN, someone};
-use crate::program::{Service, json, request_id};
+use crate::program::{Scratch, Service, json, metric_at, request_id};
 use crate::stub::{Stub, identity, sts_error};
 use crate::wire::Gate;
 use futures_util::future::join_all;
 use reqwest::{Method, RequestBuilder};
+use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value, json};
+use sts_verify::callers::api_keys::NewKey;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 
 fn is_request(line: &str) -> bool {
     json(line)["message"] == "request"
@@ -199,16 +203,56 @@ async fn the_line_as_text_has_the_trace_too() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_before_its_answer_leaves_a_line_with_status_499() {
-    let gate = Gate::start().await;
-    let service = Service::asking(&gate.url, &[]).await;
-    let asking = tokio::spawn(service.request(&someone()).header("x-request-id", "gone").send());
-    gate.was_asked(1).await;
-    asking.abort();
-    assert!(asking.await.unwrap_err().is_cancelled());
-    let line = json(&service.program.line(is_request).await);
-    assert_eq!((&line["status"], &line["request_id"]), (&json!(499), &json!("gone")), "{line}");
-    assert_eq!((&line["method"], &line["route"]), (&json!("POST"), &json!("/verify")), "{line}");
+async fn a_client_that_leaves_before_its_answer_leaves_a_line_that_names_it() {
+    let (gate, files) = (Gate::start().await, Scratch::new("gone"));
+    let new = NewKey::generate(Some("team-a")).unwrap();
+    let keys = files.file("keys", &new.line);
+    let service = Service::asking(&gate.url, &[("STS_VERIFY_API_KEYS_FILE", &keys)]).await;
+    let invoke =
+        service.client.post(service.url("/2015-03-31/functions/verify/invocations")).json(&someone());
+    for (n, (request, route)) in [
+        (service.request(&someone()), "/verify"),
+        (service.request(&someone()), "/verify"),
+        (invoke, "/2015-03-31/functions/{function}/invocations"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let request = request.header("x-request-id", "gone").header("x-api-key", new.key.expose_secret());
+        let asking = tokio::spawn(request.send());
+        gate.was_asked(n + 1).await;
+        asking.abort();
+        assert!(asking.await.unwrap_err().is_cancelled());
+        let line = json(&service.program.lines(n + 1, is_request).await[n]);
+        let Value::Object(line) = line else { unreachable!("{line}") };
+        assert_eq!(line["request_id"], "gone");
+        let expected = json!({
+            "method": "POST", "route": route, "status": 499, "api_key": "team-a", "access_key": "AKIA…MPLE",
+            "region": "us-east-1",
+        });
+        assert_eq!(told(line), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_while_its_body_comes_is_named_by_its_key() {
+    let (stub, files) = (Stub::always(identity()).await, Scratch::new("half"));
+    let new = NewKey::generate(Some("team-a")).unwrap();
+    let keys = files.file("keys", &new.line);
+    let service = Service::asking(&stub.url, &[("STS_VERIFY_API_KEYS_FILE", &keys)]).await;
+    let mut stream = TcpStream::connect(service.address).await.unwrap();
+    let head = format!(
+        "POST /verify HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\
+         x-api-key: {}\r\n\r\n{{",
+        new.key.expose_secret()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // Until its head was read: the scrape is one of the two.
+    let url = service.url("/metrics");
+    while metric_at(&url, "http_server_active_requests").await != Some(2.0) {}
+    drop(stream);
+    let line = json(&service.program.line(|line| json(line)["route"] == "/verify").await);
+    assert_eq!(line["api_key"], "team-a", "{line}");
 }
 
 impl Service {

@@ -1,6 +1,6 @@
 //! API keys from `sts-verify api-key` to the log line: the file, its mistakes, SIGHUP.
 
-use crate::program::{Program, Scratch, Service, command, run};
+use crate::program::{Scratch, Service, run};
 use crate::stub::{Stub, identity};
 use reqwest::Response;
 use serde_json::json;
@@ -125,7 +125,8 @@ async fn digests_in_the_variable_do_as_well_as_in_a_file() {
     let stub = Stub::always(identity()).await;
     let ((one, one_line), (other, other_line)) = (new_key(&["one"]).await, new_key(&[]).await);
     let (none, _) = new_key(&[]).await;
-    for between in [",", " ,\n", "\n"] {
+    // Among them what YAML makes of lines that it folds.
+    for between in [",", ";", " ", "\t", "\n", "\r\n", "\r", " ,\n", "; ", "\n\n"] {
         let digests = format!("{one_line}{between}{other_line}");
         let service = Service::asking(&stub.url, &[("STS_VERIFY_API_KEYS", &digests)]).await;
         for (key, status) in [(&one, 200), (&other, 200), (&none, 401)] {
@@ -145,11 +146,18 @@ async fn a_variable_that_cannot_be_used_keeps_the_service_from_starting() {
     let (key, line) = new_key(&[]).await;
     let file = files.file("keys", &line);
     let bad = format!("{line},zqxj");
+    let (_, other) = new_key(&[]).await;
+    let swallowed = format!("# ours {line}");
+    let damaged = format!("{line} {}", &other[.."sha256:".len() + 63]);
+    let two_names = format!("{line} one\n{line} two");
     for (digests, file, says) in [
         ("zqxj", "", "line 1 "),
         (bad.as_str(), "", "line 2 "),
         (key.as_str(), "", "a key itself"),
         (",", "", "no digest"),
+        (swallowed.as_str(), "", "line 1 holds a digest inside a comment"),
+        (damaged.as_str(), "", "line 1 "),
+        (two_names.as_str(), "", "line 2 holds a digest that came before under another name"),
         (line.as_str(), file.as_str(), "STS_VERIFY_API_KEYS_FILE"),
     ] {
         let variables = [("STS_VERIFY_API_KEYS", digests), ("STS_VERIFY_API_KEYS_FILE", file)];
@@ -162,11 +170,45 @@ async fn a_variable_that_cannot_be_used_keeps_the_service_from_starting() {
 }
 
 #[tokio::test]
-async fn bytes_that_are_no_text_are_no_digests() {
+async fn a_file_may_be_of_any_editor_that_writes_utf_8() {
+    let (files, stub) = (Scratch::new("editors"), Stub::always(identity()).await);
+    let ((one, one_line), (other, other_line)) = (new_key(&["one"]).await, new_key(&["other"]).await);
+    for content in [
+        format!("\u{feff}{one_line}\r\n{other_line}\r\n"),
+        format!("\u{feff}# ours, so far\r{one_line}\r{other_line}"),
+        format!("{one_line} {other_line}\n"),
+        format!("{one_line};{other_line};"),
+        format!("{one_line}\n\u{feff}{other_line}\n{one_line}\n"),
+    ] {
+        let file = files.file("keys", &content);
+        let service = Service::asking(&stub.url, &[("STS_VERIFY_API_KEYS_FILE", &file)]).await;
+        for key in [&one, &other] {
+            assert_eq!(ask(&service, key).await.status(), 200, "{content:?}");
+        }
+        let lines = service.program.lines(2, |line| line.contains("\"request\"")).await;
+        for (line, name) in lines.iter().zip(["one", "other"]) {
+            assert!(line.contains(&format!("\"api_key\":\"{name}\"")), "{line}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn bytes_that_are_not_utf_8_are_refused_as_such() {
     let files = Scratch::new("no-text");
-    let file = files.file("keys", "");
-    std::fs::write(&file, b"\xff\xfe\n").unwrap();
-    let mut program = command(&["serve", "--listen=127.0.0.1:0"], &[("STS_VERIFY_API_KEYS_FILE", &file)]);
-    let end = Program::start(&mut program).refusal().await;
-    assert_eq!((end.code, end.stderr.len()), (Some(64), 1), "{end:?}");
+    let (_, line) = new_key(&[]).await;
+    let utf16 = |bytes: fn(u16) -> [u8; 2], mark: &[u8]| -> Vec<u8> {
+        mark.iter().copied().chain(line.encode_utf16().flat_map(bytes)).collect()
+    };
+    for content in [
+        b"\xff\xfe\n".to_vec(),
+        utf16(u16::to_le_bytes, b"\xff\xfe"),
+        utf16(u16::to_be_bytes, b"\xfe\xff"),
+        utf16(u16::to_le_bytes, b""),
+    ] {
+        let file = files.file("keys", "");
+        std::fs::write(&file, content).unwrap();
+        let end = run(&["serve", "--listen=127.0.0.1:0"], &[("STS_VERIFY_API_KEYS_FILE", &file)]).await;
+        assert_eq!((end.code, end.stderr.len()), (Some(64), 1), "{end:?}");
+        assert!(end.stderr[0].contains("STS_VERIFY_API_KEYS_FILE: the file is not in UTF-8"), "{end:?}");
+    }
 }

@@ -8,7 +8,7 @@ use crate::callers::api_keys::KeyName;
 use crate::credentials::redact::SHORTEST_PART;
 use crate::observability::metrics::Metrics;
 use crate::observability::trace::{CURRENT, Current, Origin};
-use crate::observability::{CLIENT_CLOSED_REQUEST, CallRecord, UNMATCHED, plain, spans};
+use crate::observability::{CLIENT_CLOSED_REQUEST, SharedRecord, UNMATCHED, plain, spans};
 use crate::sts::Verdict;
 use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue, Method};
@@ -41,11 +41,12 @@ where
         current.span =
             CURRENT.sync_scope(current.clone(), || spans::begin(line.method, route, version, &origin));
         request.headers_mut().insert(REQUEST_ID_HEADER, id.clone());
+        request.extensions_mut().insert(line.record.clone());
         let answer = inner.clone().oneshot(request);
         CURRENT.scope(current, async move {
             let mut response = answer.await?;
             response.headers_mut().insert(REQUEST_ID_HEADER, id);
-            line.write(&response);
+            line.write(response.status().as_u16());
             Ok(response)
         })
     })
@@ -77,6 +78,8 @@ struct AccessLine {
     id: HeaderValue,
     metrics: Arc<Metrics>,
     started: Instant,
+    /// What the layers and the handler have learnt about the request.
+    record: SharedRecord,
     written: bool,
 }
 
@@ -89,21 +92,22 @@ impl AccessLine {
             id: id.clone(),
             metrics,
             started: Instant::now(),
+            record: SharedRecord::default(),
             written: false,
         }
     }
 
-    fn write(mut self, response: &Response) {
+    fn write(mut self, status: u16) {
         self.written = true;
-        let (extensions, nothing_asked) = (response.extensions(), CallRecord::default());
-        self.emit(response.status().as_u16(), extensions.get().unwrap_or(&nothing_asked), extensions.get());
+        self.emit(status);
     }
 
-    fn emit(&self, status: u16, record: &CallRecord, api_key: Option<&KeyName>) {
+    fn emit(&self, status: u16) {
+        let record = self.record.take();
         let route = self.route.as_ref().map_or(UNMATCHED, MatchedPath::as_str);
         let took = self.started.elapsed();
         self.metrics.request_ended(self.method, route, status, took);
-        spans::end(status, record);
+        spans::end(status, &record);
         info!(
             method = self.method,
             route,
@@ -114,7 +118,7 @@ impl AccessLine {
             code = plain(record.code.as_deref()),
             sts_request_id = plain(record.sts_request_id.as_deref()),
             account = plain(record.account.as_deref()),
-            api_key = api_key.map(KeyName::as_str),
+            api_key = record.api_key.as_ref().map(KeyName::as_str),
             access_key = record.access_key,
             region = record.region.as_deref(),
             retries = record.retries,
@@ -128,7 +132,7 @@ impl AccessLine {
 impl Drop for AccessLine {
     fn drop(&mut self) {
         if !self.written {
-            self.emit(CLIENT_CLOSED_REQUEST, &CallRecord::default(), None);
+            self.emit(CLIENT_CLOSED_REQUEST);
         }
     }
 }

@@ -8,13 +8,18 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 /// Each proxy on the way appends the address of the one that it heard from.
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
+/// Who sent a request: a key, or else an address.
+pub(crate) fn caller_of(request: &Request, proxies: usize) -> CallerId {
+    match request.extensions().get::<KeyId>() {
+        Some(key) => CallerId::Key(*key),
+        None => address_of(request, proxies),
+    }
+}
+
 /// Behind `proxies` trusted ones the caller is the entry that the outermost of them appended: the last but
 /// `proxies - 1`. What stands left of it a client may have made up. An entry that is missing or no address gives
 /// no right to be anybody, so the peer is taken, which cannot be made up.
-pub(super) fn caller_of(request: &Request, proxies: usize) -> CallerId {
-    if let Some(key) = request.extensions().get::<KeyId>() {
-        return CallerId::Key(*key);
-    }
+pub(super) fn address_of(request: &Request, proxies: usize) -> CallerId {
     let peer = || request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
     let address = forwarded(request.headers(), proxies).or_else(peer);
     CallerId::at(address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)))

@@ -2,5 +2,5 @@
 
 pub(crate) mod access_log;
 pub(crate) mod authentication;
-mod client_address;
+pub(crate) mod client_address;
 pub(crate) mod rate_limit;

@@ -13,6 +13,8 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub(crate) struct CallerGuard {
     pub limit: Arc<CallerLimit>,
+    /// How many proxies in front append to X-Forwarded-For.
+    pub trusted_proxies: usize,
     pub metrics: Arc<Metrics>,
     pub refuse: Refuse,
 }
@@ -23,7 +25,7 @@ pub(crate) async fn limit_callers(
     request: Request,
     next: Next,
 ) -> Response {
-    match guard.limit.check(caller_of(&request, guard.limit.trusted_proxies())) {
+    match guard.limit.check(caller_of(&request, guard.trusted_proxies)) {
         Ok(()) => next.run(request).await,
         Err(retry_after) => {
             guard.metrics.caller_limited();

@@ -5,10 +5,10 @@
 //! or HTTP API) whose `body` holds them. The answer is the envelope that the function returned.
 
 use crate::credentials::ValidationError;
+use crate::http::context::RequestContext;
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::routes::verify::{Verification, read_body, verify_json};
 use crate::http::state::AppState;
-use crate::observability::CallRecord;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
@@ -114,14 +114,16 @@ pub(crate) async fn invoke(State(app): State<AppState>, request: Request) -> Res
         b"DryRun" => return StatusCode::NO_CONTENT.into_response(),
         _ => return refuse(ApiError::UnsupportedInvocationType),
     }
+    let context = RequestContext::of(&request, &app);
     let payload = match read_body(request).await {
         Ok(payload) => payload,
         Err(error) => return refuse(error),
     };
     match event_body(payload) {
-        Ok(Some(body)) => envelope(verify_json(&app, body).await),
+        Ok(Some(body)) => envelope(&verify_json(&app, &context, body).await),
         Ok(None) => {
-            envelope(Verification::error(&ValidationError::MalformedJson.into(), None, CallRecord::default()))
+            let malformed = Verification::error(&ValidationError::MalformedJson.into(), None);
+            envelope(&malformed.noted_in(&context.record))
         }
         Err(error) => refuse(error),
     }
@@ -134,7 +136,7 @@ pub(crate) fn refuse(error: ApiError) -> Response {
         ApiError::UnsupportedInvocationType => "InvalidParameterValueException",
         ApiError::TooLarge => "RequestTooLargeException",
         ApiError::Unauthorized { .. } => "UnrecognizedClientException",
-        ApiError::RateLimited { .. } => "TooManyRequestsException",
+        ApiError::RateLimited { .. } | ApiError::AuthenticationLimited { .. } => "TooManyRequestsException",
         _ => "ServiceException",
     };
     let mut response = error.into_response();
@@ -142,7 +144,7 @@ pub(crate) fn refuse(error: ApiError) -> Response {
     response
 }
 
-fn envelope(verification: Verification) -> Response {
+fn envelope(verification: &Verification) -> Response {
     let envelope = Envelope {
         status_code: verification.status.as_u16(),
         headers: EnvelopeHeaders { content_type: "application/json", allow_origin: "*" },
@@ -152,7 +154,6 @@ fn envelope(verification: Verification) -> Response {
     let mut response = Response::new(Body::from(body));
     verification.set_headers(response.headers_mut());
     response.headers_mut().insert(EXECUTED_VERSION, HeaderValue::from_static("$LATEST"));
-    response.extensions_mut().insert(verification.record);
     response
 }
 

@@ -4,12 +4,13 @@
 //! own interface ([`crate::http::routes::lambda`]) asks the same [`verify_json`].
 
 use crate::credentials::VerifyRequest;
+use crate::http::ask::ask;
+use crate::http::context::RequestContext;
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::media_type::require_json;
 use crate::http::openapi::VerifyRequestSchema;
 use crate::http::state::AppState;
-use crate::observability::CallRecord;
-use crate::observability::spans::StsSpan;
+use crate::observability::SharedRecord;
 use crate::sts::coalescing::Source;
 use crate::sts::{CallOutcome, Identity, StsFailure, StsResponse, Verdict};
 use axum::body::{Body, Bytes};
@@ -19,7 +20,6 @@ use axum::http::header::{AGE, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use tokio::time::Instant;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
@@ -124,10 +124,10 @@ pub(crate) struct Verification {
     pub body: String,
     /// None when STS was not asked.
     pub verdict: Option<Verdict>,
+    /// The error code; none for a success.
+    pub code: Option<String>,
     pub retry_after: Option<u16>,
     pub source: Source,
-    /// What the log may know about it.
-    pub record: CallRecord,
 }
 
 /// Verify AWS credentials
@@ -166,96 +166,91 @@ pub(crate) async fn verify(State(app): State<AppState>, request: Request) -> Res
     if let Err(error) = require_json(request.headers()) {
         return error.into_response();
     }
+    let context = RequestContext::of(&request, &app);
     match read_body(request).await {
-        Ok(body) => verify_json(&app, body).await.into_response(),
+        Ok(body) => verify_json(&app, &context, body).await.into_response(),
         Err(error) => error.into_response(),
     }
 }
 
 /// Answers the question in a JSON body.
-pub(crate) async fn verify_json(app: &AppState, body: Zeroizing<Vec<u8>>) -> Verification {
-    let verification = answer(app, body).await;
-    app.metrics.question_answered(verification.verdict, verification.record.code.as_deref());
+pub(crate) async fn verify_json(
+    app: &AppState,
+    context: &RequestContext,
+    body: Zeroizing<Vec<u8>>,
+) -> Verification {
+    let verification = answer(app, context, body).await.noted_in(&context.record);
+    app.metrics.question_answered(verification.verdict, verification.code.as_deref());
     verification
 }
 
-async fn answer(app: &AppState, body: Zeroizing<Vec<u8>>) -> Verification {
+async fn answer(app: &AppState, context: &RequestContext, body: Zeroizing<Vec<u8>>) -> Verification {
     let question = match VerifyRequest::from_json(&body) {
         Ok(question) => question,
-        Err(refusal) => return Verification::error(&refusal.into(), None, CallRecord::default()),
+        Err(refusal) => return Verification::error(&refusal.into(), None),
     };
     // A request that waits for STS holds its question and no more.
     drop(body);
-    let mut record =
-        CallRecord { access_key: Some(question.credentials.masked_access_key()), ..CallRecord::default() };
-    let Some(region) = app.sts.client_for(&question.region) else {
-        return Verification::error(&ApiError::RegionNotAllowed, None, record);
+    let access_key = question.credentials.masked_access_key();
+    context.record.update(|record| record.access_key = Some(access_key));
+    let Some(client) = app.sts.client_for(&question.region) else {
+        return Verification::error(&ApiError::RegionNotAllowed, None);
     };
-    record.region = Some(region.name().clone());
-    let Ok(_permit) = app.in_flight.try_acquire() else {
-        app.metrics.request_shed();
-        return Verification::error(&ApiError::Overloaded, None, record);
+    context.record.update(|record| record.region = Some(client.name().clone()));
+    let Some((outcome, source)) = ask(app, context, client, question.credentials).await else {
+        return Verification::error(&ApiError::Overloaded, None);
     };
-    let began = Instant::now();
-    let call = async || {
-        let asked_at = Instant::now();
-        let span = StsSpan::begin(region);
-        let asked = app.sts.ask(region, &question.credentials, began).await;
-        span.end(&asked);
-        app.metrics.sts_asked(region.name(), &asked.outcome, asked.retries, asked_at.elapsed());
-        asked
-    };
-    let (cached, source) = app.coalescer.ask(region.name(), &question.credentials, call).await;
-    record.shared = source.name();
-    app.metrics.answer_shared(record.shared);
-    Verification { source, ..Verification::new(&cached.asked, record) }
+    context.record.update(|record| record.shared = source.name());
+    app.metrics.answer_shared(source.name());
+    Verification { source, ..Verification::new(&outcome, &context.record) }
 }
 
 impl Verification {
-    fn new(asked: &CallOutcome, mut record: CallRecord) -> Self {
-        record.retries = Some(asked.retries);
+    fn new(asked: &CallOutcome, record: &SharedRecord) -> Self {
+        record.update(|record| record.retries = Some(asked.retries));
         match &asked.outcome {
             Ok(StsResponse::Identity(identity)) => {
-                record.sts_request_id.clone_from(&identity.request_id);
-                record.account = Some(identity.account.clone());
+                record.update(|record| {
+                    record.sts_request_id.clone_from(&identity.request_id);
+                    record.account = Some(identity.account.clone());
+                });
                 let body = VerifyResponse::new(identity, asked.retries, asked.max_attempts_reached);
                 match serde_json::to_string(&body) {
-                    Ok(body) => Self::with(StatusCode::OK, body, Some(Verdict::Valid), None, record),
-                    Err(_) => Self::error(&ApiError::Internal, None, record),
+                    Ok(body) => Self::with(StatusCode::OK, body, Some(Verdict::Valid), None),
+                    Err(_) => Self::error(&ApiError::Internal, None),
                 }
             }
             Ok(StsResponse::Rejection(rejection)) => {
-                let verdict = rejection.verdict();
-                record.sts_request_id.clone_from(&rejection.request_id);
-                Self::error(&ApiError::Rejected(rejection.clone()), Some(verdict), record)
+                record.update(|record| record.sts_request_id.clone_from(&rejection.request_id));
+                Self::error(&ApiError::Rejected(rejection.clone()), Some(rejection.verdict()))
             }
             Err(StsFailure::Internal(fault)) => {
-                record.fault = Some(fault);
-                Self::error(&ApiError::Internal, None, record)
+                record.update(|record| record.fault = Some(fault));
+                Self::error(&ApiError::Internal, None)
             }
-            Err(failure) => {
-                Self::error(&ApiError::Sts(failure.clone()), Some(Verdict::Indeterminate), record)
-            }
+            Err(failure) => Self::error(&ApiError::Sts(failure.clone()), Some(Verdict::Indeterminate)),
         }
     }
 
     /// The answer for an error.
-    pub(crate) fn error(error: &ApiError, verdict: Option<Verdict>, mut record: CallRecord) -> Self {
+    pub(crate) fn error(error: &ApiError, verdict: Option<Verdict>) -> Self {
         let answer = error.answer();
         let body = serde_json::to_string(&answer.body).unwrap_or_default();
-        record.code = Some(answer.body.error_code.into_owned());
-        Self::with(answer.status, body, verdict, answer.retry_after, record)
+        let code = Some(answer.body.error_code.into_owned());
+        Self { code, ..Self::with(answer.status, body, verdict, answer.retry_after) }
     }
 
-    fn with(
-        status: StatusCode,
-        body: String,
-        verdict: Option<Verdict>,
-        retry_after: Option<u16>,
-        mut record: CallRecord,
-    ) -> Self {
-        record.verdict = verdict;
-        Self { status, body, verdict, retry_after, source: Source::default(), record }
+    fn with(status: StatusCode, body: String, verdict: Option<Verdict>, retry_after: Option<u16>) -> Self {
+        Self { status, body, verdict, code: None, retry_after, source: Source::default() }
+    }
+
+    /// Writes verdict and code down for the log.
+    pub(crate) fn noted_in(self, record: &SharedRecord) -> Self {
+        record.update(|record| {
+            record.verdict = self.verdict;
+            record.code.clone_from(&self.code);
+        });
+        self
     }
 
     /// Puts what is said beside the body into headers.
@@ -287,7 +282,6 @@ impl IntoResponse for Verification {
         // With those of the layers.
         response.headers_mut().reserve(12);
         self.set_headers(response.headers_mut());
-        response.extensions_mut().insert(self.record);
         *response.body_mut() = Body::from(self.body);
         response
     }

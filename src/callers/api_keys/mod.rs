@@ -4,20 +4,20 @@
 //! password. Digests come from a file, which is read at start and again on SIGHUP ([`crate::server::reload`]), or from a variable,
 //! for platforms that cannot mount a file. No text about them repeats them.
 
+mod digests;
+
+pub(crate) use digests::{KeyName, is_name};
+
 use crate::callers::KeyId;
+use digests::{DIGEST_PREFIX, Digest, KnownKeys, Problem, read_file, read_text};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
-use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
-use subtle::ConstantTimeEq as _;
+use std::sync::{PoisonError, RwLock};
 use zeroize::Zeroizing;
 
 /// How a key begins, so that scanners for leaked secrets can find one: `stsv_[0-9a-f]{64}`.
 pub const KEY_PREFIX: &str = "stsv_";
-
-/// How a digest may begin.
-const DIGEST_PREFIX: &str = "sha256:";
 
 const FILE: &str = "STS_VERIFY_API_KEYS_FILE";
 const VARIABLE: &str = "STS_VERIFY_API_KEYS";
@@ -27,18 +27,8 @@ pub struct ApiKeys {
     /// Read again when the operator says so; `None` when they came from the variable.
     path: Option<PathBuf>,
     /// Replaced as a whole.
-    known: RwLock<Arc<[KnownKey]>>,
+    known: RwLock<KnownKeys>,
 }
-
-/// A line of the file.
-struct KnownKey {
-    digest: [u8; 32],
-    name: KeyName,
-}
-
-/// What the log calls a key: its name in the file, or else the first four bytes of its digest.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct KeyName(Arc<str>);
 
 /// Why the digests cannot be used: the variable, and what is wrong. No text of it repeats them: a key may have been
 /// pasted there.
@@ -47,22 +37,6 @@ pub(crate) struct KeyName(Arc<str>);
 pub struct KeysError {
     variable: &'static str,
     problem: Problem,
-}
-
-#[derive(Debug, thiserror::Error)]
-enum Problem {
-    #[error("the file cannot be read: {0}")]
-    Unreadable(#[from] io::Error),
-    #[error("line {0} does not begin with a SHA-256 digest of 64 hexadecimal digits")]
-    NoDigest(usize),
-    /// What should be nowhere but with its caller.
-    #[error("line {0} holds a key itself; only its digest belongs there")]
-    Key(usize),
-    /// Nobody could ask.
-    #[error("there is no digest; `sts-verify api-key` makes one")]
-    Empty,
-    #[error("not together with {FILE}; set one of them")]
-    Two,
 }
 
 /// A new key and its line for the file.
@@ -74,7 +48,8 @@ pub struct NewKey {
 }
 
 impl ApiKeys {
-    /// The keys that the settings name, if they name any: in a file, or in a text with commas for line ends.
+    /// The keys that the settings name, if they name any: in a file, or in a text that may have commas or semicolons for
+    /// line ends.
     ///
     /// # Errors
     ///
@@ -85,7 +60,8 @@ impl ApiKeys {
             (Some(_), Some(_)) => return Err(Problem::Two.in_variable(VARIABLE)),
             (Some(path), None) => read_file(path).map_err(|problem| problem.in_variable(FILE))?,
             (None, Some(text)) => {
-                read_text(&text.replace(',', "\n")).map_err(|problem| problem.in_variable(VARIABLE))?
+                let lines = text.replace([',', ';'], "\n");
+                read_text(&lines).map_err(|problem| problem.in_variable(VARIABLE))?
             }
         };
         Ok(Some(Self { path: file.map(Path::to_owned), known: RwLock::new(known) }))
@@ -107,35 +83,9 @@ impl ApiKeys {
 
     /// The key's id and name, if it is one of ours.
     pub(crate) fn find(&self, key: &[u8]) -> Option<(KeyId, KeyName)> {
-        let digest: [u8; 32] = Sha256::digest(key).into();
-        let known = Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner));
-        // Each is compared, and each in constant time: how long it takes tells nothing of any.
-        let found = known.iter().fold(None, |found, known| {
-            let same: bool = digest.ct_eq(&known.digest).into();
-            if same { Some(known) } else { found }
-        });
-        found.map(|known| (id_of(&digest), known.name.clone()))
-    }
-}
-
-impl KnownKey {
-    /// Reads a digest and what stands behind it.
-    fn from_line(line: &str) -> Option<Self> {
-        let (digest, name) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-        let hexadecimal = digest.strip_prefix(DIGEST_PREFIX).unwrap_or(digest);
-        let mut digest = [0; 32];
-        hex::decode_to_slice(hexadecimal, &mut digest).ok()?;
-        let name = match name.trim_start_matches(['#', ' ', '\t']) {
-            "" => format!("{DIGEST_PREFIX}{}", &hex::encode(digest)[..8]),
-            name => name.to_owned(),
-        };
-        Some(Self { digest, name: KeyName(name.into()) })
-    }
-}
-
-impl KeyName {
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
+        let digest: Digest = Sha256::digest(key).into();
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(&digest).map(|name| (id_of(&digest), name.clone()))
     }
 }
 
@@ -156,7 +106,7 @@ impl NewKey {
     }
 }
 
-fn id_of(digest: &[u8; 32]) -> KeyId {
+fn id_of(digest: &Digest) -> KeyId {
     KeyId(std::array::from_fn(|index| digest[index]))
 }
 
@@ -166,59 +116,9 @@ impl Problem {
     }
 }
 
-fn read_file(path: &Path) -> Result<Arc<[KnownKey]>, Problem> {
-    read_text(&Zeroizing::new(std::fs::read_to_string(path)?))
-}
-
-fn read_text(text: &str) -> Result<Arc<[KnownKey]>, Problem> {
-    let lines = text.lines().enumerate().map(|(index, line)| (index + 1, line.trim()));
-    let mut known = Vec::new();
-    for (number, line) in lines {
-        // Before all else: a key in a comment is as bad, and a name goes into the log.
-        if line.contains(KEY_PREFIX) {
-            return Err(Problem::Key(number));
-        }
-        if !line.is_empty() && !line.starts_with('#') {
-            known.push(KnownKey::from_line(line).ok_or(Problem::NoDigest(number))?);
-        }
-    }
-    if known.is_empty() { Err(Problem::Empty) } else { Ok(known.into()) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn names(text: &str) -> Vec<String> {
-        read_text(text).unwrap().iter().map(|known| known.name.as_str().to_owned()).collect()
-    }
-
-    #[test]
-    fn a_line_may_have_a_prefix_a_name_and_capitals() {
-        let digest = "0123456789abcdef".repeat(4);
-        let text = format!(
-            "# ours\r\n\n {digest}\r\nsha256:{digest}  team a \n{}\t# team-b\n",
-            digest.to_uppercase()
-        );
-        assert_eq!(names(&text), ["sha256:01234567", "team a", "team-b"]);
-    }
-
-    #[test]
-    fn a_line_that_is_no_digest_is_named_by_its_number_alone() {
-        let digest = "0123456789abcdef".repeat(4);
-        for bad in [&digest[1..], &format!("{digest}0"), &digest.replace('0', "g"), "sha512:00", "~"] {
-            let error = read_text(&format!("#\n{digest}\n{bad}")).err().unwrap().to_string();
-            assert!(error.contains("line 3 ") && !error.contains(bad), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_key_in_the_file_is_refused_even_in_a_comment() {
-        let digest = "0123456789abcdef".repeat(4);
-        for bad in ["stsv_1", &format!("{digest} stsv_1"), "# stsv_1"] {
-            assert!(matches!(read_text(bad), Err(Problem::Key(1))), "{bad}");
-        }
-    }
 
     #[test]
     fn a_new_key_is_the_one_of_its_line() {

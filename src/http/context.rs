@@ -1,0 +1,29 @@
+//! What a handler knows about a request beside its body.
+
+use crate::callers::CallerId;
+use crate::http::middleware::client_address::caller_of;
+use crate::http::state::AppState;
+use crate::observability::SharedRecord;
+use crate::sts::WantsRetries;
+use axum::extract::Request;
+use std::sync::Arc;
+
+/// Taken from a request before its body is read.
+pub(crate) struct RequestContext {
+    /// Who asks.
+    pub caller: CallerId,
+    /// What the log line will say.
+    pub record: SharedRecord,
+    /// Whether the caller still wants the call to STS to be tried again.
+    pub wants_retries: WantsRetries,
+}
+
+impl RequestContext {
+    pub(crate) fn of(request: &Request, app: &AppState) -> Self {
+        Self {
+            caller: caller_of(request, app.trusted_proxies),
+            record: request.extensions().get().cloned().unwrap_or_default(),
+            wants_retries: Arc::new(|| true),
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What stands for a question, so that the question itself need not be kept.
+//!
+//! It is an HMAC-SHA256 (RFC 2104) of all values of the question under a key that is made at start and never leaves this
+//! process. Nobody can tell the values from it, and who reads this memory later cannot try values against it.
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+/// Two questions have the same only if they are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct QuestionId([u8; 32]);
+
+/// Makes the ids of questions.
+pub(crate) struct QuestionIds(
+    /// HMAC with its key already taken in: a question costs a copy of this state and its own blocks.
+    Hmac<Sha256>,
+);
+
+impl QuestionIds {
+    /// Makes the key.
+    ///
+    /// # Errors
+    ///
+    /// What the system says when it has no randomness.
+    pub(super) fn new() -> Result<Self, getrandom::Error> {
+        let mut key = Zeroizing::new([0; 64]);
+        getrandom::fill(key.as_mut())?;
+        Ok(Self(Hmac::new((&*key).into())))
+    }
+
+    /// The id of a question. `kind` keeps questions of different kinds apart whose values are the same. Each value goes in
+    /// behind its length, so that no two questions are the same text.
+    pub(crate) fn of<const N: usize>(&self, kind: &'static str, values: [&str; N]) -> QuestionId {
+        let mut mac = self.0.clone();
+        for value in std::iter::once(kind).chain(values) {
+            mac.update(&(value.len() as u64).to_be_bytes());
+            mac.update(value.as_bytes());
+        }
+        QuestionId(mac.finalize().into_bytes().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_that_run_into_each_other_are_other_questions() {
+        let ids = QuestionIds::new().unwrap();
+        let ids = [
+            ids.of("kind", ["us-east-1", "AKIA", "secret", "token"]),
+            ids.of("kind", ["us-east-1", "AKIAs", "ecret", "token"]),
+            ids.of("kind", ["us-east-1", "AKIA", "secrett", "oken"]),
+            ids.of("kind", ["us-east-1", "AKIA", "secrettoken", ""]),
+            ids.of("kind", ["us-east-1A", "KIA", "secret", "token"]),
+            ids.of("other", ["us-east-1", "AKIA", "secret", "token"]),
+            ids.of("kind", ["us-east-1", "AKIA", "secret"]),
+        ];
+        for (n, id) in ids.iter().enumerate() {
+            assert!(!ids[..n].contains(id), "{n}");
+        }
+    }
+
+    #[test]
+    fn the_key_is_another_in_each_process() {
+        let ids = || QuestionIds::new().unwrap().of("kind", ["value"]);
+        assert_ne!(ids(), ids());
+    }
+}
