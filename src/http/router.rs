@@ -2,9 +2,10 @@
 
 use crate::config::{CorsOrigins, HttpArgs};
 use crate::http::error::{ApiError, Refuse};
-use crate::http::middleware::access_log::{REQUEST_ID_HEADER, access_log};
+use crate::http::middleware::access_log::access_log;
 use crate::http::middleware::authentication::{API_KEY_HEADER, KeyGuard, authenticate};
 use crate::http::middleware::rate_limit::{CallerGuard, limit_callers};
+use crate::http::middleware::request_id::REQUEST_ID_HEADER;
 use crate::http::openapi;
 use crate::http::routes::verify::{CACHE_STATUS_HEADER, VERDICT_HEADER};
 use crate::http::routes::{health, lambda, verify};

@@ -134,9 +134,26 @@ async fn a_sane_request_id_is_taken_over() {
     let stub = Stub::always(identity()).await;
     let service = Service::asking(&stub.url, &[]).await;
     let longest = "a".repeat(64);
-    for id in
-        ["1", "Root=1-67891233-abcdef012345678912345678", "a_b.c:d-e", "order-AbCdEfGhIjK", longest.as_str()]
-    {
+    let usual = [
+        "01JD5ZK3V4Q8R2N7MYCXW9TBPE",
+        "01jd5zk3v4q8r2n7mycxw9tbpe",
+        "7ZZZZZZZZZZZZZZZZZZZZZZZZZ",
+        "order-01JD5ZK3V4Q8R2N7MYCXW9TBPE",
+        "2peAKqTmVFz0GTh1zXJvn9AeQhy",
+        "req_2peAKqTmVFz0GTh1zXJvn9AeQhy",
+        "V1StGXR8_Z5jdHi6B-myT",
+        "0123456789_-ABCDabcdE",
+        // A UUID in base64 and in base62, a TypeID, a CUID, a CUID2 and an XID.
+        "s9xW3p5QTiK7q-0vYbmEaA",
+        "7N42dgm5tFLK9N8MT7fHC7",
+        "user_2x4y6z8a0b1c2d3e4f5g6h7j8k",
+        "cjld2cjxh0000qzrmn831i7rn",
+        "tz4a98xxat96iws9zmbrgj3a",
+        "9m4e2mr0ui3e8a215n4g",
+    ];
+    let plain =
+        ["1", "Root=1-67891233-abcdef012345678912345678", "a_b.c:d-e", "order-AbCdEfGhIjK", longest.as_str()];
+    for id in usual.into_iter().chain(plain) {
         let line = line_of(&service, service.get_with_id("/livez", id)).await;
         assert_eq!(line["request_id"], id);
     }
@@ -147,7 +164,19 @@ async fn any_other_request_id_is_replaced() {
     let stub = Stub::always(identity()).await;
     let service = Service::asking(&stub.url, &[]).await;
     let long = "a".repeat(200);
-    let of_a_secret = ["wJalrXUtnFEM", "order-UmVhbFRva2Vu", "a.MPLEKEYEXAM=="];
+    // The second last is as long as a ULID but none, and the last has more bits than fit into one.
+    let of_a_secret = [
+        "wJalrXUtnFEM",
+        "order-UmVhbFRva2Vu",
+        "a.MPLEKEYEXAM==",
+        "AKIAIOSFODNN7EXAMPLE",
+        "AKIAIOSFODNN7EXAMPLE-1",
+        "1:AKIAIOSFODNN7EXAMPLE",
+        "AKIAIOSFODNN7EXAMPLEabcdefg",
+        "UmVhbFRva2VuUmVhbFRva2VuUmVhbFRva2VuUmVh",
+        "AKIAIOSFODNN7EXAMPLEUU0000",
+        "8ZZZZZZZZZZZZZZZZZZZZZZZZZ",
+    ];
     let odd = ["", "with spaces", "a%0ab", "a\tb", "<script>", "\"quoted\"", "ä", SECRET_KEY, long.as_str()];
     let mut seen = std::collections::HashSet::new();
     for id in odd.into_iter().chain(of_a_secret) {

@@ -4,3 +4,4 @@ pub(crate) mod access_log;
 pub(crate) mod authentication;
 mod client_address;
 pub(crate) mod rate_limit;
+pub(crate) mod request_id;
