@@ -12,9 +12,6 @@ use serde::Serialize;
 use std::borrow::Cow;
 use utoipa::ToSchema;
 
-/// How a route words a refusal.
-pub(crate) type Refuse = fn(ApiError) -> Response;
-
 /// Everything that is not a success.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ApiError {
@@ -90,6 +87,12 @@ const RETRY_STS: Option<u16> = Some(5);
 const RETRY_HERE: Option<u16> = Some(1);
 
 impl ApiError {
+    /// The error code, as it is answered, logged and counted.
+    #[must_use]
+    pub fn code(&self) -> Cow<'static, str> {
+        self.class().2
+    }
+
     /// The answer to a caller.
     #[must_use]
     pub fn answer(&self) -> ErrorAnswer {
@@ -217,6 +220,9 @@ impl IntoResponse for ApiError {
         if let Some(challenge) = answer.challenge {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
+        // For the layers around the routes: the access log takes the code from it, and the Lambda's own interface
+        // answers it in Lambda's words.
+        response.extensions_mut().insert(self);
         response
     }
 }

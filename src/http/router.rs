@@ -1,7 +1,7 @@
 //! The routes, and the layers around them in their order.
 
 use crate::config::{CorsOrigins, HttpArgs};
-use crate::http::error::{ApiError, Refuse};
+use crate::http::error::ApiError;
 use crate::http::middleware::access_log::access_log;
 use crate::http::middleware::authentication::{API_KEY_HEADER, KeyGuard, authenticate};
 use crate::http::middleware::rate_limit::{CallerGuard, limit_callers};
@@ -51,7 +51,7 @@ const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 /// The whole service. `sandbox` says that the STS behind it is the stand-in.
 pub fn router(state: AppState, http: &HttpArgs, sandbox: bool) -> Router {
     let (mut routes, mut document) =
-        documented_routes(http.lambda, |routes, refuse| guarded(routes, &state, refuse)).split_for_parts();
+        documented_routes(http.lambda, |routes| guarded(routes, &state)).split_for_parts();
     openapi::complete(&mut document, sandbox);
     routes = routes.route("/healthz", get(health::readyz)).route("/health", get(health::readyz));
     routes = if http.docs {
@@ -89,32 +89,31 @@ where
 /// The OpenAPI document, as `sts-verify openapi` prints it.
 #[must_use]
 pub fn document() -> OpenApi {
-    let (_, mut document) = documented_routes(true, |routes, _| routes).split_for_parts();
+    let (_, mut document) = documented_routes(true, |routes| routes).split_for_parts();
     openapi::complete(&mut document, false);
     document
 }
 
-/// The routes of the OpenAPI document: one that is not described cannot be added. Those that ask STS are guarded, and
-/// each words a refusal in its own way.
-fn documented_routes(lambda: bool, guarded: impl Fn(Routes, Refuse) -> Routes) -> Routes {
+/// The routes of the OpenAPI document: one that is not described cannot be added. Those that ask STS are guarded.
+fn documented_routes(lambda: bool, guarded: impl Fn(Routes) -> Routes) -> Routes {
     let verify = OpenApiRouter::new().routes(routes!(verify::verify));
     let invoke = OpenApiRouter::new().routes(routes!(lambda::invoke));
     let routes = OpenApiRouter::with_openapi(openapi::base())
-        .merge(guarded(verify, ApiError::into_response))
+        .merge(guarded(verify))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz));
-    if lambda { routes.merge(guarded(invoke, lambda::refuse)) } else { routes }
+    if lambda { routes.merge(guarded(invoke)) } else { routes }
 }
 
 /// What a request has to pass before STS is asked for it, from the inside out: the limit counts by the key that
 /// authentication found. Nothing has been read of a body by then.
-fn guarded(mut routes: Routes, state: &AppState, refuse: Refuse) -> Routes {
+fn guarded(mut routes: Routes, state: &AppState) -> Routes {
     if let Some(limit) = state.callers.clone() {
-        let guard = CallerGuard { limit, metrics: state.metrics.clone(), refuse };
+        let guard = CallerGuard { limit, metrics: state.metrics.clone() };
         routes = routes.route_layer(from_fn_with_state(guard, limit_callers));
     }
     if let Some(keys) = state.api_keys.clone() {
-        let guard = KeyGuard { keys, metrics: state.metrics.clone(), refuse };
+        let guard = KeyGuard { keys, metrics: state.metrics.clone() };
         routes = routes.route_layer(from_fn_with_state(guard, authenticate));
     }
     routes
@@ -125,6 +124,7 @@ fn guarded(mut routes: Routes, state: &AppState, refuse: Refuse) -> Routes {
 fn with_layers(routes: Router, metrics: Arc<Metrics>, http: &HttpArgs, sandbox: bool) -> Router {
     let headers = Arc::new(default_headers(http, sandbox));
     routes.layer((
+        layer_fn(lambda::speak_as_lambda),
         layer_fn(move |inner| access_log(inner, metrics.clone())),
         MapResponseLayer::new(move |response| complete(response, &headers)),
         cors(&http.cors_origins),
@@ -194,20 +194,34 @@ mod tests {
     use clap::Parser as _;
     use tower::ServiceExt as _;
 
-    #[tokio::test]
-    async fn a_panic_is_answered_as_a_fault_of_ours_and_says_nothing_more() {
+    /// The answer of a route whose handler panics, and its body.
+    async fn answer_of_a_panic(route: &str) -> (HeaderMap, String) {
         let http = crate::config::Cli::parse_from(["sts-verify"]).serve.http;
         let handler = async || -> Response { panic!("wJalrXUtnFEMI") };
-        let routes = with_layers(Router::new().route("/panic", post(handler)), Arc::default(), &http, false);
-        let response = routes.oneshot(Request::post("/panic").body(Body::empty()).unwrap()).await.unwrap();
+        let routes = with_layers(Router::new().route(route, post(handler)), Arc::default(), &http, false);
+        let response = routes.oneshot(Request::post(route).body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!(response.status(), 500);
         assert_eq!(response.headers()["access-control-allow-origin"], "*");
-        let body = to_bytes(response.into_body(), 1000).await.unwrap();
-        let text = std::str::from_utf8(&body).unwrap();
+        let (head, body) = response.into_parts();
+        let body = String::from_utf8(to_bytes(body, 1000).await.unwrap().into()).unwrap();
+        assert!(!body.contains("wJalrXUtnFEMI"));
+        (head.headers, body)
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_answered_as_a_fault_of_ours_and_says_nothing_more() {
+        let (_, body) = answer_of_a_panic("/panic").await;
         assert!(
-            text.starts_with("{\"exception\":\"ServiceError\",\"error_code\":\"InternalError\""),
-            "{text}"
+            body.starts_with("{\"exception\":\"ServiceError\",\"error_code\":\"InternalError\""),
+            "{body}"
         );
-        assert!(!text.contains("wJalrXUtnFEMI"));
+    }
+
+    #[tokio::test]
+    async fn a_panic_of_an_invocation_is_answered_in_lambdas_words() {
+        let (headers, body) = answer_of_a_panic(lambda::PATH).await;
+        assert_eq!(headers["x-amzn-errortype"], "ServiceException");
+        assert_eq!(headers["x-amzn-requestid"], headers["x-request-id"]);
+        assert!(body.starts_with("{\"Type\":\"Service\",\"Message\":\""), "{body}");
     }
 }

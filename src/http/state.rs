@@ -2,7 +2,7 @@
 
 use crate::callers::CallerLimit;
 use crate::callers::api_keys::ApiKeys;
-use crate::config::HttpArgs;
+use crate::config::{CorsOrigins, HttpArgs};
 use crate::observability::metrics::Metrics;
 use crate::sts::StsClientFactory;
 use crate::sts::coalescing::Coalescer;
@@ -23,6 +23,8 @@ pub struct AppState {
     pub(crate) in_flight: Arc<Semaphore>,
     /// Who may ask, when not everybody may.
     pub(crate) api_keys: Option<Arc<ApiKeys>>,
+    /// The origins whose pages may read answers.
+    pub(crate) cors_origins: Arc<CorsOrigins>,
     /// The metrics of this process.
     pub(crate) metrics: Arc<Metrics>,
     /// Whether the process was told to stop.
@@ -42,6 +44,7 @@ impl AppState {
             callers: http.limits.per_caller().map(|settings| Arc::new(CallerLimit::new(&settings))),
             in_flight: Arc::new(Semaphore::new(http.max_in_flight)),
             api_keys: None,
+            cors_origins: Arc::new(http.cors_origins.clone()),
             metrics: Arc::default(),
             stopping: Arc::new(AtomicBool::new(false)),
         })

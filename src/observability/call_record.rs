@@ -14,8 +14,6 @@ pub(crate) const CLIENT_CLOSED_REQUEST: u16 = 499;
 pub struct CallRecord {
     /// The verdict, when STS was asked.
     pub verdict: Option<Verdict>,
-    /// The error code that was answered.
-    pub code: Option<String>,
     /// STS's request id.
     pub sts_request_id: Option<String>,
     /// The account of valid credentials.

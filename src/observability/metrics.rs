@@ -21,7 +21,7 @@ use std::time::Duration;
 pub const TEXT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The error codes that have a series of their own. STS may send any text as a code.
-const CODES: [&str; 34] = [
+const CODES: [&str; 40] = [
     "500",
     "502",
     "503",
@@ -38,9 +38,14 @@ const CODES: [&str; 34] = [
     "InternalFailure",
     "InvalidClientTokenId",
     "InvalidParameter",
+    "InvalidParameterValueException",
+    "InvalidRequestContentException",
     "MalformedJson",
+    "MethodNotAllowed",
+    "MisdirectedRequest",
     "MissingAuthenticationToken",
     "MissingParameter",
+    "NotFound",
     "Overloaded",
     "RateLimited",
     "ReadTimeoutError",
@@ -56,6 +61,7 @@ const CODES: [&str; 34] = [
     "Throttling",
     "ThrottlingException",
     "Unauthorized",
+    "UnsupportedMediaType",
 ];
 
 /// Bounds of the buckets of durations, in seconds: from an answer out of the cache to the deadline.
@@ -177,7 +183,7 @@ impl Metrics {
         registry.register("sts_verify", "Verdicts given", self.verdicts.clone());
         let sts = "Time of a call to STS, all its attempts and the waits between them, in seconds";
         registry.register("sts_request_duration_seconds", sts, self.sts.clone());
-        registry.register("sts_errors", "Errors answered to questions, by code", self.codes.clone());
+        registry.register("sts_errors", "Errors answered, by code", self.codes.clone());
         registry.register("sts_retries", "Attempts after a call's first", self.retries.clone());
         registry.register("sts_verify_shed", "Requests refused because too many waited", self.shed.clone());
         let unauthenticated = "Requests refused because they came without a good API key";
@@ -236,14 +242,14 @@ impl Metrics {
         self.retries.inc_by(retries.into());
     }
 
-    /// A question has its answer.
-    pub(crate) fn question_answered(&self, verdict: Option<Verdict>, code: Option<&str>) {
-        if let Some(verdict) = verdict {
-            self.verdicts.get_or_create(&VerdictLabels { verdict: Word(verdict) }).inc();
-        }
-        if let Some(code) = code {
-            self.codes.get_or_create(&CodeLabels { code: known_code(code) }).inc();
-        }
+    /// A verdict was given.
+    pub(crate) fn verdict_given(&self, verdict: Verdict) {
+        self.verdicts.get_or_create(&VerdictLabels { verdict: Word(verdict) }).inc();
+    }
+
+    /// An error was answered, whatever the route.
+    pub(crate) fn error_answered(&self, code: &str) {
+        self.codes.get_or_create(&CodeLabels { code: known_code(code) }).inc();
     }
 
     /// A request was refused because too many waited for STS.
@@ -254,7 +260,6 @@ impl Metrics {
     /// A request was refused because it came without a good API key.
     pub(crate) fn unauthenticated(&self) {
         self.unauthenticated.inc();
-        self.question_answered(None, Some("Unauthorized"));
     }
 
     /// A file could not be read again on SIGHUP.
@@ -265,7 +270,6 @@ impl Metrics {
     /// A request was refused because its caller asked too often.
     pub(crate) fn caller_limited(&self) {
         self.rate_limited.inc();
-        self.question_answered(None, Some("RateLimited"));
     }
 
     /// The figures of the public listener.

@@ -6,6 +6,7 @@
 
 use super::request_id::{REQUEST_ID_HEADER, request_id};
 use crate::callers::api_keys::KeyName;
+use crate::http::error::ApiError;
 use crate::observability::metrics::Metrics;
 use crate::observability::trace::{CURRENT, Current, Origin};
 use crate::observability::{CLIENT_CLOSED_REQUEST, CallRecord, UNMATCHED, plain, spans};
@@ -72,14 +73,19 @@ impl AccessLine {
     fn write(mut self, response: &Response) {
         self.written = true;
         let (extensions, nothing_asked) = (response.extensions(), CallRecord::default());
-        self.emit(response.status().as_u16(), extensions.get().unwrap_or(&nothing_asked), extensions.get());
+        let code = extensions.get().map(ApiError::code);
+        let record = extensions.get().unwrap_or(&nothing_asked);
+        self.emit(response.status().as_u16(), code.as_deref(), record, extensions.get());
     }
 
-    fn emit(&self, status: u16, record: &CallRecord, api_key: Option<&KeyName>) {
+    fn emit(&self, status: u16, code: Option<&str>, record: &CallRecord, api_key: Option<&KeyName>) {
         let route = self.route.as_ref().map_or(UNMATCHED, MatchedPath::as_str);
         let took = self.started.elapsed();
         self.metrics.request_ended(self.method, route, status, took);
-        spans::end(status, record);
+        if let Some(code) = code {
+            self.metrics.error_answered(code);
+        }
+        spans::end(status, code, record);
         info!(
             method = self.method,
             route,
@@ -87,7 +93,7 @@ impl AccessLine {
             duration_ms = took.as_secs_f64() * 1e3,
             request_id = self.id.to_str().unwrap_or_default(),
             verdict = record.verdict.map(Verdict::as_str),
-            code = plain(record.code.as_deref()),
+            code = plain(code),
             sts_request_id = plain(record.sts_request_id.as_deref()),
             account = plain(record.account.as_deref()),
             api_key = api_key.map(KeyName::as_str),
@@ -104,7 +110,7 @@ impl AccessLine {
 impl Drop for AccessLine {
     fn drop(&mut self) {
         if !self.written {
-            self.emit(CLIENT_CLOSED_REQUEST, &CallRecord::default(), None);
+            self.emit(CLIENT_CLOSED_REQUEST, None, &CallRecord::default(), None);
         }
     }
 }

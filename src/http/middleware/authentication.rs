@@ -5,13 +5,13 @@
 //! gateway's own token in one of the headers does no harm.
 
 use crate::callers::api_keys::ApiKeys;
-use crate::http::error::{ApiError, Refuse};
+use crate::http::error::ApiError;
 use crate::observability::metrics::Metrics;
 use axum::extract::{Request, State};
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, HeaderName};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use std::sync::Arc;
 
 /// The header for a key that is not in Authorization.
@@ -24,7 +24,6 @@ const BEARER: &[u8] = b"bearer";
 pub(crate) struct KeyGuard {
     pub keys: Arc<ApiKeys>,
     pub metrics: Arc<Metrics>,
-    pub refuse: Refuse,
 }
 
 /// The layer of the routes that ask STS. Who comes through with a key has its [`crate::callers::KeyId`] in the request's
@@ -38,7 +37,7 @@ pub(crate) async fn authenticate(
     let Some((id, name)) = found else {
         guard.metrics.unauthenticated();
         let key_given = presented(request.headers()).next().is_some();
-        return (guard.refuse)(ApiError::Unauthorized { key_given });
+        return ApiError::Unauthorized { key_given }.into_response();
     };
     // Nobody further in has a use for them.
     request.headers_mut().remove(AUTHORIZATION);

@@ -11,9 +11,10 @@ pub use spellings::VerifyRequestSchema;
 
 use crate::http::error::ApiError;
 use crate::http::middleware::authentication::API_KEY_HEADER;
+use crate::http::routes::lambda;
 use axum::Router;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION};
-use axum::http::{HeaderValue, StatusCode, Uri};
+use axum::http::{HeaderName, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use std::sync::Arc;
@@ -98,8 +99,9 @@ pub(crate) fn complete(document: &mut OpenApi, sandbox: bool) {
         examples::add_requests(verify, &examples::requests(sandbox));
         examples::add_responses(verify);
     }
-    if let Some(invoke) = post(document, "/2015-03-31/functions/{function}/invocations") {
+    if let Some(invoke) = post(document, lambda::PATH) {
         examples::add_requests(invoke, &examples::events(sandbox));
+        describe_lambdas_headers(invoke);
     }
 }
 
@@ -108,7 +110,7 @@ fn post<'a>(document: &'a mut OpenApi, path: &str) -> Option<&'a mut Operation> 
 }
 
 fn item_has_verdict(path: &str) -> bool {
-    path == "/verify" || path.ends_with("/invocations")
+    path == "/verify" || path == lambda::PATH
 }
 
 fn describe_headers(operation: &mut Operation, verdicts: bool) {
@@ -131,6 +133,23 @@ fn describe_headers(operation: &mut Operation, verdicts: bool) {
         }
         if verdicts && matches!(status.as_str(), "200" | "400" | "429" | "502" | "503" | "504") {
             add("retry-after", text_header("Seconds after which to try again, where that may help"));
+        }
+    }
+}
+
+fn describe_lambdas_headers(invoke: &mut Operation) {
+    for (status, response) in &mut invoke.responses.responses {
+        let RefOr::T(utoipa::openapi::Response { headers, .. }) = response else { continue };
+        let mut add = |name: HeaderName, text: &str| {
+            headers.insert(name.as_str().to_owned(), RefOr::T(text_header(text)));
+        };
+        add(lambda::AMAZON_REQUEST_ID, "The same id as in x-request-id");
+        if status == "200" {
+            add(lambda::EXECUTED_VERSION, "Always $LATEST");
+            add(lambda::LOG_RESULT, "For x-amz-log-type Tail: the request's line in the log, in base64");
+        }
+        if status.starts_with(['4', '5']) {
+            add(lambda::ERROR_TYPE, "The name of the error");
         }
     }
 }

@@ -127,6 +127,8 @@ pub(crate) struct Verification {
     pub source: Source,
     /// What the log may know about it.
     pub record: CallRecord,
+    /// None for a success.
+    pub error: Option<ApiError>,
 }
 
 /// Verify AWS credentials
@@ -173,7 +175,9 @@ pub(crate) async fn verify(State(app): State<AppState>, request: Request) -> Res
 /// Answers the question in a JSON body.
 pub(crate) async fn verify_json(app: &AppState, body: Zeroizing<Vec<u8>>) -> Verification {
     let verification = answer(app, body).await;
-    app.metrics.question_answered(verification.verdict, verification.record.code.as_deref());
+    if let Some(verdict) = verification.verdict {
+        app.metrics.verdict_given(verdict);
+    }
     verification
 }
 
@@ -238,11 +242,11 @@ impl Verification {
     }
 
     /// The answer for an error.
-    pub(crate) fn error(error: &ApiError, verdict: Option<Verdict>, mut record: CallRecord) -> Self {
+    pub(crate) fn error(error: &ApiError, verdict: Option<Verdict>, record: CallRecord) -> Self {
         let answer = error.answer();
         let body = serde_json::to_string(&answer.body).unwrap_or_default();
-        record.code = Some(answer.body.error_code.into_owned());
-        Self::with(answer.status, body, verdict, answer.retry_after, record)
+        let error = Some(error.clone());
+        Self { error, ..Self::with(answer.status, body, verdict, answer.retry_after, record) }
     }
 
     fn with(
@@ -253,7 +257,7 @@ impl Verification {
         mut record: CallRecord,
     ) -> Self {
         record.verdict = verdict;
-        Self { status, body, verdict, retry_after, source: Source::default(), record }
+        Self { status, body, verdict, retry_after, source: Source::default(), record, error: None }
     }
 
     /// Puts what is said beside the body into headers.
@@ -285,9 +289,17 @@ impl IntoResponse for Verification {
         // With those of the layers.
         response.headers_mut().reserve(12);
         self.set_headers(response.headers_mut());
-        response.extensions_mut().insert(self.record);
         *response.body_mut() = Body::from(self.body);
+        leave_for_the_log(&mut response, self.record, self.error);
         response
+    }
+}
+
+/// Puts what the access log is to know into an answer's extensions.
+pub(crate) fn leave_for_the_log(response: &mut Response, record: CallRecord, error: Option<ApiError>) {
+    response.extensions_mut().insert(record);
+    if let Some(error) = error {
+        response.extensions_mut().insert(error);
     }
 }
 
