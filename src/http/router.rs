@@ -8,9 +8,9 @@ use crate::http::middleware::rate_limit::{CallerGuard, limit_callers};
 use crate::http::middleware::request_id::REQUEST_ID_HEADER;
 use crate::http::openapi;
 use crate::http::routes::verify::{CACHE_STATUS_HEADER, VERDICT_HEADER};
-use crate::http::routes::{health, lambda, verify};
+use crate::http::routes::{health, lambda, metrics, verify};
 use crate::http::state::AppState;
-use crate::observability::metrics::{Metrics, TEXT_TYPE};
+use crate::observability::metrics::Metrics;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::header::{
@@ -51,57 +51,54 @@ const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 /// The whole service. `sandbox` says that the STS behind it is the stand-in.
 pub fn router(state: AppState, http: &HttpArgs, sandbox: bool) -> Router {
     let (mut routes, mut document) =
-        documented_routes(http.lambda, |routes| guarded(routes, &state)).split_for_parts();
+        documented_routes(http.lambda, !http.own_metrics_listener(), |routes| guarded(routes, &state))
+            .split_for_parts();
     openapi::complete(&mut document, sandbox);
-    routes = routes.route("/healthz", get(health::readyz)).route("/health", get(health::readyz));
     routes = if http.docs {
         openapi::with_docs(routes, &document)
     } else {
         openapi::with_document(routes, &document)
     };
-    if !http.own_metrics_listener() {
-        routes = routes.merge(metrics_routes(&state));
-    }
     let metrics = state.metrics.clone();
-    let routes = routes
+    with_layers(with_fallbacks(routes).with_state(state), metrics, http, sandbox)
+}
+
+/// What is no route, or no method of one, is answered in the one error shape.
+fn with_fallbacks<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
+    routes
         .fallback(|| async { ApiError::NotFound })
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
-        .with_state(state);
-    with_layers(routes, metrics, http, sandbox)
 }
 
 /// What the listener of the metrics serves: these, and health for whoever restarts a process that does not answer. The
 /// public listener may have no place for another connection when it is wanted most.
 pub fn internal_routes(state: &AppState) -> Router {
-    let health = Router::new().route("/livez", get(health::livez)).route("/readyz", get(health::readyz));
-    health.with_state(state.clone()).merge(metrics_routes(state))
-}
-
-/// GET /metrics, for the public listener or for one of its own.
-fn metrics_routes<S>(state: &AppState) -> Router<S>
-where
-    S: Clone + Send + Sync + 'static,
-{
-    let metrics = state.metrics.clone();
-    Router::new().route("/metrics", get(async move || ([(CONTENT_TYPE, TEXT_TYPE)], metrics.text())))
+    let routes = Router::new()
+        .route("/livez", get(health::livez))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(metrics::metrics));
+    with_fallbacks(routes).with_state(state.clone())
 }
 
 /// The OpenAPI document, as `sts-verify openapi` prints it.
 #[must_use]
 pub fn document() -> OpenApi {
-    let (_, mut document) = documented_routes(true, |routes| routes).split_for_parts();
+    let (_, mut document) = documented_routes(true, true, |routes| routes).split_for_parts();
     openapi::complete(&mut document, false);
     document
 }
 
 /// The routes of the OpenAPI document: one that is not described cannot be added. Those that ask STS are guarded.
-fn documented_routes(lambda: bool, guarded: impl Fn(Routes) -> Routes) -> Routes {
+fn documented_routes(lambda: bool, metrics: bool, guarded: impl Fn(Routes) -> Routes) -> Routes {
     let verify = OpenApiRouter::new().routes(routes!(verify::verify));
     let invoke = OpenApiRouter::new().routes(routes!(lambda::invoke));
     let routes = OpenApiRouter::with_openapi(openapi::base())
         .merge(guarded(verify))
         .routes(routes!(health::livez))
-        .routes(routes!(health::readyz));
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::health));
+    let routes = if metrics { routes.routes(routes!(metrics::metrics)) } else { routes };
     if lambda { routes.merge(guarded(invoke)) } else { routes }
 }
 

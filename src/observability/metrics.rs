@@ -1,24 +1,23 @@
-//! Figures for Prometheus, in its text format at /metrics.
+//! Figures for Prometheus.
 //!
 //! Names are those of OpenTelemetry's semantic conventions where there are any. No label has a value that a caller can
 //! choose: routes, methods, codes and regions come from lists, and what is on none of them is `other` or `unmatched`.
 
+mod format;
 mod process;
+
+pub(crate) use format::Format;
 
 use crate::sts::{StsFailure, StsResponse, Verdict};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use std::fmt::{self, Write as _};
 use std::time::Duration;
-
-/// The media type of [`Metrics::text`].
-pub const TEXT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The error codes that have a series of their own. STS may send any text as a code.
 const CODES: [&str; 40] = [
@@ -94,6 +93,11 @@ struct SourceLabels {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CodeLabels {
     code: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct VersionLabels {
+    version: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -198,8 +202,10 @@ impl Metrics {
         let (open, refused) = ("Connections open", "Connections refused because too many were open");
         registry.register("http_server_active_connections", open, connections.active.clone());
         registry.register("http_server_refused_connections", refused, connections.refused.clone());
-        let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        registry.register("build", "What is running", version);
+        // A gauge in both formats: readers of the older one know no type `info`.
+        let build: Family<VersionLabels, ConstGauge> = Family::new_with_constructor(|| ConstGauge::new(1));
+        registry.register("build_info", "What is running", build.clone());
+        let _ = build.get_or_create(&VersionLabels { version: env!("CARGO_PKG_VERSION") });
         registry.register_collector(Box::new(process::Process));
         // A verdict that was never given is 0, not absent: alerts compare with it.
         for verdict in [Verdict::Valid, Verdict::Invalid, Verdict::Indeterminate] {
@@ -285,12 +291,11 @@ impl Metrics {
     }
 
     /// The figures, as Prometheus reads them.
-    #[must_use]
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self, format: Format) -> String {
         let mut text = String::new();
         // Writing to a string does not fail.
         let _ = encode(&mut text, &self.registry);
-        text
+        format.of_openmetrics(text)
     }
 }
 

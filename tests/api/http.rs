@@ -18,6 +18,20 @@ async fn an_unknown_path_and_a_wrong_method_answer_in_the_one_error_shape() {
         ("/verify", "GET", 405, "MethodNotAllowed"),
         ("/livez", "POST", 405, "MethodNotAllowed"),
         ("/docs/nothing", "GET", 404, "NotFound"),
+        // What is no text once its escapes are read, and what is no escape.
+        ("/docs/%ff", "GET", 404, "NotFound"),
+        ("/docs/a/%c3%28", "GET", 404, "NotFound"),
+        ("/docs/%zz", "GET", 404, "NotFound"),
+        ("/docs/%", "GET", 404, "NotFound"),
+        ("/docs/%00", "GET", 404, "NotFound"),
+        ("/docs/..%2f..%2fetc", "GET", 404, "NotFound"),
+        ("/docs/index.html", "POST", 405, "MethodNotAllowed"),
+        ("/docs", "PUT", 405, "MethodNotAllowed"),
+        ("/%ff", "GET", 404, "NotFound"),
+        ("/verify%ff", "POST", 404, "NotFound"),
+        ("/2015-03-31/functions/%ff", "POST", 404, "NotFound"),
+        ("/openapi.json", "DELETE", 405, "MethodNotAllowed"),
+        ("/metrics", "POST", 405, "MethodNotAllowed"),
     ] {
         let request = app.client.request(method.parse().unwrap(), app.url(path));
         let response = request.send().await.unwrap();
