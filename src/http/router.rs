@@ -15,7 +15,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::header::{
     AGE, AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ORIGIN, REFERRER_POLICY,
-    RETRY_AFTER, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+    RETRY_AFTER, STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::from_fn_with_state;
@@ -41,6 +41,31 @@ type Routes = OpenApiRouter<AppState>;
 
 /// How long a browser may remember a preflight; browsers take no more than two hours.
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(2);
+
+/// What a page may put into a request: anything. A header gives a request no rights that the page does not have itself:
+/// there are no cookies, and it has to know an API key to send it. The star does not stand for `Authorization` (Fetch, section
+/// 3.3.3); the others are named for browsers that are older than the star: ours, those of traces, and what the AWS SDK sends
+/// to a Lambda function.
+const REQUEST_HEADERS: [HeaderName; 18] = [
+    HeaderName::from_static("*"),
+    AUTHORIZATION,
+    CONTENT_TYPE,
+    REQUEST_ID_HEADER,
+    API_KEY_HEADER,
+    HeaderName::from_static("traceparent"),
+    HeaderName::from_static("tracestate"),
+    HeaderName::from_static("baggage"),
+    HeaderName::from_static("x-amzn-trace-id"),
+    HeaderName::from_static("x-amz-date"),
+    HeaderName::from_static("x-amz-security-token"),
+    HeaderName::from_static("x-amz-content-sha256"),
+    HeaderName::from_static("x-amz-user-agent"),
+    HeaderName::from_static("x-amz-invocation-type"),
+    HeaderName::from_static("x-amz-log-type"),
+    HeaderName::from_static("x-amz-client-context"),
+    HeaderName::from_static("amz-sdk-invocation-id"),
+    HeaderName::from_static("amz-sdk-request"),
+];
 
 /// What an answer that is not a page may load: nothing.
 const NO_CONTENT_AT_ALL: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
@@ -161,7 +186,7 @@ fn complete(mut response: Response, headers: &HeaderMap) -> Response {
 fn cors(origins: &CorsOrigins) -> CorsLayer {
     let layer = CorsLayer::new()
         .allow_methods([Method::POST])
-        .allow_headers([CONTENT_TYPE, REQUEST_ID_HEADER, AUTHORIZATION, API_KEY_HEADER])
+        .allow_headers(REQUEST_HEADERS)
         .expose_headers([
             VERDICT_HEADER,
             RETRY_AFTER,
@@ -169,6 +194,13 @@ fn cors(origins: &CorsOrigins) -> CorsLayer {
             SANDBOX_HEADER,
             CACHE_STATUS_HEADER,
             AGE,
+            WWW_AUTHENTICATE,
+            lambda::AMAZON_REQUEST_ID,
+            lambda::ERROR_TYPE,
+            // The SDK looks for it. It is never there: the function always answers.
+            HeaderName::from_static("x-amz-function-error"),
+            lambda::LOG_RESULT,
+            lambda::EXECUTED_VERSION,
         ])
         .max_age(PREFLIGHT_MAX_AGE);
     match origins {
