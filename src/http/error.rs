@@ -31,6 +31,8 @@ pub enum ApiError {
     NotFound,
     /// The path is there, the method is not.
     MethodNotAllowed,
+    /// The request is for a host that is not one of the operator's.
+    MisdirectedRequest,
     /// The payload of a Lambda invocation is not JSON.
     InvalidRequestContent,
     /// An invocation type of Lambda that has no meaning here.
@@ -134,6 +136,9 @@ impl ApiError {
             Self::BodyCutOff => (StatusCode::BAD_REQUEST, "RequestError", "IncompleteBody"),
             Self::NotFound => (StatusCode::NOT_FOUND, "RequestError", "NotFound"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "RequestError", "MethodNotAllowed"),
+            Self::MisdirectedRequest => {
+                (StatusCode::MISDIRECTED_REQUEST, "RequestError", "MisdirectedRequest")
+            }
             Self::InvalidRequestContent => {
                 (StatusCode::BAD_REQUEST, "RequestError", "InvalidRequestContentException")
             }
@@ -164,6 +169,7 @@ impl ApiError {
             Self::BodyCutOff => "The request body ended too early.".into(),
             Self::NotFound => "There is nothing at this path; POST /verify is what you want.".into(),
             Self::MethodNotAllowed => "This path does not take that method; see the Allow header.".into(),
+            Self::MisdirectedRequest => "This service is not allowed to answer for that host.".into(),
             Self::InvalidRequestContent => "Could not parse the request body into JSON.".into(),
             Self::UnsupportedInvocationType => {
                 "X-Amz-Invocation-Type must be RequestResponse or DryRun: an answer that nobody waits for is none."

@@ -3,6 +3,7 @@
 use crate::config::{CorsOrigins, HttpArgs};
 use crate::http::error::ApiError;
 use crate::http::middleware::access_log::access_log;
+use crate::http::middleware::allowed_hosts::{HostGuard, check_host};
 use crate::http::middleware::authentication::{API_KEY_HEADER, KeyGuard, authenticate};
 use crate::http::middleware::rate_limit::{CallerGuard, limit_callers};
 use crate::http::middleware::request_id::REQUEST_ID_HEADER;
@@ -143,8 +144,12 @@ fn guarded(mut routes: Routes, state: &AppState) -> Routes {
 
 /// From the outside in: the first one sees a request first and its answer last. They are one layer to the router, which
 /// would box and clone each of several for every request.
-fn with_layers(routes: Router, metrics: Arc<Metrics>, http: &HttpArgs, sandbox: bool) -> Router {
+fn with_layers(mut routes: Router, metrics: Arc<Metrics>, http: &HttpArgs, sandbox: bool) -> Router {
     let headers = Arc::new(default_headers(http, sandbox));
+    if let Some(hosts) = http.allowed_hosts.clone() {
+        let guard = HostGuard { hosts: Arc::new(hosts), exempt: &health::PATHS };
+        routes = routes.layer(from_fn_with_state(guard, check_host));
+    }
     routes.layer((
         layer_fn(lambda::speak_as_lambda),
         layer_fn(move |inner| access_log(inner, metrics.clone())),

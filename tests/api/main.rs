@@ -12,6 +12,7 @@ mod authentication;
 mod callers;
 mod connections;
 mod failures;
+mod hosts;
 mod http;
 mod isolation;
 mod lambda;

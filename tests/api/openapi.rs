@@ -121,6 +121,7 @@ fn there_is_an_example_of_each_error_code_of_the_contract() {
         "InvalidParameter",
         "DuplicateParameter",
         "RegionNotAllowed",
+        "MisdirectedRequest",
         "UnsupportedMediaType",
         "RequestTooLarge",
         "Unauthorized",

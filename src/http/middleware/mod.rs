@@ -1,6 +1,7 @@
 //! What stands around the routes.
 
 pub(crate) mod access_log;
+pub(crate) mod allowed_hosts;
 pub(crate) mod authentication;
 mod client_address;
 pub(crate) mod rate_limit;

@@ -155,6 +155,7 @@ pub(crate) struct Verification {
         (status = 408, description = "The request body did not arrive in time", body = ErrorBody),
         (status = 413, description = "The request body is too large", body = ErrorBody),
         (status = 415, description = "The Content-Type is not JSON's", body = ErrorBody),
+        (status = 421, description = "The service is not allowed to answer for that host", body = ErrorBody),
         (status = 429, description = "This caller asks too often", body = ErrorBody),
         (status = 500, description = "A fault of this service", body = ErrorBody),
         (status = 502, description = "STS could not be reached, or what answered was not STS", body = ErrorBody),
