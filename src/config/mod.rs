@@ -3,11 +3,13 @@
 //! Settings are checked as a whole before a port opens. What is wrong with one is said in one line that names its
 //! variable, and the program ends with [`EXIT_USAGE`].
 
+mod hosts;
 mod limits;
 mod otel;
 mod parse;
 mod usage;
 
+pub use hosts::AllowedHosts;
 pub use limits::LimitArgs;
 pub use otel::{Batch, OtelSettings, Sampling};
 pub use parse::{CorsOrigins, Regions};
@@ -208,6 +210,11 @@ pub struct HttpArgs {
     /// The origins that may call from a browser: `*`, or a list by commas such as https://a.example
     #[arg(long, env = "STS_VERIFY_CORS_ORIGINS", default_value = "*", value_name = "ORIGINS", value_parser = parse::cors_origins)]
     pub cors_origins: CorsOrigins,
+    /// The hosts to answer for, by commas: names, `*.` before one for all names below it, addresses, each with a port or
+    /// without. A request for another host gets 421; health is answered for any. Keeps pages out that have their own name
+    /// resolved to this address (DNS rebinding) [default: any host]
+    #[arg(long, env = "STS_VERIFY_ALLOWED_HOSTS", value_name = "HOSTS", value_parser = hosts::allowed_hosts)]
+    pub allowed_hosts: Option<AllowedHosts>,
     /// Serve Swagger UI at /docs. It shows the curl command of a request with the secrets in it
     #[arg(long, env = "STS_VERIFY_DOCS", default_value = "true", value_name = "BOOL", value_parser = parse::boolean, action = clap::ArgAction::Set)]
     pub docs: bool,

@@ -12,9 +12,6 @@ use serde::Serialize;
 use std::borrow::Cow;
 use utoipa::ToSchema;
 
-/// How a route words a refusal.
-pub(crate) type Refuse = fn(ApiError) -> Response;
-
 /// Everything that is not a success.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ApiError {
@@ -36,6 +33,8 @@ pub enum ApiError {
     NotFound,
     /// The path is there, the method is not.
     MethodNotAllowed,
+    /// The request is for a host that is not one of the operator's.
+    MisdirectedRequest,
     /// The payload of a Lambda invocation is not JSON.
     InvalidRequestContent,
     /// An invocation type of Lambda that has no meaning here.
@@ -97,6 +96,12 @@ const RETRY_STS: Option<u16> = Some(5);
 const RETRY_HERE: Option<u16> = Some(1);
 
 impl ApiError {
+    /// The error code, as it is answered, logged and counted.
+    #[must_use]
+    pub fn code(&self) -> Cow<'static, str> {
+        self.class().2
+    }
+
     /// The answer to a caller.
     #[must_use]
     pub fn answer(&self) -> ErrorAnswer {
@@ -148,6 +153,9 @@ impl ApiError {
             Self::BodyCutOff => (StatusCode::BAD_REQUEST, "RequestError", "IncompleteBody"),
             Self::NotFound => (StatusCode::NOT_FOUND, "RequestError", "NotFound"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "RequestError", "MethodNotAllowed"),
+            Self::MisdirectedRequest => {
+                (StatusCode::MISDIRECTED_REQUEST, "RequestError", "MisdirectedRequest")
+            }
             Self::InvalidRequestContent => {
                 (StatusCode::BAD_REQUEST, "RequestError", "InvalidRequestContentException")
             }
@@ -185,6 +193,7 @@ impl ApiError {
             Self::BodyCutOff => "The request body ended too early.".into(),
             Self::NotFound => "There is nothing at this path; POST /verify is what you want.".into(),
             Self::MethodNotAllowed => "This path does not take that method; see the Allow header.".into(),
+            Self::MisdirectedRequest => "This service is not allowed to answer for that host.".into(),
             Self::InvalidRequestContent => "Could not parse the request body into JSON.".into(),
             Self::UnsupportedInvocationType => {
                 "X-Amz-Invocation-Type must be RequestResponse or DryRun: an answer that nobody waits for is none."
@@ -244,6 +253,9 @@ impl IntoResponse for ApiError {
         if let Some((name, accepted)) = answer.accepted {
             response.headers_mut().insert(name, HeaderValue::from_static(accepted));
         }
+        // For the layers around the routes: the access log takes the code from it, and the Lambda's own interface
+        // answers it in Lambda's words.
+        response.extensions_mut().insert(self);
         response
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::callers::api_keys::ApiKeys;
 use crate::callers::{CallerLimit, InFlight, PerCaller};
-use crate::config::HttpArgs;
+use crate::config::{CorsOrigins, HttpArgs};
 use crate::observability::metrics::Metrics;
 use crate::sts::StsClientFactory;
 use crate::sts::coalescing::Coalescer;
@@ -26,6 +26,8 @@ pub struct AppState {
     pub(crate) api_keys: Option<Arc<ApiKeys>>,
     /// How often an address may come without a good key.
     pub(crate) failed_authentication: Arc<CallerLimit>,
+    /// The origins whose pages may read answers.
+    pub(crate) cors_origins: Arc<CorsOrigins>,
     /// The metrics of this process.
     pub(crate) metrics: Arc<Metrics>,
     /// Whether the process was told to stop.
@@ -47,6 +49,7 @@ impl AppState {
             in_flight: InFlight::new(http.max_in_flight),
             api_keys: None,
             failed_authentication: Arc::new(CallerLimit::new(&PerCaller::FAILED_AUTHENTICATION)),
+            cors_origins: Arc::new(http.cors_origins.clone()),
             metrics: Arc::default(),
             stopping: Arc::new(AtomicBool::new(false)),
         })

@@ -17,8 +17,6 @@ pub struct CallRecord {
     pub(crate) api_key: Option<KeyName>,
     /// The verdict, when STS was asked.
     pub verdict: Option<Verdict>,
-    /// The error code that was answered.
-    pub code: Option<String>,
     /// STS's request id.
     pub sts_request_id: Option<String>,
     /// The account of valid credentials.

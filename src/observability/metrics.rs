@@ -1,27 +1,26 @@
-//! Figures for Prometheus, in its text format at /metrics.
+//! Figures for Prometheus.
 //!
 //! Names are those of OpenTelemetry's semantic conventions where there are any. No label has a value that a caller can
 //! choose: routes, methods, codes and regions come from lists, and what is on none of them is `other` or `unmatched`.
 
+mod format;
 mod process;
+
+pub(crate) use format::Format;
 
 use crate::sts::{StsFailure, StsResponse, Verdict};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
-/// The media type of [`Metrics::text`].
-pub const TEXT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
 /// The error codes that have a series of their own. STS may send any text as a code.
-const CODES: [&str; 34] = [
+const CODES: [&str; 40] = [
     "500",
     "502",
     "503",
@@ -38,9 +37,14 @@ const CODES: [&str; 34] = [
     "InternalFailure",
     "InvalidClientTokenId",
     "InvalidParameter",
+    "InvalidParameterValueException",
+    "InvalidRequestContentException",
     "MalformedJson",
+    "MethodNotAllowed",
+    "MisdirectedRequest",
     "MissingAuthenticationToken",
     "MissingParameter",
+    "NotFound",
     "Overloaded",
     "RateLimited",
     "ReadTimeoutError",
@@ -56,6 +60,7 @@ const CODES: [&str; 34] = [
     "Throttling",
     "ThrottlingException",
     "Unauthorized",
+    "UnsupportedMediaType",
 ];
 
 /// Bounds of the buckets of durations, in seconds: from an answer out of the cache to the deadline.
@@ -88,6 +93,11 @@ struct SourceLabels {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CodeLabels {
     code: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct VersionLabels {
+    version: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -179,7 +189,7 @@ impl Metrics {
         registry.register("sts_verify", "Verdicts given", self.verdicts.clone());
         let sts = "Time of a call to STS, all its attempts and the waits between them, in seconds";
         registry.register("sts_request_duration_seconds", sts, self.sts.clone());
-        registry.register("sts_errors", "Errors answered to questions, by code", self.codes.clone());
+        registry.register("sts_errors", "Errors answered, by code", self.codes.clone());
         registry.register("sts_retries", "Attempts after a call's first", self.retries.clone());
         registry.register("sts_verify_shed", "Requests refused because too many waited", self.shed.clone());
         let unauthenticated = "Requests refused because they came without a good API key";
@@ -196,8 +206,10 @@ impl Metrics {
         let (open, refused) = ("Connections open", "Connections refused because too many were open");
         registry.register("http_server_active_connections", open, connections.active.clone());
         registry.register("http_server_refused_connections", refused, connections.refused.clone());
-        let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        registry.register("build", "What is running", version);
+        // A gauge in both formats: readers of the older one know no type `info`.
+        let build: Family<VersionLabels, ConstGauge> = Family::new_with_constructor(|| ConstGauge::new(1));
+        registry.register("build_info", "What is running", build.clone());
+        let _ = build.get_or_create(&VersionLabels { version: env!("CARGO_PKG_VERSION") });
         registry.register_collector(Box::new(process::Process));
         // A verdict that was never given is 0, not absent: alerts compare with it.
         for verdict in [Verdict::Valid, Verdict::Invalid, Verdict::Indeterminate] {
@@ -240,14 +252,14 @@ impl Metrics {
         self.retries.inc_by(retries.into());
     }
 
-    /// A question has its answer.
-    pub(crate) fn question_answered(&self, verdict: Option<Verdict>, code: Option<&str>) {
-        if let Some(verdict) = verdict {
-            self.verdicts.get_or_create(&VerdictLabels { verdict: Word(verdict) }).inc();
-        }
-        if let Some(code) = code {
-            self.codes.get_or_create(&CodeLabels { code: known_code(code) }).inc();
-        }
+    /// A verdict was given.
+    pub(crate) fn verdict_given(&self, verdict: Verdict) {
+        self.verdicts.get_or_create(&VerdictLabels { verdict: Word(verdict) }).inc();
+    }
+
+    /// An error was answered, whatever the route.
+    pub(crate) fn error_answered(&self, code: &str) {
+        self.codes.get_or_create(&CodeLabels { code: known_code(code) }).inc();
     }
 
     /// A request was refused because too many waited for STS.
@@ -261,7 +273,6 @@ impl Metrics {
         if limited {
             self.authentication_limited.inc();
         }
-        self.question_answered(None, Some(if limited { "RateLimited" } else { "Unauthorized" }));
     }
 
     /// A file could not be read again on SIGHUP.
@@ -272,7 +283,6 @@ impl Metrics {
     /// A request was refused because its caller asked too often.
     pub(crate) fn caller_limited(&self) {
         self.rate_limited.inc();
-        self.question_answered(None, Some("RateLimited"));
     }
 
     /// The figures of the public listener.
@@ -288,12 +298,11 @@ impl Metrics {
     }
 
     /// The figures, as Prometheus reads them.
-    #[must_use]
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self, format: Format) -> String {
         let mut text = String::new();
         // Writing to a string does not fail.
         let _ = encode(&mut text, &self.registry);
-        text
+        format.of_openmetrics(text)
     }
 }
 

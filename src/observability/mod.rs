@@ -1,6 +1,7 @@
 //! Logs, metrics and traces.
 
 mod call_record;
+pub(crate) mod last_line;
 mod log_format;
 pub mod logs;
 pub mod metrics;

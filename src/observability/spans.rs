@@ -59,7 +59,7 @@ fn parent(origin: &Origin) -> Context {
 }
 
 /// The request that this task handles is answered, or its client has left.
-pub(crate) fn end(status: u16, record: &CallRecord) {
+pub(crate) fn end(status: u16, code: Option<&str>, record: &CallRecord) {
     let Some(context) = current() else { return };
     let span = context.span();
     let error = match status {
@@ -76,7 +76,7 @@ pub(crate) fn end(status: u16, record: &CallRecord) {
     }
     let own = [
         ("sts_verify.verdict", record.verdict.map(Verdict::as_str).map(str::to_owned)),
-        ("sts_verify.error_code", record.code.as_deref().map(|code| known_code(code).to_owned())),
+        ("sts_verify.error_code", code.map(|code| known_code(code).to_owned())),
         ("sts_verify.access_key", record.access_key.clone()),
         ("sts_verify.fault", record.fault.map(str::to_owned)),
     ];

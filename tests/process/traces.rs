@@ -99,7 +99,7 @@ async fn what_went_wrong_is_an_attribute_of_a_closed_set() {
             ["POST /verify", "ExpiredToken", "", "invalid"],
             ["STS.GetCallerIdentity", "", "other", ""],
             ["POST /verify", "other", "", "indeterminate"],
-            ["GET", "", "", ""],
+            ["GET", "NotFound", "", ""],
             ["STS.GetCallerIdentity", "", "closed", ""],
             ["POST /verify", "ConnectionClosedError", "502", "indeterminate"],
         ]

@@ -10,14 +10,14 @@
 use super::client_address::address_of;
 use crate::callers::CallerLimit;
 use crate::callers::api_keys::ApiKeys;
-use crate::http::error::{ApiError, Refuse};
+use crate::http::error::ApiError;
 use crate::observability::SharedRecord;
 use crate::observability::metrics::Metrics;
 use axum::extract::{Request, State};
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, HeaderName};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use std::sync::Arc;
 
 /// The header for a key that is not in Authorization.
@@ -37,7 +37,6 @@ pub(crate) struct KeyGuard {
     /// How many proxies in front append to X-Forwarded-For.
     pub trusted_proxies: usize,
     pub metrics: Arc<Metrics>,
-    pub refuse: Refuse,
 }
 
 /// The layer of the routes that ask STS. Who comes through with a key has its [`crate::callers::KeyId`] in the request's
@@ -67,10 +66,11 @@ impl KeyGuard {
     fn turn_away(&self, request: &Request, key_given: bool) -> Response {
         let limited = self.failures.check(address_of(request, self.trusted_proxies)).err();
         self.metrics.unauthenticated(limited.is_some());
-        (self.refuse)(match limited {
+        let error = match limited {
             Some(retry_after) => ApiError::AuthenticationLimited { retry_after },
             None => ApiError::Unauthorized { key_given },
-        })
+        };
+        error.into_response()
     }
 }
 

@@ -144,6 +144,7 @@ fn errors() -> Vec<(&'static str, ApiError)> {
         ("RequestTooLarge", ApiError::TooLarge),
         ("UnsupportedMediaType", ApiError::UnsupportedMediaType),
         ("UnsupportedMediaType-coding", ApiError::UnsupportedContentCoding("gzip")),
+        ("MisdirectedRequest", ApiError::MisdirectedRequest),
         ("InternalError", ApiError::Internal),
         (
             "EndpointConnectionError",
@@ -238,3 +239,19 @@ const REJECTIONS: [(&str, &str, &str, u16); 15] = [
     ("502", "502", "Bad Gateway", 502),
     ("503", "503", "Service Unavailable", 503),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observability::metrics::known_code;
+
+    #[test]
+    fn every_error_has_a_series_of_its_own_in_the_metrics() {
+        let of_lambda = [ApiError::InvalidRequestContent, ApiError::UnsupportedInvocationType];
+        let of_http = [ApiError::NotFound, ApiError::MethodNotAllowed];
+        let errors = errors().into_iter().map(|(_, error)| error).chain(of_lambda).chain(of_http);
+        for code in errors.map(|error| error.code()) {
+            assert_eq!(known_code(&code), code);
+        }
+    }
+}

@@ -124,10 +124,10 @@ pub(crate) struct Verification {
     pub body: String,
     /// None when STS was not asked.
     pub verdict: Option<Verdict>,
-    /// The error code; none for a success.
-    pub code: Option<String>,
     pub retry_after: Option<u16>,
     pub source: Source,
+    /// None for a success.
+    pub error: Option<ApiError>,
 }
 
 /// Verify AWS credentials
@@ -155,6 +155,7 @@ pub(crate) struct Verification {
         (status = 408, description = "The request body did not arrive in time", body = ErrorBody),
         (status = 413, description = "The request body is too large", body = ErrorBody),
         (status = 415, description = "The Content-Type is not JSON's, or there is a Content-Encoding", body = ErrorBody),
+        (status = 421, description = "The service is not allowed to answer for that host", body = ErrorBody),
         (status = 429, description = "This caller asks too often", body = ErrorBody),
         (status = 500, description = "A fault of this service", body = ErrorBody),
         (status = 502, description = "STS could not be reached, or what answered was not STS", body = ErrorBody),
@@ -179,8 +180,11 @@ pub(crate) async fn verify_json(
     context: &RequestContext,
     body: Zeroizing<Vec<u8>>,
 ) -> Verification {
-    let verification = answer(app, context, body).await.noted_in(&context.record);
-    app.metrics.question_answered(verification.verdict, verification.code.as_deref());
+    let verification = answer(app, context, body).await;
+    context.record.update(|record| record.verdict = verification.verdict);
+    if let Some(verdict) = verification.verdict {
+        app.metrics.verdict_given(verdict);
+    }
     verification
 }
 
@@ -236,21 +240,12 @@ impl Verification {
     pub(crate) fn error(error: &ApiError, verdict: Option<Verdict>) -> Self {
         let answer = error.answer();
         let body = serde_json::to_string(&answer.body).unwrap_or_default();
-        let code = Some(answer.body.error_code.into_owned());
-        Self { code, ..Self::with(answer.status, body, verdict, answer.retry_after) }
+        let error = Some(error.clone());
+        Self { error, ..Self::with(answer.status, body, verdict, answer.retry_after) }
     }
 
     fn with(status: StatusCode, body: String, verdict: Option<Verdict>, retry_after: Option<u16>) -> Self {
-        Self { status, body, verdict, code: None, retry_after, source: Source::default() }
-    }
-
-    /// Writes verdict and code down for the log.
-    pub(crate) fn noted_in(self, record: &SharedRecord) -> Self {
-        record.update(|record| {
-            record.verdict = self.verdict;
-            record.code.clone_from(&self.code);
-        });
-        self
+        Self { status, body, verdict, retry_after, source: Source::default(), error: None }
     }
 
     /// Puts what is said beside the body into headers.
@@ -283,7 +278,15 @@ impl IntoResponse for Verification {
         response.headers_mut().reserve(12);
         self.set_headers(response.headers_mut());
         *response.body_mut() = Body::from(self.body);
+        leave_for_the_log(&mut response, self.error);
         response
+    }
+}
+
+/// Puts what the access log is to know into an answer's extensions.
+pub(crate) fn leave_for_the_log(response: &mut Response, error: Option<ApiError>) {
+    if let Some(error) = error {
+        response.extensions_mut().insert(error);
     }
 }
 
