@@ -93,7 +93,7 @@ impl Sandbox {
 }
 
 impl Drop for Sandbox {
-    /// Closes the listener and every connection, whatever is under way.
+    /// Closes the listener and every connection, whatever is under way, as soon as the runtime comes to it.
     fn drop(&mut self) {
         self.served.abort();
     }

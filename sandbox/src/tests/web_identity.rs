@@ -9,7 +9,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::{Ask, NOW, ROLE, URL, USER, error_of, received, sts};
-use crate::{request::Received, sts::Sts};
+use crate::{Caller, Sandbox, request::Received, sts::Sts};
 
 const TOKEN: &str = "Action=GetWebIdentityToken&Version=2011-06-15&Audience.member.1=verify.example.com";
 
@@ -133,6 +133,20 @@ fn what_is_asked_for_is_in_the_token() {
     let result = &json["GetWebIdentityTokenResponse"]["GetWebIdentityTokenResult"];
     assert_eq!(result["Expiration"], "2026-11-23T12:01:00.000Z");
     assert!(verifies(&sts, result["WebIdentityToken"].as_str().expect("a token")));
+}
+
+#[test]
+fn a_claim_that_a_caller_was_given_replaces_the_sandbox_s() {
+    let ann = Caller::user("123456789012", "ann");
+    let odd = ann.with_token_claim("aws_account", "999999999999").with_token_claim("org_id", "o-a");
+    let key = odd.access_key_id.clone();
+    let request = ask(USER, "SigningAlgorithm=ES384").with(|ask| {
+        (ask.key, ask.secret) = (key, odd.secret_access_key.clone());
+    });
+    let builder = Sandbox::builder().caller(odd).clock(|| NOW.into());
+    let token = token(&Sts::new(builder, URL.to_owned()).expect("good settings"), request.post());
+    let aws = &part(&token, 1)["https://sts.amazonaws.com/"];
+    assert_eq!((&aws["aws_account"], &aws["org_id"]), (&json!("999999999999"), &json!("o-a")));
 }
 
 #[test]

@@ -65,10 +65,11 @@ impl Issuer {
         Self { url, keys: Mutex::default() }
     }
 
-    /// Whether this request needs keys that are not there yet.
+    /// Whether this request needs keys that are not there yet. It does not wait for those that are being made.
     pub fn lacks_keys_for(&self, request: &Received) -> bool {
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner).is_none()
-            && (request.path == KEYS || request.parameter("Action").as_deref() == Some("GetWebIdentityToken"))
+        let needed =
+            request.path == KEYS || request.parameter("Action").as_deref() == Some("GetWebIdentityToken");
+        needed && self.keys.try_lock().map_or(true, |keys| keys.is_none())
     }
 
     /// The keys, which are made if there are none yet.
