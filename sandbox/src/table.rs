@@ -32,7 +32,15 @@ const LONG_TOKEN: &str = concat!(
 /// `Sandbox::builder().callers(table())`.
 #[must_use]
 pub fn table() -> Vec<Caller> {
-    [good(), refused_before_the_signature(), refused_after_the_signature(), failing()].concat()
+    [
+        good(),
+        good_elsewhere(),
+        good_but_for_tokens(),
+        refused_before_the_signature(),
+        refused_after_the_signature(),
+        failing(),
+    ]
+    .concat()
 }
 
 /// Callers that STS names.
@@ -59,6 +67,12 @@ fn good() -> Vec<Caller> {
         .with_token_claim("source_identity", "Zhang@example.com"),
         row("FEDERA", "a federated user", Caller::federated_user(ACCOUNT, "Bob")),
         row("ROOT00", "the root user of an account", Caller::root(ACCOUNT)),
+    ]
+}
+
+/// Callers of other partitions that STS names.
+fn good_elsewhere() -> Vec<Caller> {
+    vec![
         row("CHINA0", "an IAM user in China (aws-cn)", Caller::user("111122223333", "Li"))
             .in_region("cn-north-1"),
         row(
@@ -77,6 +91,12 @@ fn good() -> Vec<Caller> {
             Caller::user("777788889999", "Anna"),
         )
         .in_region("eusc-de-east-1"),
+    ]
+}
+
+/// Callers that STS names, and that get no web identity token, or one that is of no use.
+fn good_but_for_tokens() -> Vec<Caller> {
+    vec![
         row(
             "NOJWT0",
             "good, but its account has web identity tokens switched off",

@@ -10,65 +10,59 @@ fn refused(parameters: &str) -> (u16, String, String) {
     error_of(&sts().ask(ask(USER, parameters).post()).response.expect("a response"))
 }
 
+/// Parameters beside a good algorithm, the value and the member that their message tells, and what the member must be.
+const VIOLATIONS: [(&str, &str, &str); 7] = [
+    ("SigningAlgorithm=none", "'none' at 'signingAlgorithm'", "have length greater than or equal to 5"),
+    ("SigningAlgorithm=RS256x", "'RS256x' at 'signingAlgorithm'", "have length less than or equal to 5"),
+    ("DurationSeconds=59", "'59' at 'durationSeconds'", "have value greater than or equal to 60"),
+    ("DurationSeconds=3601", "'3601' at 'durationSeconds'", "have value less than or equal to 3600"),
+    (
+        "Tags.member.1.Key=%3Cteam%3E&Tags.member.1.Value=x",
+        "'&lt;team&gt;' at 'tags.1.member.key'",
+        r"satisfy regular expression pattern: [\p{L}\p{Z}\p{N}_.:/=+\-@]+",
+    ),
+    ("Tags.member.7.Key=team", "null at 'tags.1.member.value'", "not be null"),
+    (
+        "SubjectMode=Other",
+        "'Other' at 'subjectMode'",
+        "satisfy enum value set: [AWSIdentity, OriginIdentity]",
+    ),
+];
+
+/// Asserts that a user gets one violation for these parameters.
+fn violates(parameters: &str, value_and_member: &str, constraint: &str) {
+    let (status, code, message) = refused(parameters);
+    assert_eq!((status, code.as_str()), (400, "ValidationError"), "{parameters}");
+    let end = format!("{value_and_member} failed to satisfy constraint: Member must {constraint}");
+    assert!(
+        message.starts_with("1 validation error detected: Value ") && message.ends_with(&end),
+        "{message}"
+    );
+}
+
 #[test]
 fn each_violation_of_the_model_has_its_message() {
-    let many = |count: usize, one: fn(usize) -> String| (1..=count).map(one).collect::<Vec<_>>().join("&");
-    let long = "v".repeat(257);
-    let cases = [
-        (String::new(), "null at 'signingAlgorithm' failed to satisfy constraint: Member must not be null"),
-        (
-            "SigningAlgorithm=none".to_owned(),
-            "'none' at 'signingAlgorithm' failed to satisfy constraint: Member must have length greater than or equal to 5",
-        ),
-        (
-            "SigningAlgorithm=RS256x".to_owned(),
-            "'RS256x' at 'signingAlgorithm' failed to satisfy constraint: Member must have length less than or equal to 5",
-        ),
-        (
-            "SigningAlgorithm=RS256&DurationSeconds=59".to_owned(),
-            "'59' at 'durationSeconds' failed to satisfy constraint: Member must have value greater than or equal to 60",
-        ),
-        (
-            "SigningAlgorithm=RS256&DurationSeconds=3601".to_owned(),
-            "'3601' at 'durationSeconds' failed to satisfy constraint: Member must have value less than or equal to 3600",
-        ),
-        (
-            "SigningAlgorithm=RS256&Tags.member.1.Key=%3Cteam%3E&Tags.member.1.Value=x".to_owned(),
-            r"'&lt;team&gt;' at 'tags.1.member.key' failed to satisfy constraint: Member must satisfy regular expression pattern: [\p{L}\p{Z}\p{N}_.:/=+\-@]+",
-        ),
-        (
-            "SigningAlgorithm=RS256&Tags.member.1.Key=team".to_owned(),
-            "null at 'tags.1.member.value' failed to satisfy constraint: Member must not be null",
-        ),
-        (
-            format!("SigningAlgorithm=RS256&Tags.member.7.Key=team&Tags.member.7.Value={long}"),
-            "at 'tags.1.member.value' failed to satisfy constraint: Member must have length less than or equal to 256",
-        ),
-        (
-            format!(
-                "SigningAlgorithm=RS256&{}",
-                many(51, |n| format!("Tags.member.{n}.Key={n}&Tags.member.{n}.Value=x"))
-            ),
-            "Tag(key=51, value=x)]' at 'tags' failed to satisfy constraint: Member must have length less than or equal to 50",
-        ),
-        (
-            format!("SigningAlgorithm=RS256&{}", many(10, |n| format!("Audience.member.{}={n}", n + 1))),
-            "'[verify.example.com, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]' at 'audience' failed to satisfy constraint: Member must \
-             have length less than or equal to 10",
-        ),
-        (
-            "SigningAlgorithm=RS256&SubjectMode=Other".to_owned(),
-            "'Other' at 'subjectMode' failed to satisfy constraint: Member must satisfy enum value set: [AWSIdentity, \
-             OriginIdentity]",
-        ),
-    ];
-    for (parameters, words) in cases {
-        let (status, code, message) = refused(&parameters);
-        assert_eq!((status, code.as_str()), (400, "ValidationError"), "{parameters}");
-        assert!(
-            message.starts_with("1 validation error detected: Value ") && message.ends_with(words),
-            "{message}"
-        );
+    for (parameters, value_and_member, constraint) in VIOLATIONS {
+        // The first of two values counts.
+        violates(&format!("{parameters}&SigningAlgorithm=RS256"), value_and_member, constraint);
+    }
+    violates("", "null at 'signingAlgorithm'", "not be null");
+}
+
+#[test]
+fn lists_and_texts_that_are_too_long_are_violations() {
+    let list = |count: usize, one: fn(usize) -> String| (1..=count).map(one).collect::<Vec<_>>().concat();
+    let tags = list(51, |n| format!("&Tags.member.{n}.Key={n}&Tags.member.{n}.Value=x"));
+    let audiences = list(10, |n| format!("&Audience.member.{}={n}", n + 1));
+    let value = "v".repeat(257);
+    let tag = format!("&Tags.member.1.Key=team&Tags.member.1.Value={value}");
+    for (parameters, value_and_member, most) in [
+        (tags, "Tag(key=51, value=x)]' at 'tags'", 50),
+        (audiences, "'[verify.example.com, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]' at 'audience'", 10),
+        (tag, &*format!("'{value}' at 'tags.1.member.value'"), 256),
+    ] {
+        let constraint = format!("have length less than or equal to {most}");
+        violates(&format!("SigningAlgorithm=RS256{parameters}"), value_and_member, &constraint);
     }
 }
 
