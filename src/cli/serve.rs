@@ -64,6 +64,9 @@ pub(super) async fn run(args: &ServeArgs, checked: Checked) -> Result<(), Failur
     }
     // It stops when it is dropped, that is after the service.
     let sandbox = stand_in.map(sandbox::start).transpose()?;
+    if let Some(sandbox) = &sandbox {
+        info!(url = sandbox.url(), "sandbox started");
+    }
     info!(address = %listener.local_addr()?, version = env!("CARGO_PKG_VERSION"), "listening");
     if tls.is_none() && !listener.local_addr()?.ip().is_loopback() {
         warn!(
