@@ -50,8 +50,8 @@ pub struct VerifiedToken {
     pub principal: CallerArn,
     /// The organisation of the account.
     pub org_id: Option<String>,
-    /// Its path in the organisation.
-    pub org_path: Option<String>,
+    /// Its paths in the organisation.
+    pub org_paths: Vec<String>,
     /// The issuer.
     pub issuer: String,
     /// `jti`: what CloudTrail calls `webIdentityTokenId`.
@@ -101,7 +101,7 @@ impl TokenVerifier {
             account: claims.account,
             principal: claims.principal,
             org_id: claims.org_id,
-            org_path: claims.org_path,
+            org_paths: claims.org_paths,
             issuer: issuer.to_owned(),
             token_id: claims.token_id,
             useful_until: UNIX_EPOCH + Duration::from_secs(claims.useful_until.unsigned_abs()),
