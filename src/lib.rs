@@ -24,3 +24,4 @@ mod observability;
 pub mod sandbox;
 pub mod server;
 pub mod sts;
+mod tls;

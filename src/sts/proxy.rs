@@ -1,0 +1,205 @@
+//! Which proxy STS is asked through. Decided once, at the start: all endpoints have one scheme and one port.
+//!
+//! The connector's own matcher (hyper-util's) passes over a proxy that it cannot read and connects directly, with the
+//! session token in the open if the endpoint is plain HTTP. So its variables are put into its own form here, and it is then asked
+//! what it makes of them: what it would go round stops the start.
+
+use aws_smithy_http_client::proxy::{ProxyConfig, ProxyError};
+use http::Uri;
+use hyper_util::client::proxy::matcher::Matcher;
+use secrecy::{ExposeSecret as _, SecretString};
+use std::net::IpAddr;
+use url::{Host, Url};
+
+const WANTED: &str = "must be the URL of a proxy, such as http://proxy.example:3128; \
+                      in its user and password, other characters than letters and digits percent-encoded";
+
+const WANTED_HOSTS: &str = "must be a list by commas of hosts such as sts.example.com, .example.com, 10.0.0.0/8 \
+                            or example.com:8443, or *";
+
+/// The proxies that the environment names.
+#[derive(Debug, Clone, Default)]
+pub struct Proxies {
+    /// The proxy for `https` endpoints.
+    pub https: Option<Proxy>,
+    /// The proxy for `http` endpoints.
+    pub http: Option<Proxy>,
+    /// The proxy for both, where the one above is not set.
+    pub all: Option<Proxy>,
+    /// The variable with the hosts that are asked directly, and its value.
+    pub no_proxy: Option<(&'static str, String)>,
+}
+
+/// A proxy.
+#[derive(Debug, Clone)]
+pub struct Proxy {
+    /// The variable that names it.
+    variable: &'static str,
+    /// Its URL in the connector's form, with user and password.
+    url: SecretString,
+    /// Whether the connector has this kind of proxy.
+    supported: bool,
+}
+
+impl Proxy {
+    /// Reads the value of a variable as curl and boto3 do: without white space around it, and as HTTP's when it names no
+    /// scheme.
+    ///
+    /// # Errors
+    ///
+    /// One line without the value.
+    pub fn new(variable: &'static str, text: &str) -> Result<Self, String> {
+        let wanted = || format!("{variable}: {WANTED}");
+        let text = text.trim();
+        let text = if text.contains("://") {
+            text.to_owned()
+        } else {
+            format!("http://{}", text.trim_start_matches("//"))
+        };
+        if text.contains(char::is_control) {
+            return Err(wanted());
+        }
+        // It percent-encodes what user and password may not have.
+        let url = Url::parse(&text).map_err(|_| wanted())?;
+        let nothing_behind =
+            matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none();
+        if !url.has_host() || !nothing_behind {
+            return Err(wanted());
+        }
+        let supported = matches!(url.scheme(), "http" | "https");
+        Ok(Self { variable, url: String::from(url).into(), supported })
+    }
+}
+
+/// The way to all endpoints of one scheme and port.
+#[derive(Debug)]
+pub(super) struct Route {
+    /// The proxy's URL and the rules for going round it, if there is a proxy.
+    through: Option<(SecretString, String)>,
+    /// What the connector's own matcher makes of them.
+    matcher: Matcher,
+}
+
+/// How an endpoint is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Via {
+    /// No proxy is set for it.
+    Direct,
+    /// A proxy is set, and NO_PROXY names the endpoint.
+    NoProxy,
+    /// The host and port of a proxy.
+    Proxy(String),
+}
+
+impl Route {
+    /// The route to endpoints such as this.
+    ///
+    /// # Errors
+    ///
+    /// One line, naming the variable, when the connector would not keep what it says.
+    pub(super) fn new(proxies: &Proxies, endpoint: &Url) -> Result<Self, String> {
+        let own = if endpoint.scheme() == "https" { &proxies.https } else { &proxies.http };
+        let Some(proxy) = own.as_ref().or(proxies.all.as_ref()) else {
+            return Ok(Self { through: None, matcher: Matcher::builder().build() });
+        };
+        let (variable, url) = (proxy.variable, proxy.url.expose_secret());
+        if !proxy.supported {
+            let there_is = "must be a proxy for HTTP, with a URL that begins with http:// or https://";
+            return Err(format!("{variable}: {there_is}"));
+        }
+        // Without rules, so that the matcher must have a proxy for any host.
+        let matcher = Matcher::builder().all(url).build();
+        let any_host = Uri::from_static("https://sts.amazonaws.com/");
+        if matcher.intercept(&any_host).is_none() || ProxyConfig::all(url).is_err() {
+            return Err(format!("{variable}: {WANTED}"));
+        }
+        let rules = match &proxies.no_proxy {
+            Some((variable, hosts)) => no_proxy(hosts, endpoint.port_or_known_default())
+                .ok_or(format!("{variable}: {WANTED_HOSTS}"))?,
+            None => String::new(),
+        };
+        let matcher = Matcher::builder().all(url).no(&rules).build();
+        Ok(Self { through: Some((proxy.url.clone(), rules)), matcher })
+    }
+
+    /// The same for the SDK's connector.
+    pub(super) fn config(&self) -> Result<ProxyConfig, ProxyError> {
+        match &self.through {
+            Some((url, rules)) => Ok(ProxyConfig::all(url.expose_secret())?.no_proxy(rules)),
+            None => Ok(ProxyConfig::disabled()),
+        }
+    }
+
+    /// Whether there is a proxy that is reached over TLS.
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.through.as_ref().is_some_and(|(url, _)| url.expose_secret().starts_with("https:"))
+    }
+
+    /// The connector's own matcher, for a connector that is made of other parts.
+    pub(super) fn matcher(&self) -> &Matcher {
+        &self.matcher
+    }
+
+    /// How this endpoint is reached. No password is told.
+    pub(super) fn via(&self, endpoint: &Uri) -> Via {
+        match (&self.through, self.matcher.intercept(endpoint)) {
+            (None, _) => Via::Direct,
+            (Some(_), None) => Via::NoProxy,
+            (Some(_), Some(proxy)) => {
+                Via::Proxy(proxy.uri().authority().map(ToString::to_string).unwrap_or_default())
+            }
+        }
+    }
+}
+
+/// The entries of NO_PROXY that can be meant for an endpoint with this port, in the form that the connector's matcher
+/// reads: without ports, which it has no rule for, and `*.example.com` as `.example.com`. `None` if there is an entry
+/// that could never match.
+fn no_proxy(hosts: &str, port: Option<u16>) -> Option<String> {
+    let entries = hosts.split(|c: char| c == ',' || c.is_whitespace()).filter(|entry| !entry.is_empty());
+    let rules: Vec<_> = entries.map(|entry| rule(entry, port)).collect::<Option<_>>()?;
+    Some(rules.into_iter().flatten().collect::<Vec<_>>().join(","))
+}
+
+/// One entry's rule: `None` if it cannot be read, nothing if it is for another port.
+fn rule(entry: &str, port: Option<u16>) -> Option<Option<String>> {
+    if entry == "*" || is_network(entry) {
+        return Some(Some(entry.to_owned()));
+    }
+    let (host, only) = match entry.rsplit_once(':') {
+        Some((host, digits)) if host.ends_with(']') || !host.contains(':') => {
+            (host, Some(digits.parse::<u16>().ok()?))
+        }
+        _ => (entry, None),
+    };
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let name = host.strip_prefix("*.").unwrap_or(host).trim_matches('.');
+    let rule = match name.parse::<IpAddr>() {
+        Ok(address) => address.to_string(),
+        Err(_) if name.contains('*') => return None,
+        Err(_) => match Host::parse(name).ok()? {
+            Host::Domain(name) if name.bytes().all(is_of_a_name) => format!(".{name}"),
+            // The rules for URLs read the beginning of an address, such as `192.168.`, as one; and `a;b` as a name.
+            _ => return None,
+        },
+    };
+    Some(Some(rule).filter(|_| only.is_none() || only == port))
+}
+
+fn is_of_a_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._".contains(&byte)
+}
+
+/// Whether this is a network such as `10.0.0.0/8`.
+fn is_network(entry: &str) -> bool {
+    let parts = entry.split_once('/').map(|(ip, bits)| (ip.parse::<IpAddr>(), bits.parse::<u8>()));
+    match parts {
+        Some((Ok(IpAddr::V4(_)), Ok(bits))) => bits <= 32,
+        Some((Ok(IpAddr::V6(_)), Ok(bits))) => bits <= 128,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+#[path = "proxy/tests.rs"]
+mod tests;
