@@ -72,7 +72,7 @@ impl AwsProfile {
         key: &str,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Result<Option<Named<T>>, String> {
-        self.parsed(EnvConfigValue::new().profile(key), key, parse)
+        self.parsed(&EnvConfigValue::new().profile(key), key, parse)
     }
 
     /// The same, where the `services` section goes first.
@@ -85,12 +85,12 @@ impl AwsProfile {
         key: &str,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Result<Option<Named<T>>, String> {
-        self.parsed(EnvConfigValue::new().profile(key).service_id(SERVICE), key, parse)
+        self.parsed(&EnvConfigValue::new().profile(key).service_id(SERVICE), key, parse)
     }
 
     fn parsed<T>(
         &self,
-        wanted: EnvConfigValue<'_>,
+        wanted: &EnvConfigValue<'_>,
         key: &str,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Result<Option<Named<T>>, String> {

@@ -4,6 +4,7 @@
 //! The SDK's connector takes certificates and no verifier. So this one is made of the parts that it is made of itself:
 //! hyper-util's pool and tunnel, and hyper-rustls.
 
+use super::failure::find;
 use super::proxy::Route;
 use super::transport::POOL_IDLE_TIMEOUT;
 use crate::tls;
@@ -20,7 +21,7 @@ use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::client::legacy::connect::{
     CaptureConnection, Connect, Connection, HttpConnector as TcpConnector, capture_connection,
 };
-use hyper_util::client::legacy::{Client, Error};
+use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::client::verify_server_name;
 use rustls::server::ParsedCertificate;
@@ -123,11 +124,9 @@ fn metadata(connection: CaptureConnection) -> ConnectionMetadata {
     ConnectionMetadata::builder().proxied(false).poison_fn(poison).build()
 }
 
-fn classified(error: Error) -> ConnectorError {
-    let mut causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
-    if causes.any(|cause| cause.is::<Elapsed>()) {
-        ConnectorError::timeout(error.into())
-    } else {
-        ConnectorError::io(error.into())
+fn classified(error: legacy::Error) -> ConnectorError {
+    match find::<Elapsed>(&error) {
+        Some(_) => ConnectorError::timeout(error.into()),
+        None => ConnectorError::io(error.into()),
     }
 }

@@ -157,33 +157,29 @@ impl Route {
 /// that could never match.
 fn no_proxy(hosts: &str, port: Option<u16>) -> Option<String> {
     let entries = hosts.split(|c: char| c == ',' || c.is_whitespace()).filter(|entry| !entry.is_empty());
-    let rules: Vec<_> = entries.map(|entry| rule(entry, port)).collect::<Option<_>>()?;
-    Some(rules.into_iter().flatten().collect::<Vec<_>>().join(","))
+    let rules: Vec<_> = entries.map(rule).collect::<Option<_>>()?;
+    let of_port = rules.into_iter().filter(|(_, only)| only.is_none() || *only == port);
+    Some(of_port.map(|(rule, _)| rule).collect::<Vec<_>>().join(","))
 }
 
-/// One entry's rule: `None` if it cannot be read, nothing if it is for another port.
-fn rule(entry: &str, port: Option<u16>) -> Option<Option<String>> {
+/// One entry's rule, and the port that it is for, if it is for one alone.
+fn rule(entry: &str) -> Option<(String, Option<u16>)> {
     if entry == "*" || is_network(entry) {
-        return Some(Some(entry.to_owned()));
+        return Some((entry.to_owned(), None));
     }
-    let (host, only) = match entry.rsplit_once(':') {
-        Some((host, digits)) if host.ends_with(']') || !host.contains(':') => {
-            (host, Some(digits.parse::<u16>().ok()?))
-        }
+    let (host, port) = match entry.rsplit_once(':') {
+        Some((host, port)) if host.ends_with(']') || !host.contains(':') => (host, Some(port.parse().ok()?)),
         _ => (entry, None),
     };
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    let name = host.strip_prefix("*.").unwrap_or(host).trim_matches('.');
-    let rule = match name.parse::<IpAddr>() {
-        Ok(address) => address.to_string(),
-        Err(_) if name.contains('*') => return None,
-        Err(_) => match Host::parse(name).ok()? {
-            Host::Domain(name) if name.bytes().all(is_of_a_name) => format!(".{name}"),
-            // The rules for URLs read the beginning of an address, such as `192.168.`, as one; and `a;b` as a name.
-            _ => return None,
-        },
-    };
-    Some(Some(rule).filter(|_| only.is_none() || only == port))
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Some((address.to_string(), port));
+    }
+    // The rules for URLs read the beginning of an address, such as `192.168.`, as one; and `a;b` as a name.
+    match Host::parse(host.strip_prefix("*.").unwrap_or(host).trim_matches('.')).ok()? {
+        Host::Domain(name) if name.bytes().all(is_of_a_name) => Some((format!(".{name}"), port)),
+        _ => None,
+    }
 }
 
 fn is_of_a_name(byte: u8) -> bool {

@@ -180,7 +180,7 @@ fn no_lost_marker(text: &str, from: usize, to: usize) -> Result<(), PemError> {
 
 /// The number of the line that a byte is on, from one.
 fn line_of(text: &str, at: usize) -> usize {
-    text.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1
+    text[..at].matches('\n').count() + 1
 }
 
 #[cfg(test)]

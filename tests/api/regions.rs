@@ -1,7 +1,7 @@
 //! The list of regions against the SDK's own partition data, which the SDK keeps private.
 
 use crate::helpers::{App, body_of, caller};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::process::Command;
 use sts_verify::sts::partitions::{PARTITIONS, all_regions, partition_of};
 
@@ -84,7 +84,9 @@ fn a_region_that_the_list_lacks_belongs_to_the_partition_of_its_form() {
 #[tokio::test]
 async fn regions_that_the_list_lacks_can_be_allowed() {
     let app = App::with_sandbox(&["--region=me-west-1"]).await;
-    let answer = app.verify(&body_of(caller("AKIASBXUSER00EXAMPLE"))).await;
-    // Of their partition, and not activated there; a name that is no region's is answered SignatureDoesNotMatch.
-    assert_eq!(answer.json::<Value>().await.unwrap()["error_code"], "InvalidClientTokenId");
+    let mut body = body_of(caller("AKIASBXUSER00EXAMPLE"));
+    body["region"] = json!("me-west-1");
+    let answer: Value = app.verify(&body).await.json().await.unwrap();
+    // Of the key's partition, and not activated; a name that is no region's is answered SignatureDoesNotMatch.
+    assert_eq!(answer["error_code"], "InvalidClientTokenId");
 }

@@ -1,7 +1,7 @@
 //! Which STS is asked, for which region it is signed, and how often: the variables of AWS.
 
 use crate::helpers::{expected, someone, summary};
-use crate::program::{Scratch, Service};
+use crate::program::Service;
 use crate::stub::{Stub, http, identity};
 use serde_json::{Value, json};
 
@@ -40,11 +40,21 @@ async fn either_endpoint_variable_is_enough() {
 }
 
 #[tokio::test]
-async fn an_endpoint_may_have_a_path() {
+async fn an_endpoint_s_path_is_asked_as_it_is() {
     let stub = Stub::always(identity()).await;
-    let service = Service::asking(&format!("{}/sts/", stub.url), &[]).await;
-    assert_eq!(summary(service.verify_someone().await).await, expected(200, "valid", ""));
-    assert!(stub.requests()[0].starts_with("POST /sts"), "{}", stub.requests()[0]);
+    for (path, asked) in [
+        ("", "/"),
+        ("/", "/"),
+        ("/sts", "/sts"),
+        ("/sts/", "/sts/"),
+        ("/a/b%20c", "/a/b%20c"),
+        ("//a", "//a"),
+    ] {
+        let service = Service::asking(&format!("{}{path}", stub.url), &[]).await;
+        assert_eq!(summary(service.verify_someone().await).await, expected(200, "valid", ""), "{path}");
+        let request = stub.requests().pop().unwrap();
+        assert!(request.starts_with(&format!("POST {asked} HTTP/1.1\r\n")), "{path}: {request}");
+    }
 }
 
 #[tokio::test]
@@ -58,24 +68,34 @@ async fn a_flag_goes_before_its_variable() {
 }
 
 #[tokio::test]
-async fn no_profile_says_whom_to_ask() {
-    let (stub, profile) = (Stub::always(identity()).await, Stub::always(identity()).await);
-    let home = Scratch::new("endpoint-home");
-    let config = format!("[default]\nregion = eu-west-1\nendpoint_url = {}\n", profile.url);
-    home.file(".aws/config", &config);
-    let service = Service::asking(&stub.url, &[("HOME", &home.path(""))]).await;
-    assert_eq!(summary(service.verify_someone().await).await, expected(200, "valid", ""));
-    assert_eq!((signed_for(&stub), profile.count()), (vec!["us-east-1".to_owned()], 0));
+async fn a_flag_goes_before_the_variable_of_another_endpoint() {
+    let (flag, variable) = (Stub::always(identity()).await, Stub::always(identity()).await);
+    let arguments = [format!("--endpoint-url={}", flag.url)];
+    let variables = [("AWS_ENDPOINT_URL_STS", variable.url.as_str())];
+    for command in [&[] as &[&str], &["serve"]] {
+        let arguments: Vec<_> = command.iter().copied().chain(arguments.iter().map(String::as_str)).collect();
+        let service = Service::with_arguments(&arguments, &variables).await;
+        assert_eq!(summary(service.verify_someone().await).await, expected(200, "valid", ""));
+    }
+    assert_eq!((flag.count(), variable.count()), (2, 0));
 }
 
 #[tokio::test]
 async fn aws_region_is_the_region_that_is_signed_for() {
     let stub = Stub::always(identity()).await;
-    for variables in [&[] as &[_], &[("AWS_REGION", "eu-west-1")], &[("AWS_REGION", "cn-north-1")]] {
+    for variables in [
+        &[] as &[_],
+        &[("AWS_REGION", "eu-west-1")],
+        &[("AWS_REGION", "cn-north-1")],
+        &[("AWS_DEFAULT_REGION", "eu-west-2")],
+        &[("AWS_DEFAULT_REGION", "eu-west-2"), ("AWS_REGION", "")],
+        &[("AWS_DEFAULT_REGION", "nowhere!"), ("AWS_REGION", "eu-west-3")],
+    ] {
         let service = Service::asking(&stub.url, variables).await;
         assert_eq!(summary(service.verify_someone().await).await, expected(200, "valid", ""));
     }
-    assert_eq!(signed_for(&stub), ["us-east-1", "eu-west-1", "cn-north-1"]);
+    let regions = ["us-east-1", "eu-west-1", "cn-north-1", "eu-west-2", "eu-west-2", "eu-west-3"];
+    assert_eq!(signed_for(&stub), regions);
 }
 
 #[tokio::test]

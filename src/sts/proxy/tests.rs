@@ -1,6 +1,7 @@
 //! Values as operators write them, and what the connector makes of them.
 
 use super::*;
+use base64::Engine as _;
 
 const AWS: &str = "https://sts.us-east-1.amazonaws.com/";
 
@@ -19,7 +20,6 @@ fn authorization(https_proxy: &str) -> String {
     let route = route(https_proxy, "", AWS).unwrap();
     let proxy = route.matcher().intercept(&AWS.parse().unwrap()).unwrap();
     let basic = proxy.basic_auth().unwrap().to_str().unwrap().strip_prefix("Basic ").unwrap().to_owned();
-    use base64::Engine as _;
     String::from_utf8(base64::prelude::BASE64_STANDARD.decode(basic).unwrap()).unwrap()
 }
 
@@ -174,7 +174,10 @@ fn an_entry_of_no_proxy_that_could_never_match_is_refused() {
         "<local>",
     ] {
         let refused = route("proxy.example:3128", hosts, AWS).unwrap_err();
-        assert!(refused.starts_with("NO_PROXY: must be ") && !refused.contains(hosts), "{hosts}: {refused}");
+        assert!(
+            refused.starts_with("NO_PROXY: must be ") && (hosts.len() < 4 || !refused.contains(hosts)),
+            "{hosts}: {refused}"
+        );
     }
     // Where there is no proxy it means nothing.
     let alone = Proxies { no_proxy: Some(("NO_PROXY", "10.*".to_owned())), ..Proxies::default() };
