@@ -76,7 +76,7 @@ pub enum Command {
     /// Ask the /livez of this machine's own listener; exit 0 if it answers, 1 if not
     Healthcheck(HealthcheckArgs),
     /// Ask the STS of each allowed region once, with made-up credentials, and say whether name, route, TLS, proxy and clock
-    /// are good; exit 0 if they are for all regions, 1 if not
+    /// are good; exit 0 if they are for all regions, 1 if not. With `*`, a partition out of reach does not count
     #[command(after_help = ALSO_READ)]
     Check(CheckArgs),
     /// Make an API key: print it and the line for the file that STS_VERIFY_API_KEYS_FILE names

@@ -12,6 +12,7 @@ use aws_types::os_shim_internal::{Env, Fs};
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read as _};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -141,11 +142,12 @@ fn malformed(path: &Path, error: &(dyn std::error::Error + 'static)) -> String {
     format!("AWS_CONFIG_FILE ({}): no AWS config file: {place}", path.display())
 }
 
-/// A profile may be in the credentials file alone, which is not opened: it is enough that it exists.
+/// A profile may be in the credentials file alone, which is not opened: it is enough that it exists and is not /dev/null.
 fn may_be_in_the_credentials_file() -> bool {
     let file = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let default = || file("HOME").map(|home| home.join(".aws/credentials"));
-    file("AWS_SHARED_CREDENTIALS_FILE").or_else(default).is_some_and(|path| path.exists())
+    let found = file("AWS_SHARED_CREDENTIALS_FILE").or_else(default).and_then(|path| path.metadata().ok());
+    found.is_some_and(|found| !found.file_type().is_char_device())
 }
 
 impl<T> Named<T> {

@@ -153,8 +153,8 @@ impl Route {
 }
 
 /// The entries of NO_PROXY that can be meant for an endpoint with this port, in the form that the connector's matcher
-/// reads: without ports, which it has no rule for, and `*.example.com` as `.example.com`. `None` if there is an entry
-/// that could never match.
+/// reads: without ports, which it has no rule for, `*.example.com` as `.example.com`, and `*` for addresses, too. `None` if
+/// there is an entry that could never match.
 fn no_proxy(hosts: &str, port: Option<u16>) -> Option<String> {
     let entries = hosts.split(|c: char| c == ',' || c.is_whitespace()).filter(|entry| !entry.is_empty());
     let rules: Vec<_> = entries.map(rule).collect::<Option<_>>()?;
@@ -164,7 +164,10 @@ fn no_proxy(hosts: &str, port: Option<u16>) -> Option<String> {
 
 /// One entry's rule, and the port that it is for, if it is for one alone.
 fn rule(entry: &str) -> Option<(String, Option<u16>)> {
-    if entry == "*" || is_network(entry) {
+    if entry == "*" {
+        return Some(("*,0.0.0.0/0,::/0".to_owned(), None));
+    }
+    if is_network(entry) {
         return Some((entry.to_owned(), None));
     }
     let (host, port) = match entry.rsplit_once(':') {

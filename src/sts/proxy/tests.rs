@@ -149,6 +149,8 @@ fn addresses_and_networks_in_no_proxy_are_asked_directly() {
         ("[::1]", "https://[::1]:8443/"),
         ("[::1]:8443", "https://[::1]:8443/"),
         ("2001:db8::/32", "https://[2001:db8::5]/"),
+        ("*", "https://10.1.2.3/"),
+        ("*", "https://[::1]:8443/"),
     ] {
         assert_eq!(via("proxy.example:3128", hosts, endpoint), Via::NoProxy, "{hosts}");
     }
