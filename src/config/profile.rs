@@ -4,7 +4,6 @@
 //! value, where nobody listens yet, and goes on without; it panics on `retry_mode = legacy`, which is the default here; and
 //! it asks the instance for a region. Variables are clap's, as all others.
 
-use super::environment::text;
 use aws_config::profile::ProfileSet;
 use aws_runtime::env_config::EnvConfigValue;
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
@@ -109,7 +108,7 @@ impl AwsProfile {
 
 /// The config file's path and content, or `None` if it was not named and is not there.
 fn content(named: Option<&Path>) -> Result<Option<(PathBuf, String)>, String> {
-    let home = text("HOME")?.map(PathBuf::from);
+    let home = variable("HOME");
     let path = match (named, &home) {
         (Some(path), Some(home)) => path.strip_prefix("~").map_or(path.to_owned(), |rest| home.join(rest)),
         (Some(path), None) => path.to_owned(),
@@ -144,10 +143,15 @@ fn malformed(path: &Path, error: &(dyn std::error::Error + 'static)) -> String {
 
 /// A profile may be in the credentials file alone, which is not opened: it is enough that it exists and is not /dev/null.
 fn may_be_in_the_credentials_file() -> bool {
-    let file = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let default = || file("HOME").map(|home| home.join(".aws/credentials"));
-    let found = file("AWS_SHARED_CREDENTIALS_FILE").or_else(default).and_then(|path| path.metadata().ok());
+    let default = || variable("HOME").map(|home| home.join(".aws/credentials"));
+    let found = variable("AWS_SHARED_CREDENTIALS_FILE").or_else(default);
+    let found = found.and_then(|path| path.metadata().ok());
     found.is_some_and(|found| !found.file_type().is_char_device())
+}
+
+/// The path that a variable holds.
+fn variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 impl<T> Named<T> {

@@ -1,7 +1,7 @@
 //! Which STS is asked, for which region it is signed, and how often: the variables of AWS.
 
 use crate::helpers::{expected, someone, summary};
-use crate::program::Service;
+use crate::program::{Service, run};
 use crate::stub::{Stub, http, identity};
 use serde_json::{Value, json};
 
@@ -140,5 +140,33 @@ async fn the_retry_variables_say_how_often_sts_is_asked() {
         let answer = summary(service.verify_someone().await).await;
         assert_eq!(answer, expected(400, "indeterminate", "500"), "{variables:?}");
         assert_eq!(stub.count(), attempts, "{variables:?}");
+    }
+}
+
+/// Whatever AWS alone has is not had from another endpoint.
+const ONLY_FOR_AWS: [(&str, &str); 2] = [
+    ("AWS_USE_FIPS_ENDPOINT", "--use-fips-endpoint"),
+    ("AWS_USE_DUALSTACK_ENDPOINT", "--use-dualstack-endpoint"),
+];
+
+#[tokio::test]
+async fn a_variant_of_aws_s_endpoints_is_refused_where_another_is_asked() {
+    for (variable, flag) in ONLY_FOR_AWS {
+        for endpoint in ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"] {
+            let end = run(&["serve"], &[(variable, "true"), (endpoint, "http://127.0.0.1:1")]).await;
+            assert_eq!((end.code, end.stderr.len()), (Some(64), 1), "{end:?}");
+            assert!(end.stderr[0].starts_with(&format!("sts-verify: {variable}: ")), "{end:?}");
+            assert!(end.stderr[0].contains(endpoint) && !end.stderr[0].contains("AWS_REGION"), "{end:?}");
+        }
+        for arguments in
+            [&["serve", "--sandbox"] as &[&str], &["serve", "--sandbox", &format!("{flag}=true")]]
+        {
+            let end = run(arguments, &[(variable, "true"), ("STS_VERIFY_LISTEN", "127.0.0.1:0")]).await;
+            assert_eq!((end.code, end.stderr.len()), (Some(64), 1), "{end:?}");
+            assert!(end.stderr[0].starts_with(&format!("sts-verify: {variable}: ")), "{end:?}");
+            assert!(end.stderr[0].contains("sandbox") && !end.stderr[0].contains("AWS_REGION"), "{end:?}");
+        }
+        // What is switched off is no contradiction.
+        Service::with_arguments(&["serve", "--sandbox"], &[(variable, "false")]).await;
     }
 }

@@ -194,6 +194,12 @@ async fn values_that_cannot_be_meant_are_refused() {
 }
 
 #[tokio::test]
+async fn origins_as_browsers_send_them_are_taken() {
+    let origins = "https://a.example, http://localhost:3000,http://[::1]:3000,https://xn--4ca.example:8443,http://127.0.0.1";
+    Service::with_arguments(&["serve", "--sandbox"], &[("STS_VERIFY_CORS_ORIGINS", origins)]).await;
+}
+
+#[tokio::test]
 async fn a_level_of_the_log_that_there_is_not_is_refused() {
     for value in ["verbose", "debgu", "info,verbose", "sts_verify=loud", "trce"] {
         let end = run_with(&[], "STS_VERIFY_LOG", value).await;
@@ -248,33 +254,6 @@ async fn the_sandbox_is_refused_together_with_an_endpoint() {
         assert!(end.stderr[0].contains(variable), "{end:?}");
         let both = [("STS_VERIFY_SANDBOX", "true"), (variable, "http://127.0.0.1:1")];
         assert_refused(&run(&[], &both).await, "STS_VERIFY_SANDBOX");
-    }
-}
-
-/// Whatever AWS alone has is not had from another endpoint.
-const ONLY_FOR_AWS: [(&str, &str); 2] = [
-    ("AWS_USE_FIPS_ENDPOINT", "--use-fips-endpoint"),
-    ("AWS_USE_DUALSTACK_ENDPOINT", "--use-dualstack-endpoint"),
-];
-
-#[tokio::test]
-async fn a_variant_of_aws_s_endpoints_is_refused_where_another_is_asked() {
-    for (variable, flag) in ONLY_FOR_AWS {
-        for endpoint in ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"] {
-            let end = run(&["serve"], &[(variable, "true"), (endpoint, "http://127.0.0.1:1")]).await;
-            assert_refused(&end, variable);
-            assert!(end.stderr[0].contains(endpoint) && !end.stderr[0].contains("AWS_REGION"), "{end:?}");
-        }
-        for arguments in
-            [&["serve", "--sandbox"] as &[&str], &["serve", "--sandbox", &format!("{flag}=true")]]
-        {
-            let variables = [(variable, "true"), FREE_PORTS[0]];
-            let end = run(arguments, &variables).await;
-            assert_refused(&end, variable);
-            assert!(end.stderr[0].contains("sandbox") && !end.stderr[0].contains("AWS_REGION"), "{end:?}");
-        }
-        // What is switched off is no contradiction.
-        Service::with_arguments(&["serve", "--sandbox"], &[(variable, "false")]).await;
     }
 }
 
