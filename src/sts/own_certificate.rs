@@ -57,7 +57,7 @@ pub(super) fn connector(
     tcp.set_nodelay(true);
     let https = HttpsConnectorBuilder::new().with_tls_config(tls.clone()).https_or_http().enable_http1();
     let direct = https.wrap_connector(tcp);
-    let Some(proxy) = route.matcher().intercept(&endpoint.as_str().parse()?) else {
+    let Some(proxy) = route.proxy(&endpoint.as_str().parse()?) else {
         return Ok(pool(direct, connect_timeout));
     };
     let tunnel = Tunnel::new(proxy.uri().clone(), direct);

@@ -6,7 +6,7 @@
 
 use aws_smithy_http_client::proxy::{ProxyConfig, ProxyError};
 use http::Uri;
-use hyper_util::client::proxy::matcher::Matcher;
+use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use secrecy::{ExposeSecret as _, SecretString};
 use std::net::IpAddr;
 use url::{Host, Url};
@@ -71,15 +71,6 @@ impl Proxy {
     }
 }
 
-/// The way to all endpoints of one scheme and port.
-#[derive(Debug)]
-pub(super) struct Route {
-    /// The proxy's URL and the rules for going round it, if there is a proxy.
-    through: Option<(SecretString, String)>,
-    /// What the connector's own matcher makes of them.
-    matcher: Matcher,
-}
-
 /// How an endpoint is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Via {
@@ -91,6 +82,24 @@ pub enum Via {
     Proxy(String),
 }
 
+/// The way to all endpoints of one scheme and port.
+#[derive(Debug)]
+pub(super) enum Route {
+    /// No proxy is set.
+    Direct,
+    /// NO_PROXY names every endpoint.
+    NoProxy,
+    /// A proxy, for those that NO_PROXY does not name.
+    Proxy {
+        /// Its URL, with user and password.
+        url: SecretString,
+        /// NO_PROXY in the matcher's form.
+        rules: String,
+        /// What the connector's own matcher makes of both.
+        matcher: Box<Matcher>,
+    },
+}
+
 impl Route {
     /// The route to endpoints such as this.
     ///
@@ -99,53 +108,60 @@ impl Route {
     /// One line, naming the variable, when the connector would not keep what it says.
     pub(super) fn new(proxies: &Proxies, endpoint: &Url) -> Result<Self, String> {
         let own = if endpoint.scheme() == "https" { &proxies.https } else { &proxies.http };
-        let Some(proxy) = own.as_ref().or(proxies.all.as_ref()) else {
-            return Ok(Self { through: None, matcher: Matcher::builder().build() });
+        let Some(Proxy { variable, url, supported }) = own.as_ref().or(proxies.all.as_ref()) else {
+            return Ok(Self::Direct);
         };
-        let (variable, url) = (proxy.variable, proxy.url.expose_secret());
-        if !proxy.supported {
-            let there_is = "must be a proxy for HTTP, with a URL that begins with http:// or https://";
-            return Err(format!("{variable}: {there_is}"));
-        }
-        // Without rules, so that the matcher must have a proxy for any host.
-        let matcher = Matcher::builder().all(url).build();
-        let any_host = Uri::from_static("https://sts.amazonaws.com/");
-        if matcher.intercept(&any_host).is_none() || ProxyConfig::all(url).is_err() {
-            return Err(format!("{variable}: {WANTED}"));
-        }
         let rules = match &proxies.no_proxy {
             Some((variable, hosts)) => no_proxy(hosts, endpoint.port_or_known_default())
                 .ok_or(format!("{variable}: {WANTED_HOSTS}"))?,
             None => String::new(),
         };
-        let matcher = Matcher::builder().all(url).no(&rules).build();
-        Ok(Self { through: Some((proxy.url.clone(), rules)), matcher })
+        let names =
+            |uri: &Uri| Matcher::builder().all("stand-in").no(&rules).build().intercept(uri).is_none();
+        if endpoint.as_str().parse().is_ok_and(|endpoint| names(&endpoint)) {
+            return Ok(Self::NoProxy);
+        }
+        if !supported {
+            let there_is = "must be a proxy for HTTP, with a URL that begins with http:// or https://";
+            return Err(format!("{variable}: {there_is}"));
+        }
+        // Without rules it must have a proxy for any host.
+        let taken = Matcher::builder().all(url.expose_secret()).build();
+        let any_host = Uri::from_static("https://sts.amazonaws.com/");
+        if taken.intercept(&any_host).is_none() || ProxyConfig::all(url.expose_secret()).is_err() {
+            return Err(format!("{variable}: {WANTED}"));
+        }
+        let matcher = Matcher::builder().all(url.expose_secret()).no(&rules).build();
+        Ok(Self::Proxy { url: url.clone(), rules, matcher: Box::new(matcher) })
     }
 
     /// The same for the SDK's connector.
     pub(super) fn config(&self) -> Result<ProxyConfig, ProxyError> {
-        match &self.through {
-            Some((url, rules)) => Ok(ProxyConfig::all(url.expose_secret())?.no_proxy(rules)),
-            None => Ok(ProxyConfig::disabled()),
+        match self {
+            Self::Direct | Self::NoProxy => Ok(ProxyConfig::disabled()),
+            Self::Proxy { url, rules, .. } => Ok(ProxyConfig::all(url.expose_secret())?.no_proxy(rules)),
         }
     }
 
     /// Whether there is a proxy that is reached over TLS.
     pub(super) fn is_encrypted(&self) -> bool {
-        self.through.as_ref().is_some_and(|(url, _)| url.expose_secret().starts_with("https:"))
+        matches!(self, Self::Proxy { url, .. } if url.expose_secret().starts_with("https:"))
     }
 
-    /// The connector's own matcher, for a connector that is made of other parts.
-    pub(super) fn matcher(&self) -> &Matcher {
-        &self.matcher
+    /// The proxy for this endpoint.
+    pub(super) fn proxy(&self, endpoint: &Uri) -> Option<Intercept> {
+        match self {
+            Self::Direct | Self::NoProxy => None,
+            Self::Proxy { matcher, .. } => matcher.intercept(endpoint),
+        }
     }
 
     /// How this endpoint is reached. No password is told.
     pub(super) fn via(&self, endpoint: &Uri) -> Via {
-        match (&self.through, self.matcher.intercept(endpoint)) {
-            (None, _) => Via::Direct,
-            (Some(_), None) => Via::NoProxy,
-            (Some(_), Some(proxy)) => {
+        match (self, self.proxy(endpoint)) {
+            (Self::Direct, _) => Via::Direct,
+            (_, None) => Via::NoProxy,
+            (_, Some(proxy)) => {
                 Via::Proxy(proxy.uri().authority().map(ToString::to_string).unwrap_or_default())
             }
         }

@@ -18,8 +18,8 @@ use url::Url;
 /// a call is seldom sent into a connection that is just being closed.
 pub(super) const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Whatever is asked of AWS's own endpoints goes to port 443 of a host such as this.
-const AWS: &str = "https://sts.amazonaws.com/";
+/// Stands for AWS's own endpoints, which are many hosts on one port. No list but `*` names it.
+const AWS: &str = "https://sts.aws.invalid/";
 
 /// Why the clients for STS could not be made.
 #[derive(Debug, thiserror::Error)]

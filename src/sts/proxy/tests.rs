@@ -18,7 +18,7 @@ fn via(https_proxy: &str, no_proxy: &str, endpoint: &str) -> Via {
 /// User and password as the proxy is told them.
 fn authorization(https_proxy: &str) -> String {
     let route = route(https_proxy, "", AWS).unwrap();
-    let proxy = route.matcher().intercept(&AWS.parse().unwrap()).unwrap();
+    let proxy = route.proxy(&AWS.parse().unwrap()).unwrap();
     let basic = proxy.basic_auth().unwrap().to_str().unwrap().strip_prefix("Basic ").unwrap().to_owned();
     String::from_utf8(base64::prelude::BASE64_STANDARD.decode(basic).unwrap()).unwrap()
 }
@@ -101,6 +101,11 @@ fn only_the_proxy_that_is_used_has_to_be_one_that_the_connector_has() {
     assert!(of(&both, "http://sts.example.com/").unwrap_err().starts_with("ALL_PROXY: "));
     assert!(of(&Proxies { http: socks(), ..Proxies::default() }, AWS).is_ok());
     assert!(of(&Proxies { all: socks(), ..Proxies::default() }, AWS).is_err());
+    for (hosts, good) in [("sts.example.com", true), ("*", true), ("sts.example.org", false)] {
+        let no_proxy = Some(("NO_PROXY", hosts.to_owned()));
+        let proxies = Proxies { all: socks(), no_proxy, ..Proxies::default() };
+        assert_eq!(of(&proxies, "https://sts.example.com/").is_ok(), good, "{hosts}");
+    }
 }
 
 #[test]
