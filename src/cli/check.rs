@@ -4,9 +4,8 @@
 //! STS looks at the clock, then at the scope, then at the key (`contract.md`'s order). So InvalidClientTokenId is the
 //! good answer: it shows that the host's name, the route, TLS, the proxy and the clock are all right.
 //!
-//! `*` stands for the regions of every partition, and nobody can reach all of them: some are for the US intelligence services
-//! alone. So a partition that `*` brought in and of which no region can be reached is said to be out of reach, and
-//! is no failure; a region that was named is.
+//! `*` stands for the regions of every partition, and some partitions are isolated from the internet. So a partition of which no
+//! region can be reached is skipped if the regions were not named and it is not that of the default region.
 
 use crate::credentials::{Credentials, VerifyRequest};
 use crate::sts::partitions::partition_of;
@@ -30,7 +29,7 @@ const NOBODY: &str = r#"{
 pub struct Check {
     sts: StsClientFactory,
     transport: Transport,
-    /// The region of which the partition counts, whether it can be reached or not; `None` when all were named.
+    /// The default region, whose partition is never skipped; `None` when the regions were named.
     home: Option<String>,
 }
 
@@ -80,7 +79,7 @@ impl Check {
         }
     }
 
-    /// Whether trouble with a region is a failure of the check.
+    /// Whether a problem with a region is a failure of the check.
     fn counts(&self, finding: &Finding, all: &[Finding]) -> bool {
         let Some(home) = &self.home else { return true };
         let partition = partition_of(finding.region.name());
@@ -101,7 +100,7 @@ struct Finding {
 struct Problem {
     what: &'static str,
     more: String,
-    /// There was no connection to anybody who can speak for STS.
+    /// There was no connection to STS.
     on_the_way: bool,
 }
 
@@ -127,7 +126,7 @@ impl Finding {
         let (region, endpoint) = (self.region.name(), self.region.endpoint());
         let way = match &self.via {
             Via::Direct => String::new(),
-            Via::NoProxy => " past the proxy (NO_PROXY)".to_owned(),
+            Via::NoProxy => " directly (NO_PROXY)".to_owned(),
             Via::Proxy(proxy) => format!(" through the proxy {proxy}"),
         };
         match &self.trouble {
@@ -141,7 +140,7 @@ impl Finding {
             }
             Some(Problem { what, more, .. }) => {
                 format!(
-                    "{region:width$}  away  {endpoint}{way}: its partition is out of reach: {what}: {more}"
+                    "{region:width$}  skip  {endpoint}{way}: no region of its partition can be reached: {what}: {more}"
                 )
             }
         }

@@ -1,4 +1,4 @@
-//! Variables that are no flags: those that other programs share, under their own names.
+//! Variables without a flag: those that other programs read, too.
 
 /// The value of a variable. One that is empty, or nothing but white space (a Secret that was made with `echo`), is not set.
 ///

@@ -32,7 +32,7 @@ pub const EXIT_USAGE: u8 = 64;
 /// The environment variables that libraries read by themselves; listed here because `--help` is the reference.
 const ALSO_READ: &str = "\
 Also read from the environment:
-  HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY  the way to STS; in lower case, too, which goes first
+  HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY  proxies for STS; the same names in lower case take precedence
   AWS_DEFAULT_REGION, AWS_DEFAULT_PROFILE       where AWS_REGION and AWS_PROFILE are not set
   REQUESTS_CA_BUNDLE                            where there is no AWS_CA_BUNDLE
   SSL_CERT_FILE, SSL_CERT_DIR                   where the system's CA certificates are
@@ -49,8 +49,8 @@ Traces go to a collector over OTLP (http/protobuf) when there is an endpoint; as
   OTEL_SDK_DISABLED=true, OTEL_TRACES_EXPORTER=none
                                                 no traces, whatever else is set
 
-A flag goes before its variable, a variable before the AWS config file. An empty variable counts as one that is not
-set. No credentials are ever read: not from the environment, not from files, not from the instance. A wrong setting
+A flag takes precedence over its variable, a variable over the AWS config file. An empty variable counts as not set.
+No credentials are ever read: not from the environment, not from files, not from the instance. A wrong setting
 ends the program with exit code 64 and one line on stderr.";
 
 /// Are these AWS credentials good, and whose are they? Asks AWS STS and answers over HTTP.
@@ -76,7 +76,7 @@ pub enum Command {
     /// Ask the /livez of this machine's own listener; exit 0 if it answers, 1 if not
     Healthcheck(HealthcheckArgs),
     /// Ask the STS of each allowed region once, with made-up credentials, and say whether name, route, TLS, proxy and clock
-    /// are good; exit 0 if they are for all regions, 1 if not. With `*`, a partition out of reach does not count
+    /// are good; exit 0 if they are for all regions, 1 if not. With `*`, a partition that cannot be reached is skipped
     #[command(after_help = ALSO_READ)]
     Check(CheckArgs),
     /// Make an API key: print it and the line for the file that STS_VERIFY_API_KEYS_FILE names

@@ -19,13 +19,13 @@ use std::time::Duration;
 /// How long one export may take (the specification's default).
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The most spans that may wait: some 6 MiB when they are few, and 25 MiB when they are as many.
+/// The most spans that may wait. The queue then takes 6 MiB when it is empty and 25 MiB when it is full.
 const MAX_QUEUE: usize = 16_384;
 
-/// The most spans of one post, which is made in memory: some 16 MiB.
+/// The most spans in one post, which is built in memory (about 16 MiB).
 const MAX_BATCH: usize = 4_096;
 
-/// The most headers, and the most attributes: many times what collectors ask for. OpenTelemetry's own limit on attributes.
+/// The most headers, and the most attributes. It is OpenTelemetry's own limit on the attributes of a span.
 const MAX_PAIRS: usize = 128;
 
 /// The most bytes of these.
@@ -97,8 +97,8 @@ impl Sampling {
     }
 }
 
-/// How spans are gathered is read by OpenTelemetry's own builder, which takes any number. The queue is allocated at the
-/// start.
+/// `OTEL_BSP_*` is read by OpenTelemetry's own builder, which accepts any number and ignores what is none. The queue is
+/// allocated at the start.
 fn check_batches() -> Result<(), String> {
     let number = |longest: usize| move |text: &str| parse::number_up_to(text, longest);
     read("OTEL_BSP_SCHEDULE_DELAY", milliseconds)?;

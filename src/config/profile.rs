@@ -1,8 +1,8 @@
 //! The profile of the AWS config file, read by aws-config's own parser.
 //!
-//! aws-config's loader of whole configurations is not used: it reads the credentials file, too; it warns of a wrong
-//! value, where nobody listens yet, and goes on without; it panics on `retry_mode = legacy`, which is the default here; and
-//! it asks the instance for a region. Variables are clap's, as all others.
+//! aws-config's loader of whole configurations is not used: it reads the credentials file, too; it only warns of a wrong
+//! value, before there is a log; it panics on `retry_mode = legacy`, which is the default here; and it asks the instance
+//! metadata service for a region. The environment variables are read by clap, as all others.
 
 use aws_config::profile::ProfileSet;
 use aws_runtime::env_config::EnvConfigValue;
@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-/// Nobody has so many profiles.
+/// The longest config file that is read.
 const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// The service's name in the `services` section.
@@ -29,7 +29,7 @@ pub(super) struct AwsProfile {
     values: ProfileSet,
 }
 
-/// A value with the name of what set it, for messages about it.
+/// A value and the name of the setting that it is from, for messages.
 #[derive(Debug, Clone)]
 pub(super) struct Named<T> {
     pub(super) name: String,
@@ -48,7 +48,7 @@ impl AwsProfile {
         let files = EnvConfigFiles::builder()
             .with_contents(EnvConfigFileKind::Config, content.trim_start_matches('\u{feff}'))
             .build();
-        // Neither is asked for anything: the file's content is given. So nothing has to be waited for.
+        // The content is given, so that neither files nor variables are read, and the future never waits.
         let (no_files, no_variables) = (Fs::from_slice(&[]), Env::from_slice(&[]));
         let loading =
             aws_config::profile::load(&no_files, &no_variables, &files, Some(selected.clone().into()));
@@ -120,7 +120,7 @@ fn content(named: Option<&Path>) -> Result<Option<(PathBuf, String)>, String> {
     };
     match read(&path) {
         Ok(content) => Ok(Some((path, content))),
-        // Many a process has a home that is none, or is another user's.
+        // A process may have no home directory, or another user's.
         Err(error) if named.is_none() && absent(&error) => Ok(None),
         Err(error) if named.is_some() => Err(format!("AWS_CONFIG_FILE: the file cannot be read: {error}")),
         Err(error) => Err(format!("AWS_CONFIG_FILE ({}): the file cannot be read: {error}", path.display())),
@@ -133,7 +133,7 @@ fn read(path: &Path) -> io::Result<String> {
     Ok(content)
 }
 
-/// The parser's texts say the line and what is wanted, and not what is there.
+/// The parser's messages have the line and what is expected there, not its content.
 fn malformed(path: &Path, error: &(dyn std::error::Error + 'static)) -> String {
     let cause = error.source().map(ToString::to_string).unwrap_or_default();
     let place = cause.find("on line").map_or("", |at| &cause[at..]);
@@ -141,7 +141,7 @@ fn malformed(path: &Path, error: &(dyn std::error::Error + 'static)) -> String {
     format!("AWS_CONFIG_FILE ({}): no AWS config file: {place}", path.display())
 }
 
-/// A profile may be in the credentials file alone, which is not opened: it is enough that it exists and is not /dev/null.
+/// A profile may be defined in the credentials file only. That file is not opened: it counts if it exists and is not /dev/null.
 fn may_be_in_the_credentials_file() -> bool {
     let default = || variable("HOME").map(|home| home.join(".aws/credentials"));
     let found = variable("AWS_SHARED_CREDENTIALS_FILE").or_else(default);

@@ -1,4 +1,4 @@
-//! How STS is asked: what the flags and variables say, then the profile of the AWS config file, then the defaults.
+//! How STS is asked. Precedence: flags, variables, the profile of the AWS config file, defaults.
 
 use super::environment::text;
 use super::profile::{AwsProfile, Named};
@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The region of an operator who names none.
+/// The region when none is set.
 const DEFAULT_REGION: &str = "us-east-1";
 
 /// How STS is asked.
@@ -35,10 +35,10 @@ pub struct StsArgs {
     /// The same for all services; the one above goes first
     #[arg(long, env = "AWS_ENDPOINT_URL", value_name = "URL", value_parser = parse::endpoint_url)]
     pub endpoint_url: Option<String>,
-    /// Which of the two are flags.
+    /// Which of the two were given as flags.
     #[arg(skip)]
     pub(super) endpoint_flags: EndpointFlags,
-    /// Pass over the endpoint URLs of variables and profile [default: false]
+    /// Ignore the endpoint URLs of variables and profile [default: false]
     #[arg(long, env = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", value_name = "BOOL", value_parser = parse::boolean, action = clap::ArgAction::Set)]
     pub ignore_configured_endpoint_urls: Option<bool>,
     /// Ask the FIPS 140 endpoints [default: false]
@@ -47,7 +47,7 @@ pub struct StsArgs {
     /// Ask the endpoints that have IPv6 addresses, too [default: false]
     #[arg(long, env = "AWS_USE_DUALSTACK_ENDPOINT", value_name = "BOOL", value_parser = parse::boolean, action = clap::ArgAction::Set)]
     pub use_dualstack_endpoint: Option<bool>,
-    /// Whether the regions of before 2019 have their own endpoints, or sts.amazonaws.com [default: regional]
+    /// Whether the regions that boto3 calls legacy are asked at their own endpoints or at sts.amazonaws.com [default: regional]
     #[arg(long, env = "AWS_STS_REGIONAL_ENDPOINTS", value_enum, ignore_case = true)]
     pub sts_regional_endpoints: Option<StsRegionalEndpoints>,
     /// A PEM file of the CA certificates to trust instead of the system's. REQUESTS_CA_BUNDLE is read where neither this
@@ -86,7 +86,7 @@ pub enum StsRegionalEndpoints {
     Legacy,
 }
 
-/// Which endpoint URLs were flags: these go before all variables, and are no configured ones.
+/// Which endpoint URLs were given as flags: these take precedence over all variables and are never ignored.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct EndpointFlags {
     pub(super) sts: bool,
@@ -101,7 +101,7 @@ impl StsArgs {
     /// One line, naming the variable that is wrong, or the profile and its file.
     pub fn settings(&self, sandbox: bool) -> Result<StsSettings, String> {
         self.check_timeouts()?;
-        // Nothing of AWS is asked in the sandbox.
+        // The sandbox does not ask AWS.
         let (profile, proxies) = if sandbox {
             (AwsProfile::default(), Proxies::default())
         } else {
@@ -146,7 +146,7 @@ impl StsArgs {
         Ok(())
     }
 
-    /// The SDKs' order: flags, then variables, then the profile, and in each the one for STS before the one for all.
+    /// The SDKs' order: flags, variables, profile; in each of them the URL for STS before that for all services.
     fn endpoint(&self, profile: &AwsProfile) -> Result<Option<Named<String>>, String> {
         let given = [
             ("AWS_ENDPOINT_URL_STS", &self.endpoint_url_sts, self.endpoint_flags.sts),
@@ -223,7 +223,7 @@ impl StsArgs {
     }
 }
 
-/// What a flag or its variable says, or else the profile, which is then asked.
+/// The value of a flag or its variable, or else that of the profile.
 fn own_or<T>(
     variable: &str,
     own: Option<T>,
@@ -232,7 +232,7 @@ fn own_or<T>(
     own.map_or_else(profile, |value| Ok(Some(Named::new(variable, value))))
 }
 
-/// A kind of endpoint that AWS alone has: whoever names the endpoint, or asks a sandbox, does not get it.
+/// Rejects a kind of endpoint that only AWS has, for a custom endpoint or the sandbox.
 fn only_for_aws(
     wanted: Option<Named<bool>>,
     kind: &str,

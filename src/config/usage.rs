@@ -42,7 +42,7 @@ pub fn parse_command_line(arguments: impl IntoIterator<Item = OsString>) -> Resu
     })
 }
 
-/// Variables that have a second name: the SDKs' first, then boto3's.
+/// Variables with a second name: the SDKs' name, then boto3's.
 const SECOND_NAMES: [(&str, &str); 2] =
     [("AWS_REGION", "AWS_DEFAULT_REGION"), ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")];
 
@@ -64,7 +64,7 @@ fn without_empty_variables(command: Command) -> Command {
     command.mut_args(reset).mut_subcommands(without_empty_variables)
 }
 
-/// Notes which endpoint URLs are flags. clap's own types do not say where a value is from.
+/// Notes which endpoint URLs were given as flags: the parsed values do not say.
 fn note_flags(cli: &mut Cli, matches: &ArgMatches) {
     let (args, matches) = match (&mut cli.command, matches.subcommand()) {
         (Some(super::Command::Serve(args)), Some((_, matches))) => (&mut args.sts, matches),

@@ -1,8 +1,8 @@
-//! The way to an endpoint whose own certificate stands in the CA bundle: a gateway's, made by `openssl req -x509`, say. OpenSSL,
-//! and so boto3, trusts it; webpki does not when it says that it is a CA's, as most of them do ([`crate::tls`]).
+//! The connector for an endpoint whose own certificate is in the CA bundle, such as a gateway's that was made by
+//! `openssl req -x509`. OpenSSL, and so boto3, trusts it; webpki does not if it is marked as a CA's ([`crate::tls`]).
 //!
-//! The SDK's connector takes certificates and no verifier. So this one is made of the parts that it is made of itself:
-//! hyper-util's pool and tunnel, and hyper-rustls.
+//! The SDK's connector accepts certificates and no verifier. So this one is built from the same parts: hyper-util's pool
+//! and tunnel, and hyper-rustls.
 
 use super::failure::find;
 use super::proxy::Route;
@@ -33,7 +33,7 @@ use tokio::time::timeout;
 use tower::{Service, ServiceExt as _, service_fn};
 use url::Url;
 
-/// Whether one of these certificates is made out for this endpoint.
+/// Whether one of these certificates is valid for the name of this endpoint.
 pub(super) fn is_among(bundle: &[CertificateDer<'_>], endpoint: &Url) -> bool {
     let host = endpoint.host_str().map(|host| host.trim_start_matches('[').trim_end_matches(']'));
     let Some(Ok(name)) = host.map(ServerName::try_from) else { return false };
@@ -69,7 +69,7 @@ pub(super) fn connector(
     Ok(pool(https.wrap_connector(tunnel), connect_timeout))
 }
 
-/// A pool of connections, each made within a time.
+/// A pool of connections with a limit on the time to connect.
 fn pool<C>(connect: C, limit: Duration) -> Arc<dyn HttpConnector>
 where
     C: Service<Uri, Error: Into<BoxError>, Future: Send> + Clone + Send + Sync + 'static,
@@ -86,7 +86,7 @@ where
     Arc::new(Pool(client))
 }
 
-/// hyper-util's client as the SDK's connectors are called.
+/// hyper-util's client behind the interface of the SDK's connectors.
 struct Pool<C>(Client<C, SdkBody>);
 
 impl<C> std::fmt::Debug for Pool<C> {
@@ -114,7 +114,7 @@ impl<C: Connect + Clone + Send + Sync + 'static> HttpConnector for Pool<C> {
     }
 }
 
-/// What the caller may do with the connection: have it not used again.
+/// Lets the caller exclude the connection from reuse.
 fn metadata(connection: CaptureConnection) -> ConnectionMetadata {
     let poison = move || {
         if let Some(connected) = connection.connection_metadata().as_ref() {

@@ -1,8 +1,8 @@
-//! Which proxy STS is asked through. Decided once, at the start: all endpoints have one scheme and one port.
+//! Which proxy is used for STS. Decided once, at the start: all endpoints have one scheme and one port.
 //!
-//! The connector's own matcher (hyper-util's) passes over a proxy that it cannot read and connects directly, with the
-//! session token in the open if the endpoint is plain HTTP. So its variables are put into its own form here, and it is then asked
-//! what it makes of them: what it would go round stops the start.
+//! The connector's own matcher (hyper-util's) ignores a proxy that it cannot parse and connects directly. So the variables are
+//! normalised here to the form that it parses, and the matcher is then asked what it makes of them: a proxy that it would ignore
+//! is an error.
 
 use aws_smithy_http_client::proxy::{ProxyConfig, ProxyError};
 use http::Uri;
@@ -42,8 +42,8 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Reads the value of a variable as curl and boto3 do: without white space around it, and as HTTP's when it names no
-    /// scheme.
+    /// Parses the value of a variable as curl and boto3 do: white space around it is ignored, and the default scheme is
+    /// `http`.
     ///
     /// # Errors
     ///
@@ -59,7 +59,7 @@ impl Proxy {
         if text.contains(char::is_control) {
             return Err(wanted());
         }
-        // It percent-encodes what user and password may not have.
+        // It percent-encodes characters that user and password may not have.
         let url = Url::parse(&text).map_err(|_| wanted())?;
         let nothing_behind =
             matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none();
@@ -105,7 +105,7 @@ impl Route {
     ///
     /// # Errors
     ///
-    /// One line, naming the variable, when the connector would not keep what it says.
+    /// One line with the variable, when the connector would not do what it says.
     pub(super) fn new(proxies: &Proxies, endpoint: &Url) -> Result<Self, String> {
         let own = if endpoint.scheme() == "https" { &proxies.https } else { &proxies.http };
         let Some(Proxy { variable, url, supported }) = own.as_ref().or(proxies.all.as_ref()) else {
@@ -125,7 +125,7 @@ impl Route {
             let there_is = "must be a proxy for HTTP, with a URL that begins with http:// or https://";
             return Err(format!("{variable}: {there_is}"));
         }
-        // Without rules it must have a proxy for any host.
+        // Without rules the matcher must return a proxy for any host.
         let taken = Matcher::builder().all(url.expose_secret()).build();
         let any_host = Uri::from_static("https://sts.amazonaws.com/");
         if taken.intercept(&any_host).is_none() || ProxyConfig::all(url.expose_secret()).is_err() {
@@ -156,7 +156,7 @@ impl Route {
         }
     }
 
-    /// How this endpoint is reached. No password is told.
+    /// How this endpoint is reached. Without user and password.
     pub(super) fn via(&self, endpoint: &Uri) -> Via {
         match (self, self.proxy(endpoint)) {
             (Self::Direct, _) => Via::Direct,

@@ -18,7 +18,7 @@ use url::Url;
 /// a call is seldom sent into a connection that is just being closed.
 pub(super) const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Stands for AWS's own endpoints, which are many hosts on one port. No list but `*` names it.
+/// Stands for AWS's own endpoints, which are many hosts on one port. Of NO_PROXY only `*` matches it.
 const AWS: &str = "https://sts.aws.invalid/";
 
 /// Why the clients for STS could not be made.
@@ -43,13 +43,13 @@ pub enum SetupError {
     /// A proxy that would not be used. One line that names the variable.
     #[error("{0}")]
     Proxy(String),
-    /// The TLS library takes none of these certificates, or no proxy's URL: both were tried before.
+    /// The TLS client cannot be made of what was checked before.
     #[error("AWS_CA_BUNDLE: the TLS client cannot be made")]
     Tls,
 }
 
 impl SetupError {
-    /// What a region has no endpoint of is what was asked for besides it.
+    /// The setting that a region has no endpoint for.
     pub(super) fn no_endpoint(region: &str, settings: &StsSettings) -> Self {
         let setting = match (settings.use_fips, settings.use_dual_stack) {
             (true, _) => "AWS_USE_FIPS_ENDPOINT",
@@ -127,7 +127,7 @@ fn trusted_roots(
     needed: bool,
 ) -> Result<TlsContext, SetupError> {
     let store = match bundle {
-        // Not the file itself: the SDK's reader passes over blocks that ours has found.
+        // Not the file itself: the SDK's parser skips blocks that ours finds.
         Some(certificates) => TrustStore::empty().with_pem_certificate(pem::encode(&certificates)),
         None if !needed => TrustStore::empty(),
         None if !system_has_roots() => return Err(SetupError::NoRoots),

@@ -1,5 +1,5 @@
-//! TLS, for every part that uses it: the one reader of PEM files, and whom a client with certificates of its own trusts.
-//! It knows nothing of the rest of the program.
+//! TLS parts that several rooms use: the reader of PEM files, and the client configuration for a CA bundle. It depends on
+//! no other room.
 
 pub mod pem;
 mod trust;

@@ -1,9 +1,9 @@
 //! Reads PEM files: all of a file, or nothing of it.
 //!
-//! Readers of PEM pass over what they do not understand: a block that begins on the line on which the one before it
-//! ends, a marker that lost a dash, a block without an end, a first block behind a byte order mark. A chain is then served
-//! without its intermediates, or a CA is not trusted, and nobody is told. Here each block is found first and decoded by
-//! rustls's reader afterwards, and whatever looks like a part of a block that is lost is an error.
+//! PEM parsers skip what they do not recognise: a block that begins on the line on which the previous one ends, a marker
+//! with a dash missing, a block without an end, a first block after a byte order mark. A chain is then served without its
+//! intermediates, or a CA is not trusted, without an error. Here the blocks are found first and then decoded by rustls's
+//! parser, and whatever looks like part of a block that was not found is an error.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -14,14 +14,14 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-/// The bundles of whole operating systems have some 250 KB.
+/// The bundle of an operating system has about 250 KB.
 const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
 
 const DASHES: &str = "-----";
 const BEGIN: &str = "-----BEGIN ";
 
-/// What a label says of a block. A label that is not in this table may be a certificate or a key in a form that is not read
-/// here (`PKCS7`, `TRUSTED CERTIFICATE`), so that it is an error.
+/// The labels that are known. Any other may stand for a certificate or a key in a form that is not read here (`PKCS7`,
+/// `TRUSTED CERTIFICATE`), so it is an error.
 const LABELS: [(&str, Kind); 12] = [
     ("CERTIFICATE", Kind::Certificate),
     ("X509 CERTIFICATE", Kind::Certificate),
@@ -41,7 +41,7 @@ const LABELS: [(&str, Kind); 12] = [
 enum Kind {
     Certificate,
     Key,
-    /// What other programs put beside these. Nothing here needs it.
+    /// Not needed here, and ignored.
     Other,
 }
 
@@ -63,12 +63,12 @@ pub enum PemError {
     /// There is no key in the file, or an encrypted one.
     #[error("the file holds no usable PEM private key (encrypted ones are not read)")]
     NoKey,
-    /// It is not known which key is meant.
+    /// It is ambiguous which key to use.
     #[error("the file holds more than one private key")]
     SeveralKeys,
 }
 
-/// The certificates of a file in their order. There is at least one. Keys and parameters beside them are passed over.
+/// The certificates of a file in their order, at least one. Keys and parameters in the same file are ignored.
 ///
 /// # Errors
 ///
@@ -80,7 +80,7 @@ pub fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, PemErro
     if certificates.is_empty() { Err(PemError::NoCertificate) } else { Ok(certificates) }
 }
 
-/// The private key of a file. Certificates and parameters beside it are passed over.
+/// The private key of a file. Certificates and parameters in the same file are ignored.
 ///
 /// # Errors
 ///
@@ -135,7 +135,7 @@ impl Block<'_> {
         let (_, der) = <(SectionKind, Vec<u8>)>::from_pem_slice(self.text("CERTIFICATE").as_bytes())
             .map_err(|_| PemError::Damaged(self.line))?;
         let certificate = CertificateDer::from(der);
-        // Of a chain rustls itself looks at the first certificate alone.
+        // rustls itself parses the first certificate of a chain only.
         RootCertStore::empty().add(certificate.clone()).map_err(damaged)?;
         Ok(certificate)
     }
@@ -165,8 +165,8 @@ fn blocks(text: &str) -> Result<Vec<Block<'_>>, PemError> {
     Ok(blocks)
 }
 
-/// Comments may stand between blocks. A word of a marker with a dash before it is no comment: it has lost a dash, or
-/// its other half, or a word processor has been at it.
+/// Text between blocks is allowed. But BEGIN or END after a dash is a damaged marker: a dash is missing, its other half is,
+/// or a word processor has replaced the dashes.
 fn no_lost_marker(text: &str, from: usize, to: usize) -> Result<(), PemError> {
     let comment = text[from..to].to_ascii_uppercase();
     let dash =

@@ -1,4 +1,4 @@
-//! Whom a client trusts that was given certificates of its own.
+//! The TLS client configuration for a CA bundle.
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{VerifierBuilderError, WebPkiServerVerifier, verify_server_name};
@@ -10,11 +10,11 @@ use rustls::{
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use std::sync::Arc;
 
-/// A client that trusts whom these certificates vouch for, and themselves.
+/// A client that trusts servers whose certificate is issued by one of these, or is one of these.
 ///
 /// # Errors
 ///
-/// When there is none, or one is none.
+/// When the bundle is empty, or a certificate cannot be parsed.
 pub fn client_config(bundle: Vec<CertificateDer<'static>>) -> Result<ClientConfig, Error> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let mut roots = RootCertStore::empty();
@@ -32,10 +32,10 @@ pub fn client_config(bundle: Vec<CertificateDer<'static>>) -> Result<ClientConfi
         .with_no_client_auth())
 }
 
-/// webpki's rules, and one of OpenSSL's: a server may show a certificate that stands in the bundle itself, although it
-/// says of itself that it is a CA's. `openssl req -x509` makes such ones, and boto3 trusts them.
+/// webpki's rules, and one of OpenSSL's: a server may present a certificate that is in the bundle itself, even if it is
+/// marked as a CA's. `openssl req -x509` makes such certificates, and boto3 trusts them.
 ///
-/// That gives no certificate more than it has: a CA of the bundle could issue one for any server.
+/// This adds no trust: a CA in the bundle can issue a certificate for any server.
 #[derive(Debug)]
 struct BundleVerifier {
     webpki: Arc<WebPkiServerVerifier>,
@@ -54,7 +54,7 @@ impl ServerCertVerifier for BundleVerifier {
         let verified =
             self.webpki.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
         match verified {
-            // webpki has looked at its dates before.
+            // webpki checks the dates before it checks this.
             Err(error) if is_ca_as_server(&error) && self.bundle.contains(end_entity) => {
                 verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
                 Ok(ServerCertVerified::assertion())
@@ -86,7 +86,7 @@ impl ServerCertVerifier for BundleVerifier {
     }
 }
 
-/// Whether nothing is wrong with a certificate, as far as webpki got, but that it is a CA's.
+/// Whether webpki's error is that a server presented a CA's certificate.
 fn is_ca_as_server(error: &Error) -> bool {
     let Error::InvalidCertificate(CertificateError::Other(OtherError(inner))) = error else { return false };
     inner.downcast_ref() == Some(&webpki::Error::CaUsedAsEndEntity)

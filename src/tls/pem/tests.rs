@@ -66,7 +66,7 @@ fn what_was_read_can_be_written_and_read_again() {
 }
 
 #[test]
-fn one_block_that_cannot_be_read_spoils_the_file() {
+fn a_file_with_one_unreadable_block_is_refused() {
     let (one, two) = (certificate(), certificate());
     let lines: Vec<&str> = two.lines().collect();
     let damaged = [
