@@ -20,7 +20,7 @@ use sts_verify::config::{Command, ServeArgs, parse_command_line};
 use sts_verify::credentials::VerifyRequest;
 use sts_verify::http::router::router;
 use sts_verify::http::state::AppState;
-use sts_verify::sts::{StsClientFactory, Transport};
+use sts_verify::sts::{Proxies, StsClientFactory, Transport};
 use tokio::runtime::Runtime;
 use tower::ServiceExt as _;
 use zeroizing_alloc::ZeroAlloc;
@@ -137,7 +137,7 @@ fn settings(sts_url: &str) -> ServeArgs {
 
 async fn sts(args: &ServeArgs) -> StsClientFactory {
     let mut settings = args.sts_settings().unwrap();
-    settings.proxy_from_environment = false;
+    settings.proxies = Proxies::default();
     let transport = Transport::new(&settings).unwrap();
     StsClientFactory::new(&settings, &transport).await.unwrap()
 }

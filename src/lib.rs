@@ -26,3 +26,4 @@ pub mod policy;
 pub mod proof;
 pub mod server;
 pub mod sts;
+mod tls;

@@ -7,8 +7,9 @@ mod sandbox;
 mod serve;
 mod signals;
 
-use crate::config::{Cli, Command, EXIT_USAGE, parse_command_line};
+use crate::config::{Cli, Command, EXIT_USAGE, Regions, parse_command_line};
 use crate::http::router::document;
+use check::Check;
 use std::error::Error;
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -55,8 +56,9 @@ async fn run(cli: Cli) -> Result<(), (Failure, ExitCode)> {
         Command::ApiKey(args) => api_key::run(&args).map_err(failure),
         Command::Check(args) => {
             let settings = args.sts.settings(false).map_err(|error| usage(error.into()))?;
-            let sts = check::sts(settings).await.map_err(|error| usage(error.into()))?;
-            check::run(sts, print).await.map_err(failure)
+            let all_regions = args.sts.allowed_regions == Some(Regions::All);
+            let check = Check::new(settings, all_regions).await.map_err(|error| usage(error.into()))?;
+            check.run(print).await.map_err(failure)
         }
         Command::Openapi => {
             let text = document().to_pretty_json().map_err(|error| failure(error.into()))?;

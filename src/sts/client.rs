@@ -57,7 +57,7 @@ impl StsClient {
         Ok(Self {
             name: name.into(),
             transport: transport.clone(),
-            question: question(&endpoint).map_err(|_| SetupError::NoEndpoint(name.to_owned()))?,
+            question: question(&endpoint).map_err(|_| SetupError::no_endpoint(name, settings))?,
             endpoint,
             signed_for: signing_region(&resolved).unwrap_or(name).to_owned(),
         })
@@ -144,11 +144,12 @@ fn question(endpoint: &Endpoint) -> Result<HttpRequest, BoxError> {
 
 /// What the SDK's rules give for a region.
 async fn resolve_endpoint(region: &str, settings: &StsSettings) -> Result<SdkEndpoint, SetupError> {
-    let none = || SetupError::NoEndpoint(region.to_owned());
+    let none = || SetupError::no_endpoint(region, settings);
     let params = Params::builder()
         .region(region)
         .use_fips(settings.use_fips)
         .use_dual_stack(settings.use_dual_stack)
+        .use_global_endpoint(settings.use_global_endpoint)
         .set_endpoint(settings.endpoint_url.clone())
         .build()
         .map_err(|_| none())?;

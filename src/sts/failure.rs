@@ -5,14 +5,16 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use http_body_util::LengthLimitError;
 use std::error::Error;
 use std::sync::Arc;
+use url::Url;
 
 /// The URL of a region's STS, for messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint(Arc<str>);
 
 impl Endpoint {
+    /// The URL as it is asked: the SDK's rules give those of AWS without a path.
     pub(crate) fn new(url: &str) -> Self {
-        Self(if url.ends_with('/') { url.into() } else { format!("{url}/").into() })
+        Self(Url::parse(url).map_or_else(|_| url.into(), |url| String::from(url).into()))
     }
 
     /// The URL.
@@ -117,7 +119,7 @@ impl ConnectFailure {
 }
 
 /// The first error of a type in a chain of causes.
-fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+pub(super) fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
     chain(error).find_map(|error| error.downcast_ref())
 }
 

@@ -11,7 +11,9 @@ pub mod coalescing;
 mod failure;
 mod fetch;
 mod hosts;
+mod own_certificate;
 pub mod partitions;
+mod proxy;
 mod reply;
 mod retry;
 mod transport;
@@ -21,6 +23,7 @@ pub use client::StsClient;
 pub use failure::{ConnectFailure, Endpoint, StsFailure};
 pub(crate) use fetch::{get_json, not_a_document};
 pub use hosts::{StsHost, StsHosts};
+pub use proxy::{Proxies, Proxy, Via};
 pub use retry::{RetryMode, RetryPolicy};
 pub use transport::{SetupError, Transport};
 pub use waiters::{Waiter, Waiters, WantsRetries};
@@ -44,10 +47,12 @@ pub struct StsSettings {
     pub use_fips: bool,
     /// Ask the endpoints that have IPv6 addresses too.
     pub use_dual_stack: bool,
-    /// A PEM file of the CA certificates to trust instead of the system's.
-    pub ca_bundle: Option<std::path::PathBuf>,
-    /// Whether HTTPS_PROXY and its like are heeded.
-    pub proxy_from_environment: bool,
+    /// Ask sts.amazonaws.com for the regions that boto3 asks there in its `legacy` setting.
+    pub use_global_endpoint: bool,
+    /// The CA certificates to trust instead of the system's.
+    pub ca_bundle: Option<CaBundle>,
+    /// The proxies for the way to STS.
+    pub proxies: Proxies,
     /// How many connections may be in use at once.
     pub max_connections: usize,
     /// How long a TCP and TLS handshake may take.
@@ -58,6 +63,15 @@ pub struct StsSettings {
     pub deadline: Duration,
     /// When and how often a call is tried again.
     pub retry: RetryPolicy,
+}
+
+/// A PEM file of CA certificates.
+#[derive(Debug, Clone)]
+pub struct CaBundle {
+    /// The setting that names it, for messages.
+    pub name: String,
+    /// The file.
+    pub file: std::path::PathBuf,
 }
 
 /// What STS said.

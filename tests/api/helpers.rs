@@ -34,6 +34,7 @@ pub fn settings(flags: &[&str]) -> ServeArgs {
         "sts-verify",
         "serve",
         "--listen=127.0.0.1:0",
+        "--config-file=/dev/null",
         "--region=us-east-1",
         "--retry-mode=legacy",
         "--retry-backoff=1ms",

@@ -27,6 +27,7 @@ mod limits;
 mod memory;
 mod metrics_listener;
 mod otel_settings;
+mod profile;
 mod proxies;
 mod sandbox;
 mod secrets;
