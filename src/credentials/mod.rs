@@ -9,10 +9,12 @@
 mod fields;
 mod json;
 mod names;
+mod posted;
 pub(crate) mod redact;
 
 pub use fields::{CredentialFields, FieldValue, SiblingFields, is_access_key_id};
 pub use names::{Field, KnownName, NAMES, Name, NameRule};
+pub use posted::{EKS_TOKEN_PREFIX, Posted, PostedHeaders, PostedLogin, PostedProof, PostedText};
 
 use secrecy::SecretString;
 
@@ -96,7 +98,7 @@ impl Credentials {
 /// What some editors and PowerShell write before a text in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-impl VerifyRequest {
+impl Posted {
     /// Reads a request body: JSON in UTF-8, with or without a byte order mark.
     ///
     /// # Errors
@@ -110,6 +112,20 @@ impl VerifyRequest {
         }
         let text = std::str::from_utf8(body).map_err(|_| ValidationError::NotUtf8)?;
         json::read(text)?.check()
+    }
+}
+
+impl VerifyRequest {
+    /// Reads a request body in which credentials alone are wanted.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Posted::from_json`]; and for a proof, that there are no credentials.
+    pub fn from_json(body: &[u8]) -> Result<Self, ValidationError> {
+        match Posted::from_json(body)? {
+            Posted::Credentials(request) => Ok(request),
+            Posted::Proof(_) => Err(ValidationError::Missing("stsAccessKey")),
+        }
     }
 }
 

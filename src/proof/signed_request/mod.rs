@@ -14,7 +14,7 @@ mod url;
 pub use iam_login::{HeaderMember, IamLogin};
 
 use super::{ProofError, ProofFailure};
-use crate::credentials::ValidationError;
+use crate::credentials::{EKS_TOKEN_PREFIX, ValidationError};
 use crate::sts::{StsHost, StsHosts};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -24,9 +24,6 @@ use signature::{Parameters, Signature};
 use std::time::{Duration, SystemTime};
 use url::UrlText;
 use zeroize::Zeroizing;
-
-/// How a token of `aws eks get-token` begins.
-pub const EKS_TOKEN_PREFIX: &str = "k8s-aws-v1.";
 
 const MAX_TOKEN_BYTES: usize = 12_288;
 const MAX_URL_BYTES: usize = 8_192;

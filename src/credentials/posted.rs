@@ -1,0 +1,234 @@
+//! What a body holds: credentials, or a proof in their place. A proof's texts are taken out here and read by
+//! [`crate::proof`].
+
+use super::fields::CredentialFields;
+use super::{ValidationError, VerifyRequest};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::value::RawValue;
+
+/// How a token of `aws eks get-token` begins.
+pub const EKS_TOKEN_PREFIX: &str = "k8s-aws-v1.";
+
+/// What was posted.
+pub enum Posted {
+    /// An access key with its secret, and perhaps a session token.
+    Credentials(VerifyRequest),
+    /// What proves that somebody has them.
+    Proof(PostedProof),
+}
+
+/// A proof as it was posted. The texts are secret: whoever has them can use the proof.
+pub enum PostedProof {
+    /// A token of `aws eks get-token`, or a JWT.
+    Token(PostedText),
+    /// A presigned URL.
+    PresignedUrl(PostedText),
+    /// The login of Vault, OpenBao and Consul.
+    IamLogin(PostedLogin),
+}
+
+/// A text with the name of its member.
+pub struct PostedText {
+    /// The name as we spell it.
+    pub member: &'static str,
+    /// The text; never empty.
+    pub text: SecretString,
+}
+
+/// The members of a login; `None` for one that is absent, null or empty.
+#[derive(Default)]
+pub struct PostedLogin {
+    /// `iam_http_request_method`.
+    pub method: Option<SecretString>,
+    /// `iam_request_url`.
+    pub url: Option<SecretString>,
+    /// `iam_request_body`.
+    pub body: Option<SecretString>,
+    /// `iam_request_headers`, as a string or as an object's text.
+    pub headers: Option<PostedHeaders>,
+}
+
+/// The headers of a login.
+pub enum PostedHeaders {
+    /// A string.
+    Text(SecretString),
+    /// A JSON object's text.
+    Object(SecretString),
+}
+
+/// A member that belongs to a proof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ProofMember {
+    part: Part,
+    /// As it is called in messages.
+    name: &'static str,
+}
+
+/// The part of a proof that a member holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Token,
+    PresignedUrl,
+    Method,
+    Url,
+    Body,
+    Headers,
+}
+
+/// The members of proofs, their names folded as those of credentials are.
+const MEMBERS: [(&str, ProofMember); 6] = [
+    ("webidentitytoken", member(Part::Token, "WebIdentityToken")),
+    ("presignedurl", member(Part::PresignedUrl, "presigned_url")),
+    ("iamhttprequestmethod", member(Part::Method, "iam_http_request_method")),
+    ("iamrequesturl", member(Part::Url, "iam_request_url")),
+    ("iamrequestbody", member(Part::Body, "iam_request_body")),
+    ("iamrequestheaders", member(Part::Headers, "iam_request_headers")),
+];
+
+const fn member(part: Part, name: &'static str) -> ProofMember {
+    ProofMember { part, name }
+}
+
+impl ProofMember {
+    /// A `token` in an object without an access key ID.
+    pub const TOKEN: Self = member(Part::Token, "token");
+
+    /// The member of a folded name.
+    pub fn of_folded(folded: &[u8]) -> Option<Self> {
+        MEMBERS.iter().find(|(name, _)| name.as_bytes() == folded).map(|(_, member)| *member)
+    }
+
+    /// Whether it is a value even where it is an object.
+    pub fn takes_object(self) -> bool {
+        self.part == Part::Headers
+    }
+}
+
+/// A value under one of these names.
+pub(super) enum ProofValue {
+    Text(SecretString),
+    Object(SecretString),
+    /// What cannot be a value: a number, say.
+    Other,
+}
+
+impl ProofValue {
+    /// `None` for null and for an empty text, which are no values.
+    pub fn from_json(value: &RawValue) -> Option<Self> {
+        match serde_json::from_str::<Option<SecretString>>(value.get()) {
+            Ok(text) => text.and_then(Self::from_text),
+            Err(_) if value.get().starts_with('{') => Some(Self::Object(value.get().into())),
+            Err(_) => Some(Self::Other),
+        }
+    }
+
+    pub fn from_text(text: SecretString) -> Option<Self> {
+        (!text.expose_secret().is_empty()).then_some(Self::Text(text))
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Text(one), Self::Text(other)) | (Self::Object(one), Self::Object(other)) => {
+                one.expose_secret() == other.expose_secret()
+            }
+            (Self::Other, Self::Other) => true,
+            _ => false,
+        }
+    }
+}
+
+/// The values of proofs that were found.
+#[derive(Default)]
+pub(super) struct ProofFields(Vec<(ProofMember, ProofValue)>);
+
+/// Two values of one part that differ, or two proofs.
+struct Contradiction(&'static str, &'static str);
+
+impl ProofFields {
+    /// Adds a value. One that is known already says nothing new.
+    pub fn put(&mut self, member: ProofMember, value: Option<ProofValue>) {
+        let Some(value) = value else { return };
+        // Two that differ are an error, of however many more there are: nothing else is kept of these.
+        let known = self.0.iter().filter(|(known, _)| known.part == member.part);
+        let is_new = known.clone().all(|(_, known)| !known.is_same(&value));
+        if is_new && known.count() < 2 {
+            self.0.push((member, value));
+        }
+    }
+
+    /// Takes away the tokens that do not look like a proof: beside credentials they are those of something else.
+    fn drop_other_tokens(&mut self) {
+        self.0.retain(|(member, value)| *member != ProofMember::TOKEN || looks_like_a_proof(value));
+    }
+
+    fn contradiction(&self) -> Option<Contradiction> {
+        let (first, _) = self.0.first()?;
+        let is_login = |part| !matches!(part, Part::Token | Part::PresignedUrl);
+        let other = self.0.iter().enumerate().skip(1).find(|(place, (member, _))| {
+            let same_part = self.0[..*place].iter().any(|(earlier, _)| earlier.part == member.part);
+            same_part || is_login(member.part) != is_login(first.part) || !is_login(member.part)
+        });
+        other.map(|(_, (member, _))| Contradiction(first.name, member.name))
+    }
+
+    fn check(mut self) -> Result<Option<PostedProof>, ValidationError> {
+        if let Some(Contradiction(one, other)) = self.contradiction() {
+            return Err(ValidationError::Duplicate(one, other));
+        }
+        let not_a_string = |member: ProofMember| ValidationError::Invalid(member.name, "must be a string");
+        let mut login = PostedLogin::default();
+        for (member, value) in self.0.drain(..) {
+            let text = match (member.part, value) {
+                (Part::Headers, ProofValue::Object(text)) => {
+                    login.headers = Some(PostedHeaders::Object(text));
+                    continue;
+                }
+                (_, ProofValue::Text(text)) => text,
+                _ => return Err(not_a_string(member)),
+            };
+            match member.part {
+                Part::Token => return Ok(Some(PostedProof::Token(PostedText { member: member.name, text }))),
+                Part::PresignedUrl => {
+                    return Ok(Some(PostedProof::PresignedUrl(PostedText { member: member.name, text })));
+                }
+                Part::Method => login.method = Some(text),
+                Part::Url => login.url = Some(text),
+                Part::Body => login.body = Some(text),
+                Part::Headers => login.headers = Some(PostedHeaders::Text(text)),
+            }
+        }
+        let is_login =
+            login.method.is_some() || login.url.is_some() || login.body.is_some() || login.headers.is_some();
+        Ok(is_login.then_some(PostedProof::IamLogin(login)))
+    }
+}
+
+/// A token of EKS, or three parts with dots between them.
+fn looks_like_a_proof(value: &ProofValue) -> bool {
+    let ProofValue::Text(text) = value else { return false };
+    let text = text.expose_secret();
+    text.starts_with(EKS_TOKEN_PREFIX) || (text.starts_with("ey") && text.matches('.').count() == 2)
+}
+
+/// Everything of ours in a body.
+#[derive(Default)]
+pub(super) struct PostedFields {
+    pub credentials: CredentialFields,
+    pub proofs: ProofFields,
+}
+
+impl PostedFields {
+    /// Checks the values. A body without a proof is one of credentials, whatever it lacks.
+    pub fn check(self) -> Result<Posted, ValidationError> {
+        let Self { credentials, mut proofs } = self;
+        let given = credentials.first_name();
+        if given.is_some() {
+            proofs.drop_other_tokens();
+        }
+        let proof = match (given, proofs.0.first()) {
+            (Some(given), Some((proof, _))) => return Err(ValidationError::Duplicate(given, proof.name)),
+            _ => proofs.check()?,
+        };
+        proof.map_or_else(|| credentials.check().map(Posted::Credentials), |proof| Ok(Posted::Proof(proof)))
+    }
+}
