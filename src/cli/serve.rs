@@ -1,7 +1,7 @@
 //! `sts-verify serve`: the service.
 
 use super::signals::Signals;
-use super::{Failure, bind, print, tokio_listener};
+use super::{Failure, bind, tokio_listener};
 use crate::callers::api_keys::ApiKeys;
 use crate::config::ServeArgs;
 use crate::http::router::{internal_routes, router};
@@ -14,7 +14,6 @@ use crate::server::{self, hardening, reload, take_file_descriptors};
 use crate::sts::{StsClientFactory, StsSettings, Transport};
 use std::net::TcpListener;
 use std::sync::Arc;
-use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
 /// What the settings name, read and found to be good.
@@ -28,9 +27,20 @@ pub(super) struct Checked {
     exporter: Option<Exporter>,
 }
 
-/// Everything that can be wrong with the settings comes out here, before a port opens. The sandbox's endpoint is not
-/// known before its listener is, which is on a free port of loopback and is part of its clients' settings.
-pub(super) async fn prepare(args: &ServeArgs) -> Result<Checked, Failure> {
+/// Everything that can be wrong with the settings comes out here, before a port opens. `None` if a signal to stop comes
+/// first: files are read, and one that never ends (a pipe, a file system that hangs) keeps its thread and nothing else.
+pub(super) async fn prepare(args: &ServeArgs, signals: &Signals) -> Result<Option<Checked>, Failure> {
+    let args = args.clone();
+    let checking = tokio::spawn(async move { check(&args).await });
+    tokio::select! {
+        checked = checking => Ok(Some(checked??)),
+        _ = signals.clone().stop() => Ok(None),
+    }
+}
+
+/// The sandbox's endpoint is not known before its listener is, which is on a free port of loopback and is part of its
+/// clients' settings.
+async fn check(args: &ServeArgs) -> Result<Checked, Failure> {
     let mut settings: StsSettings = args.sts_settings()?;
     let stand_in = args.sandbox.then(|| TcpListener::bind("127.0.0.1:0")).transpose()?;
     if let Some(listener) = &stand_in {
@@ -45,7 +55,7 @@ pub(super) async fn prepare(args: &ServeArgs) -> Result<Checked, Failure> {
     Ok(Checked { sts, stand_in, api_keys, tls, exporter })
 }
 
-pub(super) async fn run(args: &ServeArgs, checked: Checked) -> Result<(), Failure> {
+pub(super) async fn run(args: &ServeArgs, checked: Checked, signals: Signals) -> Result<(), Failure> {
     let Checked { sts, stand_in, api_keys, tls, exporter } = checked;
     logs::init(&args.log)?;
     let exporter = exporter.map(observability::export);
@@ -55,15 +65,13 @@ pub(super) async fn run(args: &ServeArgs, checked: Checked) -> Result<(), Failur
     // Each request in flight has one connection to STS at most.
     let max_sts_connections = args.sts.max_sts_connections.min(args.http.max_in_flight);
     take_file_descriptors(args.http.limits.max_connections, max_sts_connections);
-    let signals = Signals::new()?;
-    let hangups = signal(SignalKind::hangup())?;
     let listener = bind(args.listen)?;
     let sandboxed = stand_in.is_some();
     if let Some(stand_in) = stand_in {
         warn!(
             "SANDBOX: nothing is real; credentials are checked against a table of made-up ones, AWS is not asked"
         );
-        print(&sandbox::print_table())?;
+        logs::print(&sandbox::print_table());
         tokio::spawn(sandbox::serve(tokio_listener(stand_in)?, std::future::pending()));
     }
     info!(address = %listener.local_addr()?, version = env!("CARGO_PKG_VERSION"), "listening");
@@ -80,9 +88,9 @@ pub(super) async fn run(args: &ServeArgs, checked: Checked) -> Result<(), Failur
         let (routes, http) = (internal_routes(&state), args.http.clone());
         tokio::spawn(async move { server::run_until_dropped(listener, routes, &http).await });
     }
-    tokio::spawn(reload::run(hangups, state.clone(), tls.clone()));
+    tokio::spawn(reload::run(signals.hangup.clone(), state.clone(), tls.clone()));
     let routes = router(state.clone(), &args.http, sandboxed);
-    let ended = server::run(listener, tls, routes, state, &args.http, signals.into_stop()).await;
+    let ended = server::run(listener, tls, routes, state, &args.http, signals.stop()).await;
     if let Some(exporter) = exporter {
         exporter.flush().await;
     }

@@ -11,7 +11,7 @@ mod usage;
 pub use limits::LimitArgs;
 pub use otel::{Batch, OtelSettings, Sampling};
 pub use parse::{CorsOrigins, Regions};
-pub use usage::parse_command_line;
+pub use usage::{NothingToRun, parse_command_line};
 
 use crate::sts::{RetryMode, RetryPolicy, StsSettings};
 use clap::{Args, Parser, Subcommand, ValueEnum};

@@ -5,6 +5,7 @@
 
 mod process;
 
+use super::logs;
 use crate::sts::{StsFailure, StsResponse, Verdict};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
@@ -192,6 +193,8 @@ impl Metrics {
         let (open, refused) = ("Connections open", "Connections refused because too many were open");
         registry.register("http_server_active_connections", open, connections.active.clone());
         registry.register("http_server_refused_connections", refused, connections.refused.clone());
+        let dropped = "Log lines that were not read in time or could not be written";
+        registry.register("sts_verify_log_lines_dropped", dropped, logs::dropped_lines());
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "What is running", version);
         registry.register_collector(Box::new(process::Process));
