@@ -33,7 +33,7 @@ type Failure = Box<dyn Error + Send + Sync>;
 /// Runs the subcommand that the arguments name and returns the exit code of the process.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    // First of all: a signal that comes before it ends the process.
+    // First of all: a signal that comes before this ends the process.
     let signals = match runs_until_stopped(&arguments).then(Signals::catch).transpose() {
         Ok(signals) => signals,
         Err(error) => return report(&error, ExitCode::FAILURE),
@@ -84,17 +84,17 @@ fn report(error: &(impl Display + ?Sized), code: ExitCode) -> ExitCode {
 async fn run(cli: Cli, signals: Option<Signals>) -> Result<(), (Failure, ExitCode)> {
     let failure = |error: Failure| (error, ExitCode::FAILURE);
     let usage = |error: Failure| (error, ExitCode::from(EXIT_USAGE));
-    let signals = || signals.map_or_else(Signals::catch, Ok).map_err(Failure::from);
+    let signals = || signals.ok_or_else(|| failure("signals were not caught at the start".into()));
     match cli.command.unwrap_or_else(|| Command::Serve(Box::new(cli.serve))) {
         Command::Serve(args) => {
-            let signals = signals().map_err(failure)?;
+            let signals = signals()?;
             match serve::prepare(&args, &signals).await.map_err(usage)? {
                 Some(checked) => serve::run(&args, checked, signals).await.map_err(failure),
                 None => Ok(()),
             }
         }
         Command::Sandbox(args) => {
-            let signals = signals().map_err(failure)?;
+            let signals = signals()?;
             sandbox::run(&args, signals).await.map_err(failure)
         }
         Command::Healthcheck(args) => {

@@ -1,9 +1,7 @@
 //! The signals of a command that runs until it is stopped.
 
 use crate::server::Stop;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
-use signal_hook::iterator::Signals as Caught;
-use signal_hook::{flag, low_level};
+use nix::sys::signal::{SigSet, Signal};
 use std::io;
 use std::sync::Arc;
 use std::thread;
@@ -13,7 +11,7 @@ use tracing::info;
 /// The exit code after a second signal: the process did not wait for its requests.
 const EXIT_INTERRUPTED: i32 = 130;
 
-/// The signals that are caught from the moment this exists; what came before anybody asks is remembered.
+/// The signals that have come since this exists; none is lost before somebody asks.
 #[derive(Clone)]
 pub(super) struct Signals {
     stop: watch::Receiver<Option<Stop>>,
@@ -22,13 +20,18 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    /// Catches SIGTERM and SIGINT, of which the second ends the process at once, SIGHUP, and the signals that must not
-    /// end it. A thread of its own heeds them: neither does this need a runtime, nor can anything that hangs in one keep
+    /// Takes SIGTERM and SIGINT, of which the second ends the process at once, SIGHUP, and the signals that must not end it.
+    /// It has to be called before there is a second thread.
+    ///
+    /// The signals are blocked, here and so in all threads that come later, and one thread waits for them. A handler is
+    /// no alternative: while it is installed, signals are lost. Nor is Tokio: what hangs in its runtime must not keep
     /// the second signal from ending the process.
     pub(super) fn catch() -> io::Result<Self> {
-        let mut caught = Caught::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2])?;
+        use Signal::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
+        let waited_for: SigSet = [SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2].into_iter().collect();
+        waited_for.thread_block()?;
         // A log file at the limit of file sizes (`ulimit -f`) is then an error of the write, as a full disk is.
-        flag::register(SIGXFSZ, Arc::default())?;
+        SigSet::from(SIGXFSZ).thread_block()?;
         let (stopping, stop) = watch::channel(None);
         let signals = Self { stop, hangup: Arc::default() };
         let hangup = signals.hangup.clone();
@@ -36,9 +39,14 @@ impl Signals {
             SIGTERM => stop_or_exit(&stopping, Stop::Terminate),
             SIGINT => stop_or_exit(&stopping, Stop::Interrupt),
             SIGHUP => hangup.notify_one(),
-            other => info!(signal = low_level::signal_name(other), "this signal has no meaning here"),
+            other => info!(signal = other.as_str(), "this signal has no meaning here"),
         };
-        thread::Builder::new().name("signals".to_owned()).spawn(move || caught.forever().for_each(heed))?;
+        let wait = move || {
+            while let Ok(signal) = waited_for.wait() {
+                heed(signal)
+            }
+        };
+        thread::Builder::new().name("signals".to_owned()).spawn(wait)?;
         Ok(signals)
     }
 
@@ -51,6 +59,6 @@ impl Signals {
 
 fn stop_or_exit(stopping: &watch::Sender<Option<Stop>>, stop: Stop) {
     if stopping.send_replace(Some(stop)).is_some() {
-        low_level::exit(EXIT_INTERRUPTED);
+        std::process::exit(EXIT_INTERRUPTED);
     }
 }
