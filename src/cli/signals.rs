@@ -43,7 +43,7 @@ impl Signals {
         };
         let wait = move || {
             while let Ok(signal) = waited_for.wait() {
-                heed(signal)
+                heed(signal);
             }
         };
         thread::Builder::new().name("signals".to_owned()).spawn(wait)?;

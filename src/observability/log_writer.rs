@@ -4,6 +4,7 @@
 //! queue, and a line that finds it full is dropped and counted, as is one that cannot be written (a closed pipe, a full
 //! disk).
 
+use memchr::{memchr, memchr_iter};
 use prometheus_client::metrics::counter::Counter;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Write};
@@ -156,11 +157,11 @@ fn write(output: &mut impl Write, text: &[u8]) -> usize {
 
 /// The length of the first line, its end included.
 fn line_length(text: &[u8]) -> usize {
-    text.iter().position(|byte| *byte == b'\n').map_or(text.len(), |end| end + 1)
+    memchr(b'\n', text).map_or(text.len(), |end| end + 1)
 }
 
 fn lines_in(text: &[u8]) -> u64 {
-    text.iter().filter(|byte| **byte == b'\n').count() as u64
+    memchr_iter(b'\n', text).count() as u64
 }
 
 #[cfg(test)]
