@@ -260,9 +260,7 @@ impl HttpArgs {
     pub fn own_metrics_listener(&self) -> bool {
         self.metrics_listen.is_some()
     }
-}
 
-impl HttpArgs {
     /// The files of the certificate and of its key, if TLS is to be served.
     ///
     /// # Errors

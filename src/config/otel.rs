@@ -7,7 +7,7 @@
 //! setting, since an export that is not what was asked for is found out when the traces are missed.
 
 use super::parse;
-use axum::http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
 use percent_encoding::percent_decode_str;
 use std::path::PathBuf;
 use std::time::Duration;

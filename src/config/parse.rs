@@ -5,7 +5,7 @@ use crate::callers::Rate;
 use crate::callers::api_keys::KEY_PREFIX;
 use crate::credentials::is_region_name;
 use crate::sts::partitions::all_regions;
-use axum::http::HeaderValue;
+use http::HeaderValue;
 use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use url::Url;
