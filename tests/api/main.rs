@@ -12,6 +12,7 @@ mod authentication;
 mod callers;
 mod connections;
 mod failures;
+mod fuzz_corpus;
 mod http;
 mod isolation;
 mod lambda;
