@@ -265,6 +265,22 @@ fn no_file_is_long() {
     assert!(long.is_empty(), "more than {MOST_LINES} lines: {long:?}");
 }
 
+#[test]
+fn actions_are_pinned_by_commit() {
+    let workflows = fs::read_dir(root().join(".github/workflows")).unwrap();
+    let texts = workflows
+        .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap())
+        .collect::<Vec<_>>()
+        .concat();
+    let uses: Vec<&str> =
+        texts.lines().filter_map(|line| line.split_once("uses: ")).map(|(_, action)| action).collect();
+    let pinned = |action: &&str| {
+        let commit = action.split_once('@').and_then(|(_, rest)| rest.split(' ').next()).unwrap_or_default();
+        commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    assert!(!uses.is_empty() && uses.iter().all(pinned), "{uses:?}");
+}
+
 /// What is read out of a text: this test can fail.
 #[test]
 fn imports_are_seen_in_any_form_and_comments_are_not() {
