@@ -76,7 +76,8 @@ async fn a_file_that_hangs_when_it_is_read_again_holds_up_nothing() {
     let service = Service::of(program).await;
     service.program.signal("HUP");
     let _file = being_read(&pipe).await;
-    assert_eq!(service.get("/livez").await.status(), 200);
+    let answer = timeout(PATIENCE, service.get("/livez")).await.expect("it answers");
+    assert_eq!(answer.status(), 200);
     assert_eq!(service.stop().await.code, Some(0));
 }
 
