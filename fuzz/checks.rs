@@ -3,8 +3,11 @@
 
 use sts_verify::credentials::VerifyRequest;
 
+/// Panics if something does not hold for these bytes.
+pub type Check = fn(&[u8]);
+
 /// All checks, by the names of their targets.
-pub const CHECKS: [(&str, fn(&[u8])); 1] = [("verify_request", verify_request)];
+pub const CHECKS: [(&str, Check); 1] = [("verify_request", verify_request)];
 
 /// The longest text that is made of documented names and numbers.
 const LONGEST_REFUSAL: usize = 120;
