@@ -5,6 +5,7 @@ use crate::program::{PATIENCE, Program, Service, command};
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
@@ -21,6 +22,9 @@ const QUICK: [(&str, &str); 3] = [
     ("STS_VERIFY_DRAIN_TIMEOUT", "100ms"),
 ];
 
+/// How many name servers this process has started.
+static STARTED: AtomicU8 = AtomicU8::new(0);
+
 /// The name server.
 struct NameServer(UdpSocket);
 
@@ -36,7 +40,8 @@ impl NameServer {
         }
         // The port of name servers cannot be chosen; the address is one that nobody else uses.
         let [.., high, low] = std::process::id().to_be_bytes();
-        let address = SocketAddr::from((Ipv4Addr::new(127, 78, high, low), 53));
+        let number = 100 + STARTED.fetch_add(1, Ordering::Relaxed);
+        let address = SocketAddr::from((Ipv4Addr::new(127, number, high, low), 53));
         Some(Self(UdpSocket::bind(address).await.unwrap()))
     }
 
