@@ -13,7 +13,6 @@ use crate::server::{self, hardening, reload, take_file_descriptors};
 use crate::sts::{StsClientFactory, StsSettings, Transport};
 use std::net::TcpListener;
 use std::sync::Arc;
-use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
 /// What the settings name, read and found to be good.
@@ -27,9 +26,20 @@ pub(super) struct Checked {
     exporter: Option<Exporter>,
 }
 
-/// Everything that can be wrong with the settings comes out here, before a port opens. The sandbox's endpoint is not
-/// known before its listener is, which is on a free port of loopback and is part of its clients' settings.
-pub(super) async fn prepare(args: &ServeArgs) -> Result<Checked, Failure> {
+/// Everything that can be wrong with the settings comes out here, before a port opens. `None` if a signal to stop comes
+/// first: files are read, and one that never ends (a pipe, a file system that hangs) keeps its thread and nothing else.
+pub(super) async fn prepare(args: &ServeArgs, signals: &Signals) -> Result<Option<Checked>, Failure> {
+    let args = args.clone();
+    let checking = tokio::spawn(async move { check(&args).await });
+    tokio::select! {
+        checked = checking => Ok(Some(checked??)),
+        _ = signals.clone().stop() => Ok(None),
+    }
+}
+
+/// The sandbox's endpoint is not known before its listener is, which is on a free port of loopback and is part of its
+/// clients' settings.
+async fn check(args: &ServeArgs) -> Result<Checked, Failure> {
     let mut settings: StsSettings = args.sts_settings()?;
     let stand_in = args.sandbox.then(|| TcpListener::bind("127.0.0.1:0")).transpose()?;
     if let Some(listener) = &stand_in {
@@ -44,7 +54,7 @@ pub(super) async fn prepare(args: &ServeArgs) -> Result<Checked, Failure> {
     Ok(Checked { sts, stand_in, api_keys, tls, exporter })
 }
 
-pub(super) async fn run(args: &ServeArgs, checked: Checked) -> Result<(), Failure> {
+pub(super) async fn run(args: &ServeArgs, checked: Checked, signals: Signals) -> Result<(), Failure> {
     let Checked { sts, stand_in, api_keys, tls, exporter } = checked;
     logs::init(&args.log)?;
     let exporter = exporter.map(observability::export);
@@ -54,8 +64,6 @@ pub(super) async fn run(args: &ServeArgs, checked: Checked) -> Result<(), Failur
     // Each request in flight has one connection to STS at most.
     let max_sts_connections = args.sts.max_sts_connections.min(args.http.max_in_flight);
     take_file_descriptors(args.http.limits.max_connections, max_sts_connections);
-    let signals = Signals::new()?;
-    let hangups = signal(SignalKind::hangup())?;
     let listener = bind(args.listen)?;
     if stand_in.is_some() {
         warn!(
@@ -81,9 +89,9 @@ pub(super) async fn run(args: &ServeArgs, checked: Checked) -> Result<(), Failur
         let (routes, http) = (internal_routes(&state), args.http.clone());
         tokio::spawn(async move { server::run_until_dropped(listener, routes, &http).await });
     }
-    tokio::spawn(reload::run(hangups, state.clone(), tls.clone()));
+    tokio::spawn(reload::run(signals.hangup.clone(), state.clone(), tls.clone()));
     let routes = router(state.clone(), &args.http, sandbox.is_some());
-    let ended = server::run(listener, tls, routes, state, &args.http, signals.into_stop()).await;
+    let ended = server::run(listener, tls, routes, state, &args.http, signals.stop()).await;
     if let Some(exporter) = exporter {
         exporter.flush().await;
     }

@@ -22,7 +22,7 @@ pub use limits::LimitArgs;
 pub use otel::{OtelSettings, Sampling};
 pub use parse::{CorsOrigins, Regions};
 pub use sts::{StsArgs, StsRegionalEndpoints};
-pub use usage::parse_command_line;
+pub use usage::{NothingToRun, parse_command_line};
 
 use crate::sts::StsSettings;
 use clap::{Args, Parser, Subcommand};

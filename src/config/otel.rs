@@ -10,7 +10,7 @@
 //! that is made before there is a span.
 
 use super::{environment, parse};
-use axum::http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
 use opentelemetry_sdk::trace::OTEL_BSP_MAX_QUEUE_SIZE_DEFAULT;
 use percent_encoding::percent_decode_str;
 use std::path::PathBuf;

@@ -1,26 +1,32 @@
 //! From the command line and the environment to [`Cli`], and from clap's errors to one line.
 
+use super::Cli;
 use super::sts::EndpointFlags;
-use super::{Cli, EXIT_USAGE};
 use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches};
 use std::error::Error;
 use std::ffi::{OsStr, OsString};
-use std::process::ExitCode;
 
-/// Reads the settings. `Err` holds the exit code when there is nothing to run: the help was asked for and printed,
-/// or a setting is wrong and one line on stderr says which.
+/// Why there is nothing to run.
+#[derive(Debug)]
+pub enum NothingToRun {
+    /// The help or the version was asked for, and is on stdout.
+    HelpShown,
+    /// A setting is wrong. The line says which; it does not repeat its value.
+    Wrong(String),
+}
+
+/// Reads the settings.
 ///
 /// # Errors
 ///
-/// The exit code of the program.
-pub fn parse_command_line(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, ExitCode> {
+/// When the help was asked for, and when a setting is wrong.
+pub fn parse_command_line(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, NothingToRun> {
     let mut command = without_empty_variables(Cli::command());
     if let Some(variable) = variable_that_is_no_text(&command) {
-        eprintln!("sts-verify: {variable}: must be text in UTF-8");
-        return Err(ExitCode::from(EXIT_USAGE));
+        return Err(NothingToRun::Wrong(format!("{variable}: must be text in UTF-8")));
     }
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let named = arguments.get(1).and_then(|name| command.find_subcommand(name)).cloned();
@@ -33,12 +39,9 @@ pub fn parse_command_line(arguments: impl IntoIterator<Item = OsString>) -> Resu
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             // Nothing can be done if stdout is closed.
             let _ = error.print();
-            ExitCode::SUCCESS
+            NothingToRun::HelpShown
         }
-        _ => {
-            eprintln!("sts-verify: {}", one_line(&command, named.as_ref(), &error));
-            ExitCode::from(EXIT_USAGE)
-        }
+        _ => NothingToRun::Wrong(one_line(&command, named.as_ref(), &error)),
     })
 }
 

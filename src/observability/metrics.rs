@@ -3,11 +3,14 @@
 //! Names are those of OpenTelemetry's semantic conventions where there are any. No label has a value that a caller can
 //! choose: routes, methods, codes and regions come from lists, and what is on none of them is `other` or `unmatched`.
 
+mod codes;
 mod format;
 mod process;
 
+pub(crate) use codes::known_code;
 pub(crate) use format::Format;
 
+use super::logs;
 use crate::sts::{StsFailure, StsResponse, Verdict};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
@@ -18,50 +21,6 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use std::fmt::{self, Write as _};
 use std::time::Duration;
-
-/// The error codes that have a series of their own. STS may send any text as a code.
-const CODES: [&str; 40] = [
-    "500",
-    "502",
-    "503",
-    "504",
-    "AccessDenied",
-    "ConnectTimeoutError",
-    "ConnectionClosedError",
-    "DuplicateParameter",
-    "EndpointConnectionError",
-    "ExpiredToken",
-    "IncompleteBody",
-    "IncompleteSignature",
-    "InternalError",
-    "InternalFailure",
-    "InvalidClientTokenId",
-    "InvalidParameter",
-    "InvalidParameterValueException",
-    "InvalidRequestContentException",
-    "MalformedJson",
-    "MethodNotAllowed",
-    "MisdirectedRequest",
-    "MissingAuthenticationToken",
-    "MissingParameter",
-    "NotFound",
-    "Overloaded",
-    "RateLimited",
-    "ReadTimeoutError",
-    "RegionDisabledException",
-    "RegionNotAllowed",
-    "RequestExpired",
-    "RequestLimitExceeded",
-    "RequestTimeout",
-    "RequestTooLarge",
-    "ResponseParserError",
-    "ServiceUnavailable",
-    "SignatureDoesNotMatch",
-    "Throttling",
-    "ThrottlingException",
-    "Unauthorized",
-    "UnsupportedMediaType",
-];
 
 /// Bounds of the buckets of durations, in seconds: from an answer out of the cache to the deadline.
 const SECONDS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 20.0];
@@ -210,6 +169,8 @@ impl Metrics {
         let build: Family<VersionLabels, ConstGauge> = Family::new_with_constructor(|| ConstGauge::new(1));
         registry.register("build_info", "What is running", build.clone());
         let _ = build.get_or_create(&VersionLabels { version: env!("CARGO_PKG_VERSION") });
+        let dropped = "Log lines that were not read in time or could not be written";
+        registry.register("sts_verify_log_lines_dropped", dropped, logs::dropped_lines());
         registry.register_collector(Box::new(process::Process));
         // A verdict that was never given is 0, not absent: alerts compare with it.
         for verdict in [Verdict::Valid, Verdict::Invalid, Verdict::Indeterminate] {
@@ -306,11 +267,6 @@ impl Metrics {
     }
 }
 
-/// A code as a metric or a trace may have it.
-pub(crate) fn known_code(code: &str) -> &'static str {
-    CODES.binary_search(&code).map_or("other", |place| CODES[place])
-}
-
 /// What came of asking STS, in one word.
 pub(crate) fn outcome_name(outcome: &Result<StsResponse, StsFailure>) -> &'static str {
     match outcome {
@@ -322,15 +278,5 @@ pub(crate) fn outcome_name(outcome: &Result<StsResponse, StsFailure>) -> &'stati
         Err(StsFailure::ReadTimeout(_)) => "read_timeout",
         Err(StsFailure::NotSts { .. }) => "not_sts",
         Err(StsFailure::Internal(_)) => "internal",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_codes_can_be_searched() {
-        assert!(CODES.is_sorted());
     }
 }

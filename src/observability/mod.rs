@@ -3,6 +3,7 @@
 mod call_record;
 pub(crate) mod last_line;
 mod log_format;
+mod log_writer;
 pub mod logs;
 pub mod metrics;
 pub mod otlp;
@@ -10,4 +11,5 @@ pub(crate) mod spans;
 pub(crate) mod trace;
 
 pub(crate) use call_record::{CLIENT_CLOSED_REQUEST, CallRecord, SharedRecord, UNMATCHED, plain};
+pub(crate) use log_writer::LogWriter;
 pub use spans::export;

@@ -13,6 +13,7 @@ mod body_form;
 mod callers;
 mod connections;
 mod failures;
+mod fuzz_corpus;
 mod hosts;
 mod http;
 mod isolation;

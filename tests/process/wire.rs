@@ -178,6 +178,11 @@ impl Gate {
         come.await.expect("the service asks").unwrap();
     }
 
+    /// How many requests have come by now.
+    pub fn asked(&self) -> usize {
+        *self.asked.borrow()
+    }
+
     /// Answers what was asked, and all that will be.
     pub fn open(&self) {
         self.open.send_replace(true);

@@ -19,6 +19,7 @@ use opentelemetry_sdk::trace::{
     SdkTracerProvider, ShouldSample as _,
 };
 use std::time::Duration;
+use tokio::time::timeout;
 use tracing::warn;
 use watch::MonitoredExporter;
 
@@ -100,7 +101,8 @@ impl Exporter {
     pub async fn flush(&self) {
         let provider = self.provider.clone();
         let flushing = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(FLUSH_TIMEOUT));
-        if !matches!(flushing.await, Ok(Ok(()))) {
+        // The threads for what blocks may all be taken, by look-ups of names that hang.
+        if !matches!(timeout(FLUSH_TIMEOUT, flushing).await, Ok(Ok(Ok(())))) {
             warn!("the last traces could not be delivered in time");
         }
     }
