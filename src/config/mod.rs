@@ -11,6 +11,7 @@ mod limits;
 mod otel;
 mod parse;
 mod profile;
+mod proofs;
 mod proxies;
 mod sts;
 mod usage;
@@ -21,6 +22,7 @@ pub use http::HttpArgs;
 pub use limits::LimitArgs;
 pub use otel::{OtelSettings, Sampling};
 pub use parse::{CorsOrigins, Regions};
+pub use proofs::{Audiences, ProofArgs, ProofSettings};
 pub use sts::{StsArgs, StsRegionalEndpoints};
 pub use usage::{NothingToRun, parse_command_line};
 

@@ -232,3 +232,115 @@ impl PostedFields {
         proof.map_or_else(|| credentials.check().map(Posted::Credentials), |proof| Ok(Posted::Proof(proof)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    /// A short word for what a body holds.
+    fn kind(body: &Value) -> String {
+        match Posted::from_json(body.to_string().as_bytes()) {
+            Ok(Posted::Credentials(_)) => "credentials".to_owned(),
+            Ok(Posted::Proof(PostedProof::Token(PostedText { member, text }))) => {
+                format!("{member} {}", text.expose_secret())
+            }
+            Ok(Posted::Proof(PostedProof::PresignedUrl(text))) => {
+                format!("url {}", text.text.expose_secret())
+            }
+            Ok(Posted::Proof(PostedProof::IamLogin(login))) => {
+                let headers = match login.headers {
+                    Some(PostedHeaders::Object(text)) => format!("object {}", text.expose_secret()),
+                    Some(PostedHeaders::Text(text)) => format!("text {}", text.expose_secret()),
+                    None => "none".to_owned(),
+                };
+                format!(
+                    "login {} {headers}",
+                    login.method.map_or(String::new(), |text| text.expose_secret().to_owned())
+                )
+            }
+            Err(error) => error.to_string(),
+        }
+    }
+
+    fn with_credentials(mut more: Value) -> Value {
+        let own = json!({"AccessKeyId": "AKIAIOSFODNN7EXAMPLE", "SecretAccessKey": "secret"});
+        more.as_object_mut().unwrap().extend(own.as_object().unwrap().clone());
+        more
+    }
+
+    #[test]
+    fn a_proof_is_found_where_its_tool_puts_it() {
+        let eks = format!("{EKS_TOKEN_PREFIX}aHR0cHM");
+        for (body, expected) in [
+            (json!({"kind": "ExecCredential", "spec": {}, "status": {"token": eks}}), format!("token {eks}")),
+            (json!({"kind": "TokenReview", "spec": {"token": "a.b.c"}}), "token a.b.c".to_owned()),
+            (json!({"token": "anything"}), "token anything".to_owned()),
+            (json!({"Token": "a.b.c", "x": {"TOKEN": "a.b.c"}}), "token a.b.c".to_owned()),
+            (json!({"WebIdentityToken": "a.b.c", "Expiration": "soon"}), "WebIdentityToken a.b.c".to_owned()),
+            (
+                json!({"a": {"b": {"c": {"web_identity_token": "a.b.c"}}}}),
+                "WebIdentityToken a.b.c".to_owned(),
+            ),
+            (json!({"presigned_url": "u"}), "url u".to_owned()),
+            (json!({"presignedUrl": "u", "presigned_url": "u"}), "url u".to_owned()),
+            (
+                json!({"iam_http_request_method": "POST", "iam_request_headers": {"token": "x", "AccessKeyId": "y"}}),
+                r#"login POST object {"token":"x","AccessKeyId":"y"}"#.to_owned(),
+            ),
+            (json!({"data": {"iam_request_headers": "e30="}}), "login  text e30=".to_owned()),
+        ] {
+            assert_eq!(kind(&body), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_proof_beside_credentials_or_another_is_an_error() {
+        for body in [
+            with_credentials(json!({"presigned_url": "u"})),
+            with_credentials(json!({"WebIdentityToken": "a.b.c"})),
+            with_credentials(json!({"status": {"token": format!("{EKS_TOKEN_PREFIX}x")}})),
+            with_credentials(json!({"iam_request_url": "u"})),
+            json!({"stsSecretKey": "secret", "presigned_url": "u"}),
+            json!({"presigned_url": "u", "x": {"presignedUrl": "v"}}),
+            json!({"token": "a.b.c", "status": {"token": "d.e.f"}}),
+            json!({"token": "a.b.c", "WebIdentityToken": "d.e.f"}),
+            json!({"token": "a.b.c", "presigned_url": "u"}),
+            json!({"presigned_url": "u", "iam_request_url": "v"}),
+            json!({"iam_request_url": "u", "x": {"iam_request_url": "v"}}),
+        ] {
+            let error = kind(&body);
+            assert!(error.contains("name the same value and differ"), "{body}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_token_of_something_else_beside_credentials_is_passed_over() {
+        for body in [
+            with_credentials(json!({"status": {"token": "ghp_something"}})),
+            with_credentials(json!({"spec": {"Token": 7}})),
+            json!({"token": "s.vault", "data": {"access_key": "AKIAIOSFODNN7EXAMPLE", "secret_key": "secret"}}),
+            json!({"TOKEN": "a.b.c", "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}),
+        ] {
+            assert_eq!(kind(&body), "credentials", "{body}");
+        }
+    }
+
+    #[test]
+    fn values_that_are_none_are_refused_by_their_member_and_not_repeated() {
+        for (body, expected) in [
+            (json!({"token": 7}), "token must be a string."),
+            (json!({"presigned_url": ["u"]}), "presigned_url must be a string."),
+            (
+                json!({"iam_http_request_method": "POST", "iam_request_headers": [1]}),
+                "iam_request_headers must be a string.",
+            ),
+            (json!({"token": ""}), "stsAccessKey is missing or empty."),
+            (json!({"token": null}), "stsAccessKey is missing or empty."),
+            (json!({"a": {"b": {"c": {"d": {"presigned_url": "u"}}}}}), "stsAccessKey is missing or empty."),
+            (json!({"list": [{"presigned_url": "u"}]}), "stsAccessKey is missing or empty."),
+        ] {
+            assert_eq!(kind(&body), expected, "{body}");
+        }
+    }
+}

@@ -5,6 +5,8 @@ mod error;
 pub mod signed_request;
 mod strict_json;
 pub mod token;
+mod verifier;
 
 pub use accept::{Accept, ProofKind};
 pub use error::{ProofError, ProofFailure};
+pub use verifier::{CheckedProof, ProofVerifier, kind_of, proof_in_header};

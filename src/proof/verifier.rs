@@ -1,0 +1,120 @@
+//! From what was posted to a proof that is for this service: read, and checked as far as that needs nobody but an issuer.
+
+use super::signed_request::{CheckedRequest, HeaderMember, IamLogin, SignedRequest, SignedRequestRules};
+use super::token::{TokenVerifier, VerifiedToken};
+use super::{Accept, ProofFailure, ProofKind};
+use crate::credentials::{
+    EKS_TOKEN_PREFIX, PostedHeaders, PostedLogin, PostedProof, PostedText, ValidationError,
+};
+use secrecy::{ExposeSecret as _, SecretString};
+use std::time::SystemTime;
+use tokio::time::Instant;
+
+/// Checks proofs by an operator's settings.
+pub struct ProofVerifier {
+    requests: SignedRequestRules,
+    /// `None` where tokens are not accepted.
+    tokens: Option<TokenVerifier>,
+}
+
+/// A proof that is for this service.
+pub enum CheckedProof {
+    /// STS is still to be asked whether the signature is good.
+    SignedRequest(CheckedRequest),
+    /// Its signature is good.
+    Token(VerifiedToken),
+}
+
+impl ProofVerifier {
+    /// A verifier of both kinds of proofs, or of signed requests alone.
+    #[must_use]
+    pub fn new(requests: SignedRequestRules, tokens: Option<TokenVerifier>) -> Self {
+        Self { requests, tokens }
+    }
+
+    /// Reads and checks a proof of an accepted kind.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not good, or why that cannot be found out.
+    pub async fn check(
+        &self,
+        posted: &PostedProof,
+        accept: Accept,
+        now: SystemTime,
+        deadline: Instant,
+    ) -> Result<CheckedProof, ProofFailure> {
+        if !accept.proof(kind_of(posted)) {
+            return Err(ProofFailure::NotAccepted);
+        }
+        let request = match posted {
+            PostedProof::Token(PostedText { member, text }) => {
+                let text = text.expose_secret();
+                if !text.starts_with(EKS_TOKEN_PREFIX) {
+                    return self.check_token(text, member, now, deadline).await;
+                }
+                SignedRequest::from_token(text, member)
+            }
+            PostedProof::PresignedUrl(PostedText { member, text }) => {
+                SignedRequest::from_url(text.expose_secret(), member)
+            }
+            PostedProof::IamLogin(login) => SignedRequest::from_iam_login(members(login)),
+        };
+        request?.check(&self.requests, now).map(CheckedProof::SignedRequest)
+    }
+
+    async fn check_token(
+        &self,
+        token: &str,
+        member: &'static str,
+        now: SystemTime,
+        deadline: Instant,
+    ) -> Result<CheckedProof, ProofFailure> {
+        let tokens = self.tokens.as_ref().ok_or(ProofFailure::NotAccepted)?;
+        tokens.verify(token, member, now, deadline).await.map(CheckedProof::Token)
+    }
+}
+
+/// The kind of a proof, as far as its form tells.
+#[must_use]
+pub fn kind_of(posted: &PostedProof) -> ProofKind {
+    match posted {
+        PostedProof::Token(PostedText { text, .. })
+            if !text.expose_secret().starts_with(EKS_TOKEN_PREFIX) =>
+        {
+            ProofKind::WebIdentityToken
+        }
+        _ => ProofKind::SignedRequest,
+    }
+}
+
+/// Reads a proof that stands in a header: a token of EKS, a JWT, or a presigned URL.
+///
+/// # Errors
+///
+/// [`ValidationError`] for a text that is none of these.
+pub fn proof_in_header(text: &str, header: &'static str) -> Result<PostedProof, ValidationError> {
+    let posted = |text: &str| PostedText { member: header, text: text.into() };
+    let is_token =
+        text.starts_with(EKS_TOKEN_PREFIX) || text.bytes().filter(|byte| *byte == b'.').count() == 2;
+    match text {
+        url if url.starts_with("https://") => Ok(PostedProof::PresignedUrl(posted(url))),
+        token if is_token => Ok(PostedProof::Token(posted(token))),
+        _ => Err(ValidationError::Invalid(header, "must be an EKS token, a JWT or a presigned URL")),
+    }
+}
+
+fn members(login: &PostedLogin) -> IamLogin<'_> {
+    fn text(member: &Option<SecretString>) -> Option<&str> {
+        member.as_ref().map(|text| text.expose_secret())
+    }
+    IamLogin {
+        method: text(&login.method),
+        url: text(&login.url),
+        body: text(&login.body),
+        headers: login.headers.as_ref().map(|headers| match headers {
+            PostedHeaders::Text(text) => HeaderMember::Text(text.expose_secret()),
+            PostedHeaders::Object(text) => HeaderMember::Object(text.expose_secret()),
+        }),
+    }
+}
