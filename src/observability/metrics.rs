@@ -304,7 +304,7 @@ pub(crate) fn outcome_name(outcome: &Result<StsResponse, StsFailure>) -> &'stati
         Err(StsFailure::Closed(_)) => "closed",
         Err(StsFailure::ConnectTimeout(_)) => "connect_timeout",
         Err(StsFailure::ReadTimeout(_)) => "read_timeout",
-        Err(StsFailure::NotSts { .. }) => "not_sts",
+        Err(StsFailure::TooLong(_) | StsFailure::NotSts { .. }) => "not_sts",
         Err(StsFailure::Internal(_)) => "internal",
     }
 }
@@ -312,9 +312,17 @@ pub(crate) fn outcome_name(outcome: &Result<StsResponse, StsFailure>) -> &'stati
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observability::code_for_log;
 
     #[test]
     fn the_codes_can_be_searched() {
         assert!(CODES.is_sorted());
+    }
+
+    #[test]
+    fn the_codes_can_be_logged() {
+        for code in CODES {
+            assert_eq!(code_for_log(Some(code)), Some(code));
+        }
     }
 }

@@ -8,5 +8,7 @@ pub mod otlp;
 pub(crate) mod spans;
 pub(crate) mod trace;
 
-pub(crate) use call_record::{CLIENT_CLOSED_REQUEST, CallRecord, UNMATCHED, plain};
+pub(crate) use call_record::{
+    CLIENT_CLOSED_REQUEST, CallRecord, UNMATCHED, account_for_log, code_for_log, request_id_for_log,
+};
 pub use spans::export;
