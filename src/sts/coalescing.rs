@@ -8,7 +8,7 @@
 //! leaves this process. No credential is kept, and who reads this memory cannot try secrets against what is.
 
 use crate::credentials::Credentials;
-use crate::sts::{CallOutcome, Identity, Rejection, StsFailure, StsResponse};
+use crate::sts::{CallOutcome, Identity, Rejection, StsFailure, StsResponse, Verdict};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use moka::Expiry;
 use moka::future::Cache;
@@ -41,7 +41,9 @@ impl CachePolicy {
     fn time_for(&self, outcome: &Result<StsResponse, StsFailure>) -> Duration {
         match outcome {
             Ok(StsResponse::Identity(_)) => self.valid,
-            Ok(StsResponse::Rejection(no)) if no.code == EXPIRED => self.expired,
+            Ok(StsResponse::Rejection(no)) if no.verdict == Verdict::Invalid && no.code == EXPIRED => {
+                self.expired
+            }
             _ => Duration::ZERO,
         }
     }
@@ -166,7 +168,7 @@ impl CachedOutcome {
                 let headers = headers.iter().map(|(name, value)| text(name) + text(value));
                 text(user_id) + text(account) + text(arn) + optional(request_id) + headers.sum::<usize>()
             }
-            Ok(StsResponse::Rejection(Rejection { code, message, request_id, status: _ })) => {
+            Ok(StsResponse::Rejection(Rejection { code, message, request_id, status: _, verdict: _ })) => {
                 text(code) + optional(message) + optional(request_id)
             }
             Err(_) => 0,

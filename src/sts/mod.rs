@@ -8,20 +8,27 @@
 
 mod client;
 pub mod coalescing;
+mod document;
 mod failure;
+mod fair_semaphore;
 pub mod partitions;
+mod pool;
 mod reply;
 mod retry;
+mod stream;
 mod transport;
+mod verdict;
 
 pub use client::StsClient;
 pub use failure::{ConnectFailure, Endpoint, StsFailure};
 pub use retry::{RetryMode, RetryPolicy};
 pub use transport::{SetupError, Transport};
+pub use verdict::Verdict;
 
 use crate::credentials::Credentials;
+use pool::Pool;
+use retry::Attempt;
 use std::{collections::HashMap, sync::Arc, time::Duration};
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 /// How STS is reached and how long it is waited for. The doc of each setting is in [`crate::config`].
@@ -41,7 +48,7 @@ pub struct StsSettings {
     pub ca_bundle: Option<std::path::PathBuf>,
     /// Whether HTTPS_PROXY and its like are heeded.
     pub proxy_from_environment: bool,
-    /// How many connections may be in use at once.
+    /// How many connections may be open at once, idle ones included.
     pub max_connections: usize,
     /// How long a TCP and TLS handshake may take.
     pub connect_timeout: Duration,
@@ -58,7 +65,7 @@ pub struct StsSettings {
 pub enum StsResponse {
     /// The credentials are good, and this is whose they are.
     Identity(Identity),
-    /// STS said no, or that it cannot say; [`Rejection::verdict`] tells which.
+    /// STS said no, or that it cannot say; its verdict tells which.
     Rejection(Rejection),
 }
 
@@ -90,50 +97,11 @@ pub struct Rejection {
     pub status: u16,
     /// STS's request id, for a support case.
     pub request_id: Option<String>,
+    /// What this says of the credentials.
+    pub verdict: Verdict,
 }
-
-/// The three things that can be said of credentials. Never one for another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Verdict {
-    /// STS named their owner.
-    Valid,
-    /// STS says that these credentials are no good.
-    Invalid,
-    /// Could not find out: nothing is known about the credentials.
-    Indeterminate,
-}
-
-impl Verdict {
-    /// The word in the `x-sts-verdict` header, in logs and in metrics.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Valid => "valid",
-            Self::Invalid => "invalid",
-            Self::Indeterminate => "indeterminate",
-        }
-    }
-}
-
-/// The answers that are about the credentials and about nothing else: a code, and how its message begins.
-///
-/// `SignatureDoesNotMatch` also stands for a skewed clock and a wrong region, which say nothing about the secret.
-/// Everything that is not in this list is indeterminate, whatever it may turn out to be.
-const INVALID: [(&str, &str); 3] = [
-    ("InvalidClientTokenId", ""),
-    ("ExpiredToken", ""),
-    ("SignatureDoesNotMatch", "The request signature we calculated does not match"),
-];
 
 impl Rejection {
-    /// What this answer says of the credentials.
-    #[must_use]
-    pub fn verdict(&self) -> Verdict {
-        let message = self.message.as_deref().unwrap_or_default();
-        let invalid = INVALID.iter().any(|(code, start)| *code == self.code && message.starts_with(start));
-        if invalid { Verdict::Invalid } else { Verdict::Indeterminate }
-    }
-
     /// Whether the same question may be answered otherwise in a while: STS was throttling or failing.
     #[must_use]
     pub fn is_transient(&self) -> bool {
@@ -158,8 +126,8 @@ pub struct StsClientFactory {
     clients: HashMap<String, Arc<StsClient>>,
     /// The region asked when a request names none.
     default_region: String,
-    /// One place for each connection. Who waits for one is given it in turn.
-    connections: Semaphore,
+    /// The connections to all of them.
+    pool: Arc<Pool>,
     /// When to try again.
     retry: RetryPolicy,
     /// The bound of one attempt.
@@ -175,16 +143,22 @@ impl StsClientFactory {
     ///
     /// [`SetupError`] when the CA certificates cannot be used or a region has no such endpoint.
     pub async fn new(settings: &StsSettings, transport: &Transport) -> Result<Self, SetupError> {
-        let mut clients = HashMap::new();
+        let (mut clients, mut endpoints) = (HashMap::new(), Vec::new());
         for name in std::iter::once(&settings.region).chain(&settings.allowed_regions) {
             if !clients.contains_key(name) {
-                clients.insert(name.clone(), Arc::new(StsClient::new(name, settings, transport).await?));
+                let mut client = StsClient::new(name, settings, transport).await?;
+                let known = endpoints.iter().position(|endpoint| endpoint == client.endpoint());
+                client.host = known.unwrap_or(endpoints.len());
+                if known.is_none() {
+                    endpoints.push(client.endpoint().clone());
+                }
+                clients.insert(name.clone(), Arc::new(client));
             }
         }
         Ok(Self {
+            pool: Pool::new(transport.clone(), settings.max_connections, endpoints.len()),
             clients,
             default_region: settings.region.clone(),
-            connections: Semaphore::new(settings.max_connections),
             retry: settings.retry,
             attempt_timeout: settings.attempt_timeout,
             deadline: settings.deadline,
@@ -210,21 +184,20 @@ impl StsClientFactory {
     pub async fn ask(&self, region: &StsClient, credentials: &Credentials, since: Instant) -> CallOutcome {
         let deadline = since + self.deadline;
         let first = self.attempt(region, credentials, deadline).await;
-        let mut outcome = first.unwrap_or_else(|| Err(region.timed_out()));
-        let mut attempts = 1;
-        while self.retry.wants_another(attempts, &outcome) {
-            let wait = self.retry.backoff(attempts);
+        let mut last = first.unwrap_or_else(|| region.timed_out());
+        let (mut attempts, mut retries) = (1, self.retry.begin());
+        while let Some(wait) = retries.next(attempts, &last) {
             if Instant::now() + wait >= deadline {
                 break;
             }
             tokio::time::sleep(wait).await;
             // What STS did say tells more than that time ran out while it was asked once more.
             let Some(further) = self.attempt(region, credentials, deadline).await else { break };
-            outcome = further;
+            last = further;
             attempts += 1;
         }
         let max_attempts_reached = self.retry.max_attempts_reached(attempts);
-        CallOutcome { outcome, retries: attempts - 1, max_attempts_reached }
+        CallOutcome { outcome: last.outcome, retries: attempts - 1, max_attempts_reached }
     }
 
     /// Asks once, when a connection is free; `None` when the deadline of the whole call ended it.
@@ -233,15 +206,15 @@ impl StsClientFactory {
         region: &StsClient,
         credentials: &Credentials,
         deadline: Instant,
-    ) -> Option<Result<StsResponse, StsFailure>> {
-        let _connection = timeout_at(deadline, self.connections.acquire()).await.ok()?.ok()?;
+    ) -> Option<Attempt> {
+        let permit = timeout_at(deadline, self.pool.acquire(region.host)).await.ok()?;
         let own = Instant::now() + self.attempt_timeout;
         // In a box of its own, so that who waits for a connection holds no place for it.
-        let attempt = Box::pin(region.attempt(credentials));
+        let attempt = Box::pin(region.attempt(&self.pool, &permit, credentials));
         match timeout_at(own.min(deadline), attempt).await {
-            Ok(outcome) => Some(outcome),
+            Ok(attempt) => Some(attempt),
             Err(_) if deadline < own => None,
-            Err(_) => Some(Err(region.timed_out())),
+            Err(_) => Some(region.timed_out()),
         }
     }
 }
@@ -268,7 +241,7 @@ mod tests {
         };
         assert!(matches!(ask(&sts).await, StsFailure::Unreachable(..)));
         sts.deadline = Duration::ZERO;
-        let _taken = sts.connections.acquire().await.unwrap();
+        let _taken = sts.pool.acquire(0).await;
         assert!(matches!(ask(&sts).await, StsFailure::ReadTimeout(_)));
     }
 }

@@ -1,27 +1,29 @@
-//! How bytes get to STS and back: one connection pool, TLS roots, proxies.
+//! How a connection to STS is made: address, proxy, TLS.
 
-use super::StsSettings;
-use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
-use aws_smithy_http_client::{Connector, ConnectorBuilder};
-use aws_smithy_runtime_api::client::http::{HttpConnector as _, HttpConnectorFuture, HttpConnectorSettings};
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use rustls::RootCertStore;
+use super::stream::{Bytes, Stream};
+use super::{ConnectFailure, StsSettings};
+use http::{HeaderValue, Uri, uri::Scheme};
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::connect::{HttpConnector, proxy::Tunnel};
+use hyper_util::client::proxy::matcher::Matcher;
+use hyper_util::rt::TokioIo;
+use rustls::crypto::aws_lc_rs;
+use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::{CertificateDer, pem::PemObject};
+use std::error::Error;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Shorter than the time after which STS's own side closes an idle connection (about 20 s have been seen), so that
-/// a call is seldom sent into a connection that is just being closed.
-const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+use tokio::time::timeout;
+use tower::ServiceExt as _;
 
 /// Why the clients for STS could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
     /// The CA bundle cannot be read.
     #[error("AWS_CA_BUNDLE: {0}")]
-    CaBundle(#[from] std::io::Error),
+    CaBundle(#[from] io::Error),
     /// There is nothing in it that can be trusted.
     #[error("AWS_CA_BUNDLE: the file holds no usable PEM certificate")]
     CaBundleEmpty,
@@ -35,12 +37,35 @@ pub enum SetupError {
     NoEndpoint(String),
 }
 
-/// The shared way to STS. Cloning shares the pool.
-#[derive(Clone, Debug)]
-pub struct Transport(Arc<Connector>);
+/// The way to STS. Cloning shares it.
+#[derive(Clone)]
+pub struct Transport {
+    connector: HttpsConnector<HttpConnector>,
+    tls: Arc<ClientConfig>,
+    proxies: Option<Arc<Matcher>>,
+    connect_timeout: Duration,
+}
+
+/// The way to one endpoint.
+pub(super) enum Route {
+    /// To itself.
+    Direct(Uri),
+    /// To a proxy that is asked for the URL: the way to an endpoint without TLS.
+    Forward { proxy: Uri, authorization: Option<HeaderValue> },
+    /// Through a proxy that opens a tunnel (`CONNECT`).
+    Tunnel { proxy: Uri, authorization: Option<HeaderValue>, target: Uri },
+}
+
+/// Why there is no connection.
+pub(super) enum ConnectError {
+    /// It was not there in time.
+    Timeout,
+    /// A step on the way failed.
+    Failed(ConnectFailure),
+}
 
 impl Transport {
-    /// Reads the CA certificates and sets up the pool. Nothing is sent.
+    /// Reads the CA certificates and the proxies. Nothing is sent.
     ///
     /// # Errors
     ///
@@ -48,47 +73,84 @@ impl Transport {
     pub fn new(settings: &StsSettings) -> Result<Self, SetupError> {
         let encrypted = settings.endpoint_url.as_deref().is_none_or(|url| !url.starts_with("http://"));
         let roots = trusted_roots(settings.ca_bundle.as_deref(), encrypted)?;
-        let proxy =
-            if settings.proxy_from_environment { ProxyConfig::from_env() } else { ProxyConfig::disabled() };
-        let mut builder: ConnectorBuilder = Connector::builder();
-        builder
-            .set_connector_settings(Some(
-                HttpConnectorSettings::builder().connect_timeout(settings.connect_timeout).build(),
-            ))
-            .set_pool_idle_timeout(Some(Some(POOL_IDLE_TIMEOUT)))
-            .set_proxy_config(Some(proxy));
-        let builder = builder.tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(roots);
-        Ok(Self(Arc::new(builder.build())))
+        let mut tls = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|_| SetupError::CaBundleEmpty)?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let tls = Arc::new(tls);
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        Ok(Self {
+            connector: HttpsConnector::from((tcp, tls.clone())),
+            tls,
+            proxies: settings.proxy_from_environment.then(|| Arc::new(Matcher::from_env())),
+            connect_timeout: settings.connect_timeout,
+        })
     }
 
-    /// Sends a request; resolves when the head of the answer has come.
-    pub(super) fn send(&self, request: HttpRequest) -> HttpConnectorFuture {
-        self.0.call(request)
+    /// The way to an endpoint.
+    pub(super) fn route(&self, endpoint: Uri) -> Route {
+        let Some(proxy) = self.proxies.as_ref().and_then(|proxies| proxies.intercept(&endpoint)) else {
+            return Route::Direct(endpoint);
+        };
+        let (authorization, proxy) = (proxy.basic_auth().cloned(), proxy.uri().clone());
+        if endpoint.scheme() == Some(&Scheme::HTTPS) {
+            Route::Tunnel { proxy, authorization, target: endpoint }
+        } else {
+            Route::Forward { proxy, authorization }
+        }
+    }
+
+    /// Makes a connection.
+    pub(super) async fn connect(&self, route: &Route) -> Result<Stream, ConnectError> {
+        let connector = self.connector.clone();
+        let connected = async {
+            Ok::<Box<dyn Bytes>, Box<dyn Error + Send + Sync>>(match route {
+                Route::Direct(to) | Route::Forward { proxy: to, .. } => {
+                    Box::new(TokioIo::new(connector.oneshot(to.clone()).await?))
+                }
+                Route::Tunnel { proxy, authorization, target } => {
+                    let mut tunnel = Tunnel::new(proxy.clone(), connector);
+                    if let Some(authorization) = authorization {
+                        tunnel = tunnel.with_auth(authorization.clone());
+                    }
+                    let secured = HttpsConnector::from((tunnel, self.tls.clone()));
+                    Box::new(TokioIo::new(secured.oneshot(target.clone()).await?))
+                }
+            })
+        };
+        match timeout(self.connect_timeout, connected).await {
+            Ok(Ok(bytes)) => Ok(Stream::new(bytes)),
+            Ok(Err(error)) => Err(ConnectError::Failed(ConnectFailure::of(&*error))),
+            Err(_) => Err(ConnectError::Timeout),
+        }
     }
 }
 
 /// The CA certificates to trust: the bundle alone if there is one (as boto3 does), else the system's.
-fn trusted_roots(bundle: Option<&Path>, needed: bool) -> Result<TlsContext, SetupError> {
-    let store = match bundle {
+fn trusted_roots(bundle: Option<&Path>, needed: bool) -> Result<RootCertStore, SetupError> {
+    let mut roots = RootCertStore::empty();
+    match bundle {
         Some(path) => {
             let pem = std::fs::read(path)?;
-            // The SDK panics on a file without certificates, so look first.
-            let read = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
-            let certificates = read.map_err(|_| SetupError::CaBundleEmpty)?;
-            let mut roots = RootCertStore::empty();
-            if certificates.is_empty() || certificates.into_iter().any(|one| roots.add(one).is_err()) {
+            for certificate in CertificateDer::pem_slice_iter(&pem) {
+                let certificate = certificate.map_err(|_| SetupError::CaBundleEmpty)?;
+                roots.add(certificate).map_err(|_| SetupError::CaBundleEmpty)?;
+            }
+            if roots.is_empty() {
                 return Err(SetupError::CaBundleEmpty);
             }
-            TrustStore::empty().with_pem_certificate(pem)
         }
-        None if !needed => TrustStore::empty(),
-        None if !system_has_roots() => return Err(SetupError::NoRoots),
-        None => TrustStore::default(),
-    };
-    TlsContext::builder().with_trust_store(store).build().map_err(|_| SetupError::CaBundleEmpty)
-}
-
-fn system_has_roots() -> bool {
-    let found = rustls_native_certs::load_native_certs().certs;
-    RootCertStore::empty().add_parsable_certificates(found).0 > 0
+        None if needed => {
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            if roots.is_empty() {
+                return Err(SetupError::NoRoots);
+            }
+        }
+        None => {}
+    }
+    Ok(roots)
 }

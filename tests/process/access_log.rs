@@ -2,7 +2,7 @@
 
 use crate::helpers::{ACCESS_KEY, SECRET_KEY, TOKEN, someone};
 use crate::program::{Service, json, request_id};
-use crate::stub::{Stub, identity, sts_error};
+use crate::stub::{EXPIRED, Stub, identity, sts_error};
 use crate::wire::Gate;
 use futures_util::future::join_all;
 use reqwest::{Method, RequestBuilder};
@@ -63,7 +63,7 @@ async fn the_lines_of_requests_that_are_answered_at_once_stay_apart() {
 
 #[tokio::test]
 async fn the_line_of_a_rejection_has_the_code_of_sts() {
-    let stub = Stub::always(sts_error(403, "ExpiredToken", "The token is expired")).await;
+    let stub = Stub::always(sts_error(403, "ExpiredToken", EXPIRED)).await;
     let service = Service::asking(&stub.url, &[]).await;
     let expected = json!({
         "method": "POST", "route": "/verify", "status": 400, "verdict": "invalid", "code": "ExpiredToken",

@@ -4,7 +4,7 @@ use super::spellings::SPELLINGS;
 use crate::credentials::ValidationError;
 use crate::http::error::ApiError;
 use crate::sandbox::{self, Caller};
-use crate::sts::{ConnectFailure, Endpoint, Rejection, StsFailure};
+use crate::sts::{ConnectFailure, Endpoint, Rejection, StsFailure, Verdict};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use utoipa::openapi::example::ExampleBuilder;
@@ -144,8 +144,13 @@ fn errors() -> Vec<(&'static str, ApiError)> {
         ("ReadTimeoutError", ApiError::Sts(StsFailure::ReadTimeout(endpoint()))),
     ];
     errors.extend(REJECTIONS.map(|(key, code, message, status)| {
-        let rejection =
-            Rejection { code: code.to_owned(), message: Some(message.to_owned()), status, request_id: None };
+        let rejection = Rejection {
+            code: code.to_owned(),
+            message: Some(message.to_owned()),
+            status,
+            request_id: None,
+            verdict: Verdict::Indeterminate,
+        };
         (key, ApiError::Rejected(rejection))
     }));
     errors

@@ -223,7 +223,7 @@ impl Verification {
                 }
             }
             Ok(StsResponse::Rejection(rejection)) => {
-                let verdict = rejection.verdict();
+                let verdict = rejection.verdict;
                 record.sts_request_id.clone_from(&rejection.request_id);
                 Self::error(&ApiError::Rejected(rejection.clone()), Some(verdict), record)
             }
