@@ -4,6 +4,7 @@
 //! botocore makes a dictionary of an element: local names are its keys, several elements of one name become a list, and
 //! where a dictionary is wanted the first of a list is taken. What it then cannot use ends in an exception of Python's.
 
+use memchr::{memchr_iter, memmem};
 use roxmltree::{Document, Node, ParsingOptions};
 
 /// The most tags and the most attributes a document may have. An answer of STS has some 20 tags and one attribute.
@@ -45,13 +46,30 @@ pub(super) struct CallerElement {
 /// memory.
 pub(super) fn parse(body: &[u8]) -> Result<Document<'_>, Unreadable> {
     let text = std::str::from_utf8(body).map_err(|_| Unreadable)?;
-    let count = |wanted: u8| memchr::memchr_iter(wanted, body).count();
+    let count = |wanted: u8| memchr_iter(wanted, body).count();
     if count(b'<') > MAX_TAGS || count(b'=') > MAX_TAGS {
         return Err(Unreadable);
     }
-    let allow_dtd = memchr::memmem::find(body, b"<!ENTITY").is_none();
+    let allow_dtd = memmem::find(body, b"<!ENTITY").is_none();
     let options = ParsingOptions { allow_dtd, ..ParsingOptions::default() };
-    Document::parse_with_options(text, options).map_err(|_| Unreadable)
+    let document = Document::parse_with_options(text, options).map_err(|_| Unreadable)?;
+    if expat_refuses(&document) { Err(Unreadable) } else { Ok(document) }
+}
+
+/// What Python's parser takes for an error and roxmltree does not: a namespace with a brace in its name, a prefix without a
+/// namespace, and a processing instruction with the name of the XML declaration.
+fn expat_refuses(document: &Document) -> bool {
+    let text = document.input_text().as_bytes();
+    let is_suspect =
+        [b"}".as_slice(), b"xmlns:", b"<?"].iter().any(|part| memmem::find(text, part).is_some());
+    is_suspect
+        && document.descendants().any(|node| {
+            node.pi().is_some_and(|instruction| instruction.target.eq_ignore_ascii_case("xml"))
+                || node.namespaces().any(|namespace| {
+                    namespace.uri().contains('}')
+                        || (namespace.name().is_some() && namespace.uri().is_empty())
+                })
+        })
 }
 
 /// The caller that a document names. botocore leaves members out that are not there; here all three have to be.
