@@ -5,7 +5,7 @@
 //! where a dictionary is wanted the first of a list is taken. What it then cannot use ends in an exception of Python's.
 
 use memchr::{memchr_iter, memmem};
-use roxmltree::{Document, Node, ParsingOptions};
+use roxmltree::{Document, Node, PI, ParsingOptions};
 
 /// The most tags and the most attributes a document may have. An answer of STS has some 20 tags and one attribute.
 /// roxmltree needs 80 bytes for a tag, and its search for doubled attributes is quadratic.
@@ -25,7 +25,10 @@ pub(super) enum Value<'a, 'input> {
 /// The `Error` of a document.
 pub(super) struct ErrorElement {
     pub code: String,
+    /// `None` for an empty one.
     pub message: Option<String>,
+    /// Whether there is a message, empty or not. The function failed without one, but botocore goes by the code before.
+    pub has_message: bool,
     pub request_id: Option<String>,
     /// Whether it stands where STS puts it: below the root `ErrorResponse`.
     pub is_of_sts: bool,
@@ -42,34 +45,51 @@ pub(super) struct CallerElement {
 
 /// Parses an XML document strictly: one that is cut off, or has anything behind its end, is none.
 ///
-/// A document type declaration may stand there and may declare no entity: a few of them in each other grow beyond all
-/// memory.
+/// A document type may be named and nothing be declared for it: a few entities in each other grow beyond all memory, and
+/// roxmltree does not look at other declarations.
 pub(super) fn parse(body: &[u8]) -> Result<Document<'_>, Unreadable> {
     let text = std::str::from_utf8(body).map_err(|_| Unreadable)?;
     let count = |wanted: u8| memchr_iter(wanted, body).count();
     if count(b'<') > MAX_TAGS || count(b'=') > MAX_TAGS {
         return Err(Unreadable);
     }
-    let allow_dtd = memmem::find(body, b"<!ENTITY").is_none();
+    let allow_dtd = memmem::find(body, b"<!ENTITY").is_none() && !has_declarations(body);
     let options = ParsingOptions { allow_dtd, ..ParsingOptions::default() };
     let document = Document::parse_with_options(text, options).map_err(|_| Unreadable)?;
     if expat_refuses(&document) { Err(Unreadable) } else { Ok(document) }
 }
 
+/// Whether there is a part with declarations in a document type.
+fn has_declarations(body: &[u8]) -> bool {
+    let doctype = memmem::find(body, b"<!DOCTYPE").map_or(&[][..], |start| &body[start..]);
+    doctype.iter().take_while(|byte| **byte != b'>').any(|byte| *byte == b'[')
+}
+
 /// What Python's parser takes for an error and roxmltree does not: a namespace with a brace in its name, a prefix without a
-/// namespace, and a processing instruction with the name of the XML declaration.
+/// namespace, and a processing instruction whose name is none, or that of the XML declaration.
 fn expat_refuses(document: &Document) -> bool {
     let text = document.input_text().as_bytes();
     let is_suspect =
         [b"}".as_slice(), b"xmlns:", b"<?"].iter().any(|part| memmem::find(text, part).is_some());
     is_suspect
         && document.descendants().any(|node| {
-            node.pi().is_some_and(|instruction| instruction.target.eq_ignore_ascii_case("xml"))
+            node.pi()
+                .is_some_and(|instruction| !is_instruction(&document.input_text()[node.range()], instruction))
                 || node.namespaces().any(|namespace| {
                     namespace.uri().contains('}')
                         || (namespace.name().is_some() && namespace.uri().is_empty())
                 })
         })
+}
+
+/// Whether a processing instruction has a name that it may have, and a space behind it.
+fn is_instruction(text: &str, instruction: PI) -> bool {
+    let name = instruction.target;
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte) || !byte.is_ascii();
+    name.bytes().all(is_part)
+        && !name.starts_with(|first: char| "-.0123456789".contains(first))
+        && !name.eq_ignore_ascii_case("xml")
+        && text["<?".len() + name.len()..].starts_with(['?', ' ', '\t', '\r', '\n'])
 }
 
 /// The caller that a document names. botocore leaves members out that are not there; here all three have to be.
@@ -90,7 +110,7 @@ pub(super) fn caller(root: Node) -> Option<CallerElement> {
     })
 }
 
-/// The error that a document tells; `Ok(None)` where botocore finds none, or one without a code or a message.
+/// The error that a document tells; `Ok(None)` where botocore finds none, or one without a code.
 pub(super) fn error(root: Node) -> Result<Option<ErrorElement>, Unreadable> {
     // What stands in `Errors` takes the place of what stands beside it.
     let errors = match value(root, "Errors") {
@@ -114,10 +134,12 @@ pub(super) fn error(root: Node) -> Result<Option<ErrorElement>, Unreadable> {
         Some(Value::Text(Some(code))) => code,
         Some(Value::Text(None)) | None => return Ok(None),
     };
-    let Some(Value::Text(message)) = value(error, "Message") else { return Ok(None) };
+    let message = value(error, "Message");
+    let has_message = matches!(message, Some(Value::Text(_)));
     Ok(Some(ErrorElement {
         code,
-        message,
+        message: message.and_then(Value::into_text),
+        has_message,
         request_id: request_id.or_else(|| top("RequestID")).and_then(Value::into_text),
         is_of_sts: tag(root) == Some("ErrorResponse") && error.parent() == Some(root),
     }))

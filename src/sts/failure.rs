@@ -69,6 +69,8 @@ pub enum StsFailure {
         status: u16,
         /// Whether it was XML at all: botocore tries a 5xx again when it was, and gives up at once otherwise.
         well_formed: bool,
+        /// The code of an error without a message: botocore goes by it, too.
+        code: Option<String>,
     },
     /// A fault of this program. The text is for the log; a caller learns only that it happened.
     #[error("internal fault: {0}")]

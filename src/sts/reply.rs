@@ -5,7 +5,7 @@
 //! (`ResponseParser.parse`, and [`super::document`]), made stricter in one place: a success must name all three of Arn,
 //! UserId and Account, or nobody was named.
 
-use super::document::{self, Unreadable};
+use super::document::{self, ErrorElement, Unreadable};
 use super::{Endpoint, Identity, Rejection, StsFailure, StsResponse, Verdict, retry};
 use crate::credentials::Credentials;
 use crate::credentials::redact::Redactor;
@@ -53,21 +53,29 @@ impl Reply {
         endpoint: &Endpoint,
         credentials: &Credentials,
     ) -> Result<StsResponse, StsFailure> {
+        let not_sts = |well_formed, code| StsFailure::NotSts {
+            endpoint: endpoint.clone(),
+            status: self.status,
+            well_formed,
+            code,
+        };
         let redactor = Redactor::new(credentials);
         if let Some(rejection) = self.without_a_document(&redactor) {
             return Ok(StsResponse::Rejection(rejection));
         }
-        let document = document::parse(&self.body).map_err(|Unreadable| self.not_sts(endpoint, false))?;
+        let document = document::parse(&self.body).map_err(|Unreadable| not_sts(false, None))?;
         let root = document.root_element();
-        let answer = match self.status {
+        match self.status {
             200..=299 => self.identity(root, &redactor).map(StsResponse::Identity),
             300 => None,
-            _ => self
-                .rejection(root, &redactor)
-                .map_err(|Unreadable| self.not_sts(endpoint, false))?
-                .map(StsResponse::Rejection),
-        };
-        answer.ok_or_else(|| self.not_sts(endpoint, true))
+            _ => match document::error(root).map_err(|Unreadable| not_sts(false, None))? {
+                Some(error) if !error.has_message => {
+                    return Err(not_sts(true, Some(redactor.clean(error.code))));
+                }
+                error => error.map(|error| StsResponse::Rejection(self.rejection(error, &redactor))),
+            },
+        }
+        .ok_or_else(|| not_sts(true, None))
     }
 
     /// A 5xx with no body, or a page of a proxy for one: botocore makes an error of the status itself.
@@ -85,11 +93,10 @@ impl Reply {
         })
     }
 
-    fn rejection(&self, root: Node, redactor: &Redactor) -> Result<Option<Rejection>, Unreadable> {
-        let Some(error) = document::error(root)? else { return Ok(None) };
+    fn rejection(&self, error: ErrorElement, redactor: &Redactor) -> Rejection {
         // Before the texts are cleaned: a made-up secret may be a word of STS's own.
         let verdict = Verdict::of(self.status, &error);
-        Ok(Some(Rejection {
+        Rejection {
             code: redactor.clean(error.code),
             message: error.message.map(|text| redactor.clean(text)),
             status: self.status,
@@ -98,7 +105,7 @@ impl Reply {
                 .map(|id| redactor.clean(id))
                 .or_else(|| self.request_id_header(redactor)),
             verdict,
-        }))
+        }
     }
 
     fn identity(&self, root: Node, redactor: &Redactor) -> Option<Identity> {
@@ -133,11 +140,6 @@ impl Reply {
     fn request_id_header(&self, redactor: &Redactor) -> Option<String> {
         let id = self.headers.get("x-amzn-requestid")?.to_str().ok()?;
         Some(redactor.clean(id.to_owned()))
-    }
-
-    /// An answer from something that is not STS.
-    fn not_sts(&self, endpoint: &Endpoint, well_formed: bool) -> StsFailure {
-        StsFailure::NotSts { endpoint: endpoint.clone(), status: self.status, well_formed }
     }
 }
 

@@ -187,15 +187,17 @@ impl Rules {
     /// Whether they have an answer's status or code.
     fn know(&self, outcome: &Result<StsResponse, StsFailure>) -> bool {
         match outcome {
-            Ok(StsResponse::Rejection(no)) => {
-                let code_counts = self.status_of_codes.is_none_or(|status| status == no.status);
-                self.statuses.contains(&no.status) || (code_counts && self.codes.contains(&no.code.as_str()))
-            }
-            Err(StsFailure::NotSts { status, well_formed, .. }) => {
-                *well_formed && self.statuses.contains(status)
+            Ok(StsResponse::Rejection(no)) => self.know_answer(no.status, &no.code),
+            Err(StsFailure::NotSts { status, well_formed: true, code, .. }) => {
+                self.know_answer(*status, code.as_deref().unwrap_or_default())
             }
             _ => false,
         }
+    }
+
+    fn know_answer(&self, status: u16, code: &str) -> bool {
+        let code_counts = self.status_of_codes.is_none_or(|wanted| wanted == status);
+        self.statuses.contains(&status) || (code_counts && self.codes.contains(&code))
     }
 }
 

@@ -92,7 +92,7 @@ async fn of_two_results_the_first_names_the_caller_and_of_two_arns_neither() {
 }
 
 #[tokio::test]
-async fn a_document_type_may_be_named_and_may_declare_no_entity() {
+async fn a_document_type_may_be_named_and_may_declare_nothing() {
     let not_sts = expected(502, "indeterminate", "ResponseParserError");
     for doctype in ["<!DOCTYPE x>", "<!DOCTYPE x SYSTEM \"x.dtd\">", "<!DOCTYPE x PUBLIC '-//X' 'x.dtd'>"] {
         assert_eq!(told(200, &format!("{doctype}{IDENTITY}")).await, expected(200, "valid", ""), "{doctype}");
@@ -102,6 +102,8 @@ async fn a_document_type_may_be_named_and_may_declare_no_entity() {
         "<!ENTITY who SYSTEM 'file:///etc/passwd'>",
         "<!ENTITY % who 'Bob'>",
         "<!ELEMENT x ANY><!ENTITY who ''>",
+        "<!ELEMENT x ANY>",
+        "",
     ] {
         for document in [IDENTITY.to_owned(), IDENTITY.replace("example-user", "&who;")] {
             let document = format!("<!DOCTYPE x [{declaration}]>{document}");

@@ -134,7 +134,12 @@ fn errors() -> Vec<(&'static str, ApiError)> {
         ("ConnectionClosedError", ApiError::Sts(StsFailure::Closed(endpoint()))),
         (
             "ResponseParserError",
-            ApiError::Sts(StsFailure::NotSts { endpoint: endpoint(), status: 200, well_formed: false }),
+            ApiError::Sts(StsFailure::NotSts {
+                endpoint: endpoint(),
+                status: 200,
+                well_formed: false,
+                code: None,
+            }),
         ),
         ("Unauthorized", ApiError::Unauthorized { key_given: false }),
         ("Unauthorized-wrong", ApiError::Unauthorized { key_given: true }),

@@ -119,7 +119,7 @@ SHAPES = [
     ("an undeclared prefix", response(f"<x:Error>{CODE}{MESSAGE}</x:Error>"), None),
     ("a document type", "<!DOCTYPE ErrorResponse>" + WHOLE, None),
     ("a document type with an entity", '<!DOCTYPE x [<!ENTITY who "Bob">]>' + WHOLE,
-     Stated("no entity may be declared: a few of them in each other grow beyond all memory")),
+     Stated("nothing may be declared: a few entities in each other grow beyond all memory")),
     ("no space between", WHOLE.replace("\n", "").replace("  ", ""), None),
     ("blank lines before", "\n\n" + WHOLE, None),
     ("a comment around", f"<!-- a -->{WHOLE}<!-- b -->", None),

@@ -45,6 +45,7 @@ ALWAYS = [
     ("509 with an unknown code", 509, UNKNOWN),
     ("500 cut", 500, FAILURE[:-20]),
     ("500 without Code", 500, error_document("<Message>x</Message>")),
+    ("Throttling without Message", 400, error_document("<Code>Throttling</Code>")),
     ("503 without Message", 503, error_document("<Code>ServiceUnavailable</Code>")),
     ("503 with two Errors", 503, f"<ErrorResponse>{ONE}{ONE}</ErrorResponse>"),
     ("503 with two Codes", 503, error_document("<Code>a</Code><Code>b</Code><Message>x</Message>")),

@@ -9,7 +9,7 @@ NOBODY = Stated("boto3 leaves the key out, or empty; we say that STS did not nam
 BLANKS = Stated("boto3 keeps blanks behind a value, which by HTTP's rules are not part of it", 200, None)
 UTF16 = Stated("Python's XML parser goes by the byte order mark; STS writes UTF-8 and nothing else is taken for its own")
 BOUND = Stated("the contract's bound; boto3 has none")
-ENTITIES = Stated("no entity may be declared: a few of them in each other grow beyond all memory")
+DECLARATIONS = Stated("nothing may be declared: a few entities in each other grow beyond all memory")
 METADATA = Stated("boto3 takes over whatever is in ResponseMetadata; STS has nothing but RequestId there", 200, None)
 
 CALLERS = [
@@ -88,7 +88,7 @@ DOCUMENTS = [
      identity().replace("xmlns=", "xmlns:s=").replace("<", "<s:").replace("<s:/", "</s:"), None),
     ("attributes", identity().replace("<Arn>", "<Arn a='1' xml:lang=\"en\">"), None),
     ("another root", identity().replace("GetCallerIdentityResponse", "Anything"), None),
-    ("a doctype with an entity", f'<!DOCTYPE x [<!ENTITY who "Bob">]>{identity(arn="arn:&who;")}', ENTITIES),
+    ("a doctype with an entity", f'<!DOCTYPE x [<!ENTITY who "Bob">]>{identity(arn="arn:&who;")}', DECLARATIONS),
     ("no Arn", document(USER_ID + ACCOUNT), NOBODY),
     ("no UserId", document(ARN + ACCOUNT), NOBODY),
     ("no Account", document(ARN + USER_ID), NOBODY),
@@ -116,11 +116,14 @@ DOCUMENTS = [
     ("a prefix undone", document(f'<Arn xmlns:q="">a</Arn>{USER_ID}{ACCOUNT}'), None),
     ("a document type", f"<!DOCTYPE x>{identity()}", None),
     ("a document type of the system", f'<!DOCTYPE x SYSTEM "http://127.0.0.1:1/x.dtd">{identity()}', None),
-    ("a document type with declarations", f'<!DOCTYPE x [<!ELEMENT x ANY><!ATTLIST x a CDATA "b">]>{identity()}', None),
-    ("a doctype with an entity that is not used", f'<!DOCTYPE x [<!ENTITY who "Bob">]>{identity()}', ENTITIES),
+    ("a document type with declarations", f'<!DOCTYPE x [<!ELEMENT x ANY><!ATTLIST x a CDATA "b">]>{identity()}', DECLARATIONS),
+    ("a doctype with an entity that is not used", f'<!DOCTYPE x [<!ENTITY who "Bob">]>{identity()}', DECLARATIONS),
     ("an entity of a system document type", f'<!DOCTYPE x SYSTEM "x">{identity(arn="arn:&who;")}', None),
     ("an XML declaration without a version", "<?xml?>" + identity(), None),
     ("an XML declaration in capitals", "<?XML version='1.0'?>" + identity(), None),
+    ("an instruction whose name is none", identity().replace("<Arn>", "<?a]b c?><Arn>"), None),
+    ("an instruction whose name is a number", identity().replace("<Arn>", "<?1 c?><Arn>"), None),
+    ("an instruction whose name has a colon", identity().replace("<Arn>", "<?a:b c?><Arn>"), None),
     ("an instruction called xml", identity().replace("<Arn>", "<?xml x?><Arn>"), None),
     ("500 members more", document("<New>1</New>" * 400 + ARN + USER_ID + ACCOUNT), None),
     ("UTF-16", identity().encode("utf-16"), UTF16),
