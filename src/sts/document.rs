@@ -65,21 +65,24 @@ fn has_declarations(body: &[u8]) -> bool {
     doctype.iter().take_while(|byte| **byte != b'>').any(|byte| *byte == b'[')
 }
 
-/// What Python's parser takes for an error and roxmltree does not: a namespace with a brace in its name, a prefix without a
-/// namespace, and a processing instruction whose name is none, or that of the XML declaration.
+/// What Python's parser takes for an error and roxmltree does not: an XML declaration with odd characters, a namespace with a
+/// brace in its name, a prefix without a namespace, and a processing instruction whose name is none, or that of the XML
+/// declaration.
 fn expat_refuses(document: &Document) -> bool {
-    let text = document.input_text().as_bytes();
-    let is_suspect =
-        [b"}".as_slice(), b"xmlns:", b"<?"].iter().any(|part| memmem::find(text, part).is_some());
-    is_suspect
-        && document.descendants().any(|node| {
-            node.pi()
-                .is_some_and(|instruction| !is_instruction(&document.input_text()[node.range()], instruction))
-                || node.namespaces().any(|namespace| {
+    let text = document.input_text();
+    let holds = |part: &str| memmem::find(text.as_bytes(), part.as_bytes()).is_some();
+    let is_odd = |byte: u8| !(byte.is_ascii_alphanumeric() || b" \t\r\n<?='\".-_".contains(&byte));
+    let declaration = text.trim_start_matches('\u{feff}').strip_prefix("<?xml");
+    declaration.is_some_and(|rest| rest.bytes().take_while(|byte| *byte != b'>').any(is_odd))
+        || (holds("}") || holds("xmlns:") || holds("<?"))
+            && document.descendants().any(|node| {
+                node.pi().is_some_and(|instruction| {
+                    !is_instruction(&document.input_text()[node.range()], instruction)
+                }) || node.namespaces().any(|namespace| {
                     namespace.uri().contains('}')
                         || (namespace.name().is_some() && namespace.uri().is_empty())
                 })
-        })
+            })
 }
 
 /// Whether a processing instruction has a name that it may have, and a space behind it.

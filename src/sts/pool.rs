@@ -35,6 +35,8 @@ pub(super) struct Pool {
     /// The connections that may be open. The task of each holds a permit until its socket is closed.
     open: Arc<Semaphore>,
     idle: Mutex<Idle>,
+    /// How long a connection may be idle.
+    idle_timeout: Duration,
 }
 
 /// The connections that are not in use.
@@ -68,6 +70,7 @@ impl Pool {
             calls: FairSemaphore::new(max_connections, hosts),
             open: Arc::new(Semaphore::new(max_connections)),
             idle: Mutex::default(),
+            idle_timeout: IDLE_TIMEOUT,
         })
     }
 
@@ -155,9 +158,9 @@ impl Idle {
     }
 
     /// Closes the connections that have been idle for too long. Returns when to look again.
-    fn close_old(&mut self) -> Option<Instant> {
-        while self.connections.pop_front_if(|idle| idle.since.elapsed() >= IDLE_TIMEOUT).is_some() {}
-        let next = self.connections.front().map(|oldest| oldest.since + IDLE_TIMEOUT);
+    fn close_old(&mut self, after: Duration) -> Option<Instant> {
+        while self.connections.pop_front_if(|idle| idle.since.elapsed() >= after).is_some() {}
+        let next = self.connections.front().map(|oldest| oldest.since + after);
         self.is_watched = next.is_some();
         next
     }
@@ -165,7 +168,7 @@ impl Idle {
 
 /// Runs as long as there are idle connections.
 async fn close_in_time(pool: Weak<Pool>) {
-    while let Some(next) = pool.upgrade().and_then(|pool| pool.idle().close_old()) {
+    while let Some(next) = pool.upgrade().and_then(|pool| pool.idle().close_old(pool.idle_timeout)) {
         sleep_until(next).await;
     }
 }
@@ -186,3 +189,6 @@ impl Drop for Connection {
         self.task.abort();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,5 +33,6 @@ mod secrets;
 mod settings;
 mod smuggling;
 mod stopping;
+mod sts_connections;
 mod tls;
 mod traces;
