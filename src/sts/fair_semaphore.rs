@@ -80,7 +80,7 @@ impl State {
     fn may_take(&self, host: &Host) -> bool {
         let left = self.free.saturating_sub(1);
         let is_alone = self.hosts.len() == 1;
-        self.free > 0 && (is_alone || host.held == 0 || host.held < SHARE * left)
+        self.free > 0 && (is_alone || host.held == 0 || host.held < SHARE.saturating_mul(left))
     }
 
     /// Counts a permit for the call that is next, if one waits that may have it.

@@ -35,6 +35,9 @@ async fn service(stub: &Stub, authority: &Authority) -> (Service, String, [Serve
         ("STS_VERIFY_ALLOWED_REGIONS", regions.as_str()),
         ("STS_VERIFY_MAX_STS_CONNECTIONS", most.as_str()),
         ("AWS_MAX_ATTEMPTS", "1"),
+        // Many handshakes at once, perhaps on a busy machine.
+        ("STS_VERIFY_CONNECT_TIMEOUT", "20s"),
+        ("STS_VERIFY_ATTEMPT_TIMEOUT", "20s"),
     ];
     let port = proxy.address.rsplit(':').next().unwrap().to_owned();
     (Service::start(&variables).await, port, [front, proxy])
@@ -52,7 +55,7 @@ fn question(region: &str, number: usize) -> serde_json::Value {
 async fn no_more_are_open_over_all_regions_than_allowed() {
     let (stub, authority) = (Stub::always(identity()).await, Authority::new("bounded"));
     let (service, port, _servers) = service(&stub, &authority).await;
-    for round in 0..4 {
+    for round in 0..2 {
         let calls: Vec<_> = REGIONS
             .iter()
             .flat_map(|region| (0..3).map(move |n| question(region, round * 10 + n)))
