@@ -1,9 +1,9 @@
 //! One region's STS: where it is, and the one question put to it, signed with the caller's credentials.
 //!
-//! The signature, the endpoint's rules and the connections are the AWS SDK's own (aws-sigv4, aws-sdk-sts,
-//! aws-smithy-http-client). Its client for operations is not used: of all that it does for a call (retries, a clock learnt
-//! from answers, caches of identities, a reader of answers) nothing is wanted here, it keeps more copies of the secrets,
-//! and takes twice the time. `docs/performance.md` has the figures.
+//! The signature and the endpoint's rules are the AWS SDK's own (aws-sigv4, aws-sdk-sts). Its client for operations is not
+//! used: of all that it does for a call (retries, a clock learnt from answers, caches of identities, a reader of answers)
+//! nothing is wanted here, it keeps more copies of the secrets, and takes twice the time. `docs/performance.md` has the
+//! figures. Nor is its connector, whose connections cannot be bounded in all ([`super::pool`]).
 
 use super::fair_semaphore::Permit;
 use super::pool::{Connection, Pool};

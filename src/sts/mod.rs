@@ -1,10 +1,10 @@
 //! Asks STS who some credentials belong to. The only module that uses the AWS SDK.
 //!
-//! [`Sts`] knows one endpoint per region, asked over one shared connection pool. Each call is signed with the caller's own
+//! [`StsClientFactory`] knows one endpoint per region, asked over one shared connection pool. Each call is signed with the caller's own
 //! credentials and there are no others: nothing of the host's (environment, files, instance role) can ever be verified by
 //! mistake. What came back is read by botocore's rules (`reply`), and tried again when botocore would (`retry`).
 //!
-//! This module knows no HTTP status of ours: it says [`Answer`] (STS answered) or [`StsFailure`] (nobody knows).
+//! This module knows no HTTP status of ours: it says [`StsResponse`] (STS answered) or [`StsFailure`] (nobody knows).
 
 mod client;
 pub mod coalescing;
