@@ -36,7 +36,7 @@ pub(crate) struct Redactor<'a> {
     /// The secret access key, and the session token or nothing.
     secrets: [&'a str; 2],
     /// By these nearly all texts are known to be clean after one look at each of their characters.
-    marks: Marks<'a>,
+    marks: Marks,
     /// Every part of a secret, in lower case, as it stands there and with its letters and digits alone. Made when a text
     /// has to be looked at closely.
     parts: OnceCell<HashSet<[u8; SHORTEST_PART]>>,

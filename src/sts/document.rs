@@ -4,7 +4,7 @@
 //! botocore makes a dictionary of an element: local names are its keys, several elements of one name become a list, and
 //! where a dictionary is wanted the first of a list is taken. What it then cannot use ends in an exception of Python's.
 
-use memchr::{memchr_iter, memmem};
+use memchr::{memchr_iter, memchr3, memmem};
 use roxmltree::{Document, Node, PI, ParsingOptions};
 
 /// The most tags and the most attributes a document may have. An answer of STS has some 20 tags and one attribute.
@@ -53,10 +53,12 @@ pub(super) fn parse(body: &[u8]) -> Result<Document<'_>, Unreadable> {
     if count(b'<') > MAX_TAGS || count(b'=') > MAX_TAGS {
         return Err(Unreadable);
     }
-    let allow_dtd = memmem::find(body, b"<!ENTITY").is_none() && !has_declarations(body);
+    // Without these there are neither declarations nor instructions, nor other namespaces than STS's.
+    let is_plain = memchr3(b'!', b'?', b'}', body).is_none() && memmem::find(body, b"xmlns:").is_none();
+    let allow_dtd = !is_plain && memmem::find(body, b"<!ENTITY").is_none() && !has_declarations(body);
     let options = ParsingOptions { allow_dtd, ..ParsingOptions::default() };
     let document = Document::parse_with_options(text, options).map_err(|_| Unreadable)?;
-    if expat_refuses(&document) { Err(Unreadable) } else { Ok(document) }
+    if is_plain || !expat_refuses(&document) { Ok(document) } else { Err(Unreadable) }
 }
 
 /// Whether there is a part with declarations in a document type.
@@ -70,19 +72,17 @@ fn has_declarations(body: &[u8]) -> bool {
 /// declaration.
 fn expat_refuses(document: &Document) -> bool {
     let text = document.input_text();
-    let holds = |part: &str| memmem::find(text.as_bytes(), part.as_bytes()).is_some();
     let is_odd = |byte: u8| !(byte.is_ascii_alphanumeric() || b" \t\r\n<?='\".-_".contains(&byte));
     let declaration = text.trim_start_matches('\u{feff}').strip_prefix("<?xml");
     declaration.is_some_and(|rest| rest.bytes().take_while(|byte| *byte != b'>').any(is_odd))
-        || (holds("}") || holds("xmlns:") || holds("<?"))
-            && document.descendants().any(|node| {
-                node.pi().is_some_and(|instruction| {
-                    !is_instruction(&document.input_text()[node.range()], instruction)
-                }) || node.namespaces().any(|namespace| {
+        || document.descendants().any(|node| {
+            node.pi()
+                .is_some_and(|instruction| !is_instruction(&document.input_text()[node.range()], instruction))
+                || node.namespaces().any(|namespace| {
                     namespace.uri().contains('}')
                         || (namespace.name().is_some() && namespace.uri().is_empty())
                 })
-            })
+        })
 }
 
 /// Whether a processing instruction has a name that it may have, and a space behind it.

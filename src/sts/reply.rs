@@ -13,11 +13,19 @@ use http::{HeaderMap, Response};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use roxmltree::Node;
+use std::borrow::Cow;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// More than ten times the longest answer of STS, headers and body. What is longer is not one.
 pub(super) const MAX_REPLY_BYTES: usize = 64 * 1024;
+
+/// The header with STS's request id.
+const REQUEST_ID: &str = "x-amzn-requestid";
+
+/// The headers that STS sends.
+const HEADERS: [&str; 5] =
+    ["content-length", "content-type", "date", REQUEST_ID, "x-amz-sts-extended-request-id"];
 
 /// A reply whose body has been read to its end. It may repeat the question's secrets, and so has no `Debug`.
 pub(super) struct Reply {
@@ -110,37 +118,73 @@ impl Reply {
 
     fn identity(&self, root: Node, redactor: &Redactor) -> Option<Identity> {
         let caller = document::caller(root)?;
+        let headers = self.clean_headers(redactor);
+        // The id in the document is that of a header, which has been looked at.
+        let is_known = |id: &String| headers.iter().any(|(_, value)| value == id);
+        let request_id = caller.request_id.map(|id| if is_known(&id) { id } else { redactor.clean(id) });
         Some(Identity {
             user_id: redactor.clean_name(caller.user_id),
             account: redactor.clean_name(caller.account),
             arn: redactor.clean_name(caller.arn),
-            request_id: caller.request_id.map(|id| redactor.clean(id)),
+            request_id,
             status: self.status,
-            headers: self.clean_headers(redactor),
+            headers,
         })
     }
 
     /// The headers as boto3 has them: in the order received, names in lower case, doubled ones joined, bytes beyond ASCII
     /// as Latin-1. A name that repeats a secret is left out.
     fn clean_headers(&self, redactor: &Redactor) -> Vec<(String, String)> {
-        let mut headers = Vec::with_capacity(self.headers.keys_len());
-        for name in self.headers.keys() {
-            let mut joined = String::new();
-            for (place, value) in self.headers.get_all(name).iter().enumerate() {
-                joined.push_str(if place == 0 { "" } else { ", " });
-                joined.extend(value.as_bytes().iter().copied().map(char::from));
-            }
-            if redactor.is_clean(name.as_str()) {
-                headers.push((name.as_str().to_owned(), redactor.clean(joined)));
+        let mut headers: Vec<(String, String)> = Vec::with_capacity(self.headers.keys_len());
+        // Those of one name come one after the other.
+        for (name, value) in &self.headers {
+            let value = match value.to_str() {
+                Ok(text) => Cow::Borrowed(text),
+                Err(_) => value.as_bytes().iter().copied().map(char::from).collect(),
+            };
+            match headers.last_mut().filter(|(last, _)| last == name.as_str()) {
+                Some((_, joined)) => {
+                    joined.push_str(", ");
+                    joined.push_str(&value);
+                }
+                None => headers.push((name.as_str().to_owned(), value.into_owned())),
             }
         }
+        headers.retain_mut(|(name, value)| {
+            if !is_harmless(name, value) {
+                *value = redactor.clean(std::mem::take(value));
+            }
+            HEADERS.contains(&name.as_str()) || redactor.is_clean(name)
+        });
         headers
     }
 
     fn request_id_header(&self, redactor: &Redactor) -> Option<String> {
-        let id = self.headers.get("x-amzn-requestid")?.to_str().ok()?;
+        let id = self.headers.get(REQUEST_ID)?.to_str().ok()?;
         Some(redactor.clean(id.to_owned()))
     }
+}
+
+/// Whether a header has the form in which STS sends it, if that form has no room for a secret.
+fn is_harmless(name: &str, value: &str) -> bool {
+    match name {
+        "content-length" => value.len() <= 8,
+        "content-type" => value == "text/xml",
+        "date" => is_date(value.as_bytes()),
+        _ => false,
+    }
+}
+
+/// Whether a text is a date of HTTP (RFC 9110, section 5.6.7): `Tue, 13 Jan 2026 00:03:48 GMT`.
+fn is_date(text: &[u8]) -> bool {
+    const FORM: &[u8; 29] = b"Aaa, 00 Aaa 0000 00:00:00 GMT";
+    let has_form = |(byte, form): (&u8, &u8)| match form {
+        b'A' => byte.is_ascii_uppercase(),
+        b'a' => byte.is_ascii_lowercase(),
+        b'0' => byte.is_ascii_digit(),
+        other => byte == other,
+    };
+    text.len() == FORM.len() && text.iter().zip(FORM).all(has_form)
 }
 
 /// Adds bytes to a buffer. When it has to grow, the one that it grows out of is wiped, too.

@@ -1,22 +1,25 @@
 //! Other spellings of a text: in upper or lower case and cut by anything that is no letter or digit, in base64 and in
 //! hexadecimal digits (cut likewise), and with the escapes of URLs, XML, JSON and C.
 
+/// What stands for a byte that is nothing in a spelling.
+pub(super) const NONE: u8 = u8::MAX;
+
 /// What a byte is in each spelling.
 #[derive(Clone, Copy)]
 pub(super) struct Class {
-    /// A letter in lower case or a digit; 0 for all else.
+    /// A letter in lower case or a digit.
     pub alphanumeric: u8,
     /// The value of a character of base64, in either of its alphabets.
-    pub sextet: Option<u8>,
+    pub sextet: u8,
     /// The value of a hexadecimal digit.
-    pub nibble: Option<u8>,
+    pub nibble: u8,
     /// Whether an escape may begin here.
     pub begins_escape: bool,
 }
 
 /// The class of every byte.
 pub(super) const CLASSES: [Class; 256] = {
-    let mut classes = [Class { alphanumeric: 0, sextet: None, nibble: None, begins_escape: false }; 256];
+    let mut classes = [Class { alphanumeric: NONE, sextet: NONE, nibble: NONE, begins_escape: false }; 256];
     let mut byte = 0;
     while byte < 256 {
         #[expect(clippy::cast_possible_truncation, reason = "it is below 256")]
@@ -31,19 +34,19 @@ impl Class {
     const fn of(byte: u8) -> Self {
         let lower = byte.to_ascii_lowercase();
         Self {
-            alphanumeric: if byte.is_ascii_alphanumeric() { lower } else { 0 },
+            alphanumeric: if byte.is_ascii_alphanumeric() { lower } else { NONE },
             sextet: match byte {
-                b'A'..=b'Z' => Some(byte - b'A'),
-                b'a'..=b'z' => Some(byte - b'a' + 26),
-                b'0'..=b'9' => Some(byte - b'0' + 52),
-                b'+' | b'-' => Some(62),
-                b'/' | b'_' => Some(63),
-                _ => None,
+                b'A'..=b'Z' => byte - b'A',
+                b'a'..=b'z' => byte - b'a' + 26,
+                b'0'..=b'9' => byte - b'0' + 52,
+                b'+' | b'-' => 62,
+                b'/' | b'_' => 63,
+                _ => NONE,
             },
             nibble: match lower {
-                b'0'..=b'9' => Some(byte - b'0'),
-                b'a'..=b'f' => Some(lower - b'a' + 10),
-                _ => None,
+                b'0'..=b'9' => byte - b'0',
+                b'a'..=b'f' => lower - b'a' + 10,
+                _ => NONE,
             },
             begins_escape: matches!(byte, b'%' | b'&' | b'\\' | b'=' | b'0'),
         }
@@ -52,16 +55,21 @@ impl Class {
 
 /// The letters and digits of a text, in lower case.
 pub(super) fn alphanumeric(text: &[u8]) -> impl Iterator<Item = u8> {
-    text.iter().map(|byte| CLASSES[usize::from(*byte)].alphanumeric).filter(|byte| *byte != 0)
+    values(text, |class| class.alphanumeric)
 }
 
 /// What a text says when it is read as hexadecimal digits or as base64, beginning at each place where a byte may begin.
 pub(super) fn decoded(text: &[u8]) -> impl Iterator<Item = Vec<u8>> {
-    let nibbles: Vec<u8> = text.iter().filter_map(|byte| CLASSES[usize::from(*byte)].nibble).collect();
-    let sextets: Vec<u8> = text.iter().filter_map(|byte| CLASSES[usize::from(*byte)].sextet).collect();
+    let nibbles: Vec<u8> = values(text, |class| class.nibble).collect();
+    let sextets: Vec<u8> = values(text, |class| class.sextet).collect();
     let hex = (0..2).map(move |skip| bytes_of(nibbles.get(skip..).unwrap_or_default(), 4));
     let base64 = (0..4).map(move |skip| bytes_of(sextets.get(skip..).unwrap_or_default(), 6));
     hex.chain(base64)
+}
+
+/// What the bytes of a text are in one spelling.
+pub(super) fn values(text: &[u8], of: impl Fn(&Class) -> u8) -> impl Iterator<Item = u8> {
+    text.iter().map(move |byte| of(&CLASSES[usize::from(*byte)])).filter(|value| *value != NONE)
 }
 
 /// Bytes from values of so many bits; what does not fill one at the end is left out.
