@@ -223,6 +223,7 @@ fn explain(failure: &StsFailure, proxied: bool) -> Option<Problem> {
         StsFailure::NotSts { status, .. } => {
             Problem::new("something on the way", format!("what answered (status {status}) is not STS"))
         }
+        StsFailure::TooLong(_) => Problem::new("something on the way", "what answered is not STS"),
         StsFailure::Internal(fault) => Problem::new("this program", *fault),
     }
 }

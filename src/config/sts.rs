@@ -54,16 +54,16 @@ pub struct StsArgs {
     /// nor the profile says anything
     #[arg(long, env = "AWS_CA_BUNDLE", value_name = "FILE")]
     pub ca_bundle: Option<PathBuf>,
-    /// boto3's rules for when to try again; adaptive is taken as standard [default: legacy]
+    /// boto3's rules for when to try again: legacy has those of botocore 1.43, standard those of 1.44; adaptive is taken as standard [default: legacy]
     #[arg(long, env = "AWS_RETRY_MODE", value_enum, ignore_case = true)]
     pub retry_mode: Option<RetryMode>,
     /// How many attempts in all, the first included [default: 5 in legacy mode, else 3]
     #[arg(long, env = "AWS_MAX_ATTEMPTS", value_name = "N", value_parser = parse::attempts)]
     pub max_attempts: Option<u32>,
-    /// The longest wait before the second attempt; it doubles for each further one, up to 20s
+    /// The longest wait before the second attempt; it doubles for each further one, up to 20s. In standard mode a twentieth of it where STS does not throttle
     #[arg(long, env = "STS_VERIFY_RETRY_BACKOFF", default_value = "1s", value_name = "TIME", value_parser = parse::duration)]
     pub retry_backoff: Duration,
-    /// How many connections to STS may be in use at once; further requests in flight wait for one
+    /// How many connections to STS may be open at once, over all regions and idle ones included; further requests in flight wait for one
     #[arg(long, env = "STS_VERIFY_MAX_STS_CONNECTIONS", default_value = "512", value_name = "N", value_parser = parse::count)]
     pub max_sts_connections: usize,
     /// How long the TCP and TLS handshakes may take

@@ -1,7 +1,7 @@
 //! Values as they were read, each with the name it came under, until all are known and can be checked.
 
 use super::names::{Field, Name, NameRule};
-use super::posted::ProofValue;
+use super::proof_members::ProofValue;
 use super::{Credentials, RequestedRegion, ValidationError, VerifyRequest, is_region_name};
 use secrecy::{ExposeSecret, SecretString};
 

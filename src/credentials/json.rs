@@ -6,7 +6,8 @@
 use super::ValidationError;
 use super::fields::{FieldValue, SiblingFields};
 use super::names::{Name, fold_name};
-use super::posted::{PostedFields, ProofMember, ProofValue};
+use super::posted::PostedFields;
+use super::proof_members::{ProofMember, ProofValue};
 use secrecy::SecretString;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;

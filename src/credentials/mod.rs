@@ -10,6 +10,7 @@ mod fields;
 mod json;
 mod names;
 mod posted;
+mod proof_members;
 pub(crate) mod redact;
 
 pub use fields::{CredentialFields, FieldValue, SiblingFields, is_access_key_id};

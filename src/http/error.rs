@@ -229,7 +229,9 @@ fn failure_class(failure: &StsFailure) -> (StatusCode, &'static str, &'static st
         StsFailure::Closed(_) => (StatusCode::BAD_GATEWAY, "ConnectionClosedError"),
         StsFailure::ConnectTimeout(_) => (StatusCode::GATEWAY_TIMEOUT, "ConnectTimeoutError"),
         StsFailure::ReadTimeout(_) => (StatusCode::GATEWAY_TIMEOUT, "ReadTimeoutError"),
-        StsFailure::NotSts { .. } => (StatusCode::BAD_GATEWAY, "ResponseParserError"),
+        StsFailure::TooLong(_) | StsFailure::NotSts { .. } => {
+            (StatusCode::BAD_GATEWAY, "ResponseParserError")
+        }
         StsFailure::Internal(_) => {
             return (StatusCode::INTERNAL_SERVER_ERROR, "ServiceError", "InternalError");
         }

@@ -8,4 +8,5 @@ pub(crate) mod middleware;
 pub(crate) mod openapi;
 pub mod router;
 pub(crate) mod routes;
+pub(crate) mod spellings;
 pub mod state;

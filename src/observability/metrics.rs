@@ -276,7 +276,7 @@ pub(crate) fn outcome_name(outcome: &Result<StsResponse, StsFailure>) -> &'stati
         Err(StsFailure::Closed(_)) => "closed",
         Err(StsFailure::ConnectTimeout(_)) => "connect_timeout",
         Err(StsFailure::ReadTimeout(_)) => "read_timeout",
-        Err(StsFailure::NotSts { .. }) => "not_sts",
+        Err(StsFailure::TooLong(_) | StsFailure::NotSts { .. }) => "not_sts",
         Err(StsFailure::Internal(_)) => "internal",
     }
 }

@@ -4,7 +4,7 @@
 //! is of a closed set, a number, or one that the log may hold too. What a caller chooses is left out, even where the
 //! conventions want it: paths, queries, user agents, addresses, request ids.
 
-use super::{CLIENT_CLOSED_REQUEST, CallRecord, plain};
+use super::{CLIENT_CLOSED_REQUEST, CallRecord, request_id_for_log};
 use crate::observability::metrics::{known_code, outcome_name};
 use crate::observability::otlp::Exporter;
 use crate::observability::trace::{CURRENT, Origin};
@@ -137,7 +137,7 @@ impl StsSpan {
         if let Some(status) = status {
             span.set_attribute(KeyValue::new("http.response.status_code", i64::from(status)));
         }
-        if let Some(id) = plain(request_id) {
+        if let Some(id) = request_id_for_log(request_id) {
             span.set_attribute(KeyValue::new("aws.request_id", id.to_owned()));
         }
         if let Some(error) = error {

@@ -105,13 +105,13 @@ pub fn proof_in_header(text: &str, header: &'static str) -> Result<PostedProof, 
 }
 
 fn members(login: &PostedLogin) -> IamLogin<'_> {
-    fn text(member: &Option<SecretString>) -> Option<&str> {
-        member.as_ref().map(|text| text.expose_secret())
+    fn text(member: Option<&SecretString>) -> Option<&str> {
+        member.map(SecretString::expose_secret)
     }
     IamLogin {
-        method: text(&login.method),
-        url: text(&login.url),
-        body: text(&login.body),
+        method: text(login.method.as_ref()),
+        url: text(login.url.as_ref()),
+        body: text(login.body.as_ref()),
         headers: login.headers.as_ref().map(|headers| match headers {
             PostedHeaders::Text(text) => HeaderMember::Text(text.expose_secret()),
             PostedHeaders::Object(text) => HeaderMember::Object(text.expose_secret()),

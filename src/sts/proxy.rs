@@ -4,7 +4,6 @@
 //! normalised here to the form that it parses, and the matcher is then asked what it makes of them: a proxy that it would ignore
 //! is an error.
 
-use aws_smithy_http_client::proxy::{ProxyConfig, ProxyError};
 use http::Uri;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -84,7 +83,7 @@ pub enum Via {
 
 /// The way to all endpoints of one scheme and port.
 #[derive(Debug)]
-pub(super) enum Route {
+pub(super) enum ProxyRules {
     /// No proxy is set.
     Direct,
     /// NO_PROXY names every endpoint.
@@ -93,14 +92,12 @@ pub(super) enum Route {
     Proxy {
         /// Its URL, with user and password.
         url: SecretString,
-        /// NO_PROXY in the matcher's form.
-        rules: String,
-        /// What the connector's own matcher makes of both.
+        /// What the matcher makes of it and of NO_PROXY.
         matcher: Box<Matcher>,
     },
 }
 
-impl Route {
+impl ProxyRules {
     /// The route to endpoints such as this.
     ///
     /// # Errors
@@ -128,19 +125,11 @@ impl Route {
         // Without rules the matcher must return a proxy for any host.
         let taken = Matcher::builder().all(url.expose_secret()).build();
         let any_host = Uri::from_static("https://sts.amazonaws.com/");
-        if taken.intercept(&any_host).is_none() || ProxyConfig::all(url.expose_secret()).is_err() {
+        if taken.intercept(&any_host).is_none() {
             return Err(format!("{variable}: {WANTED}"));
         }
         let matcher = Matcher::builder().all(url.expose_secret()).no(&rules).build();
-        Ok(Self::Proxy { url: url.clone(), rules, matcher: Box::new(matcher) })
-    }
-
-    /// The same for the SDK's connector.
-    pub(super) fn config(&self) -> Result<ProxyConfig, ProxyError> {
-        match self {
-            Self::Direct | Self::NoProxy => Ok(ProxyConfig::disabled()),
-            Self::Proxy { url, rules, .. } => Ok(ProxyConfig::all(url.expose_secret())?.no_proxy(rules)),
-        }
+        Ok(Self::Proxy { url: url.clone(), matcher: Box::new(matcher) })
     }
 
     /// Whether there is a proxy that is reached over TLS.

@@ -1,22 +1,21 @@
-//! How bytes get to STS and back: one connection pool, TLS roots, proxies.
+//! How a connection to STS is made: address, proxy, TLS.
 
-use super::own_certificate;
-use super::proxy::Route;
-use super::{CaBundle, Endpoint, StsSettings, Via};
-use crate::tls::pem::{self, PemError};
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
-use aws_smithy_http_client::{Connector, ConnectorBuilder};
-use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, HttpConnectorSettings};
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use rustls::RootCertStore;
-use rustls_pki_types::CertificateDer;
+use super::proxy::ProxyRules;
+use super::stream::{Bytes, Stream};
+use super::{CaBundle, ConnectFailure, Endpoint, StsSettings, Via};
+use crate::tls::{self, pem, pem::PemError};
+use http::{HeaderValue, Uri, uri::Scheme};
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::connect::{HttpConnector, proxy::Tunnel};
+use hyper_util::rt::TokioIo;
+use rustls::crypto::aws_lc_rs;
+use rustls::{ClientConfig, RootCertStore};
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::timeout;
+use tower::ServiceExt as _;
 use url::Url;
-
-/// Shorter than the time after which STS's own side closes an idle connection (about 20 s have been seen), so that
-/// a call is seldom sent into a connection that is just being closed.
-pub(super) const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Stands for AWS's own endpoints, which are many hosts on one port. Of NO_PROXY only `*` matches it.
 const AWS: &str = "https://sts.aws.invalid/";
@@ -60,15 +59,35 @@ impl SetupError {
     }
 }
 
-/// The shared way to STS. Cloning shares the pool.
-#[derive(Clone, Debug)]
+/// The way to STS. Cloning shares it.
+#[derive(Clone)]
 pub struct Transport {
-    connector: Arc<dyn HttpConnector>,
-    route: Arc<Route>,
+    connector: HttpsConnector<HttpConnector>,
+    tls: Arc<ClientConfig>,
+    proxies: Arc<ProxyRules>,
+    connect_timeout: Duration,
+}
+
+/// The way to one endpoint.
+pub(super) enum Route {
+    /// To itself.
+    Direct(Uri),
+    /// To a proxy that is asked for the URL: the way to an endpoint without TLS.
+    Forward { proxy: Uri, authorization: Option<HeaderValue> },
+    /// Through a proxy that opens a tunnel (`CONNECT`).
+    Tunnel { proxy: Uri, authorization: Option<HeaderValue>, target: Uri },
+}
+
+/// Why there is no connection.
+pub(super) enum ConnectError {
+    /// It was not there in time.
+    Timeout,
+    /// A step on the way failed.
+    Failed(ConnectFailure),
 }
 
 impl Transport {
-    /// Reads the CA certificates and sets up the pool. Nothing is sent.
+    /// Reads the CA certificates and the proxies. Nothing is sent.
     ///
     /// # Errors
     ///
@@ -76,67 +95,81 @@ impl Transport {
     pub fn new(settings: &StsSettings) -> Result<Self, SetupError> {
         let endpoint =
             Url::parse(settings.endpoint_url.as_deref().unwrap_or(AWS)).map_err(|_| SetupError::Tls)?;
-        let route = Arc::new(Route::new(&settings.proxies, &endpoint).map_err(SetupError::Proxy)?);
-        let bundle = settings.ca_bundle.as_ref().map(certificates).transpose()?;
-        let encrypted = endpoint.scheme() == "https" || route.is_encrypted();
-        let connect_timeout = settings.connect_timeout;
-        let connector = match bundle {
-            Some(bundle) if own_certificate::is_among(&bundle, &endpoint) => {
-                own_certificate::connector(bundle, &endpoint, &route, connect_timeout)
-                    .map_err(|_| SetupError::Tls)?
-            }
-            bundle => Arc::new(sdk_connector(trusted_roots(bundle, encrypted)?, &route, connect_timeout)?),
-        };
-        Ok(Self { connector, route })
+        let proxies = ProxyRules::new(&settings.proxies, &endpoint).map_err(SetupError::Proxy)?;
+        let encrypted = endpoint.scheme() == "https" || proxies.is_encrypted();
+        let mut tls = tls_config(settings.ca_bundle.as_ref(), encrypted)?;
+        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let tls = Arc::new(tls);
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        Ok(Self {
+            connector: HttpsConnector::from((tcp, tls.clone())),
+            tls,
+            proxies: Arc::new(proxies),
+            connect_timeout: settings.connect_timeout,
+        })
     }
 
     /// How an endpoint is reached.
     #[must_use]
     pub fn via(&self, endpoint: &Endpoint) -> Via {
-        endpoint.as_str().parse().map_or(Via::Direct, |url| self.route.via(&url))
+        endpoint.as_str().parse().map_or(Via::Direct, |url| self.proxies.via(&url))
     }
 
-    /// Sends a request; resolves when the head of the answer has come.
-    pub(super) fn send(&self, request: HttpRequest) -> HttpConnectorFuture {
-        self.connector.call(request)
+    /// The way to an endpoint.
+    pub(super) fn route(&self, endpoint: Uri) -> Route {
+        let Some(proxy) = self.proxies.proxy(&endpoint) else { return Route::Direct(endpoint) };
+        let (authorization, proxy) = (proxy.basic_auth().cloned(), proxy.uri().clone());
+        if endpoint.scheme() == Some(&Scheme::HTTPS) {
+            Route::Tunnel { proxy, authorization, target: endpoint }
+        } else {
+            Route::Forward { proxy, authorization }
+        }
     }
-}
 
-fn certificates(bundle: &CaBundle) -> Result<Vec<CertificateDer<'static>>, SetupError> {
-    pem::certificates(&bundle.file).map_err(|error| SetupError::CaBundle(bundle.name.clone(), error))
-}
-
-fn sdk_connector(
-    roots: TlsContext,
-    route: &Route,
-    connect_timeout: Duration,
-) -> Result<Connector, SetupError> {
-    let mut builder: ConnectorBuilder = Connector::builder();
-    builder
-        .set_connector_settings(Some(
-            HttpConnectorSettings::builder().connect_timeout(connect_timeout).build(),
-        ))
-        .set_pool_idle_timeout(Some(Some(POOL_IDLE_TIMEOUT)))
-        .set_proxy_config(Some(route.config().map_err(|_| SetupError::Tls)?));
-    Ok(builder.tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(roots).build())
+    /// Makes a connection.
+    pub(super) async fn connect(&self, route: &Route) -> Result<Stream, ConnectError> {
+        let connector = self.connector.clone();
+        let connected = async {
+            Ok::<Box<dyn Bytes>, Box<dyn Error + Send + Sync>>(match route {
+                Route::Direct(to) | Route::Forward { proxy: to, .. } => {
+                    Box::new(TokioIo::new(connector.oneshot(to.clone()).await?))
+                }
+                Route::Tunnel { proxy, authorization, target } => {
+                    let mut tunnel = Tunnel::new(proxy.clone(), connector);
+                    if let Some(authorization) = authorization {
+                        tunnel = tunnel.with_auth(authorization.clone());
+                    }
+                    let secured = HttpsConnector::from((tunnel, self.tls.clone()));
+                    Box::new(TokioIo::new(secured.oneshot(target.clone()).await?))
+                }
+            })
+        };
+        match timeout(self.connect_timeout, connected).await {
+            Ok(Ok(bytes)) => Ok(Stream::new(bytes)),
+            Ok(Err(error)) => Err(ConnectError::Failed(ConnectFailure::of(&*error))),
+            Err(_) => Err(ConnectError::Timeout),
+        }
+    }
 }
 
 /// The CA certificates to trust: the bundle alone if there is one (as boto3 does), else the system's.
-fn trusted_roots(
-    bundle: Option<Vec<CertificateDer<'static>>>,
-    needed: bool,
-) -> Result<TlsContext, SetupError> {
-    let store = match bundle {
-        // Not the file itself: the SDK's parser skips blocks that ours finds.
-        Some(certificates) => TrustStore::empty().with_pem_certificate(pem::encode(&certificates)),
-        None if !needed => TrustStore::empty(),
-        None if !system_has_roots() => return Err(SetupError::NoRoots),
-        None => TrustStore::default(),
-    };
-    TlsContext::builder().with_trust_store(store).build().map_err(|_| SetupError::Tls)
-}
-
-fn system_has_roots() -> bool {
-    let found = rustls_native_certs::load_native_certs().certs;
-    RootCertStore::empty().add_parsable_certificates(found).0 > 0
+fn tls_config(bundle: Option<&CaBundle>, needed: bool) -> Result<ClientConfig, SetupError> {
+    if let Some(CaBundle { name, file }) = bundle {
+        let certificates =
+            pem::certificates(file).map_err(|error| SetupError::CaBundle(name.clone(), error))?;
+        return tls::client_config(certificates).map_err(|_| SetupError::Tls);
+    }
+    let mut roots = RootCertStore::empty();
+    if needed {
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        if roots.is_empty() {
+            return Err(SetupError::NoRoots);
+        }
+    }
+    let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|_| SetupError::Tls)?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }

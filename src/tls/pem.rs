@@ -5,8 +5,6 @@
 //! intermediates, or a CA is not trusted, without an error. Here the blocks are found first and then decoded by rustls's
 //! parser, and whatever looks like part of a block that was not found is an error.
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use rustls::RootCertStore;
 use rustls_pki_types::pem::{PemObject, SectionKind};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -94,12 +92,6 @@ pub fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, PemError> {
         return Err(PemError::SeveralKeys);
     }
     PrivateKeyDer::from_pem_slice(key.text(key.label).as_bytes()).map_err(|_| PemError::NoKey)
-}
-
-/// Certificates as a PEM file.
-#[must_use]
-pub fn encode(certificates: &[CertificateDer<'_>]) -> String {
-    certificates.iter().map(|der| block("CERTIFICATE", &BASE64_STANDARD.encode(der))).collect()
 }
 
 fn block(label: &str, body: &str) -> String {

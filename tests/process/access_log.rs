@@ -2,7 +2,7 @@
 
 use crate::helpers::{ACCESS_KEY, SECRET_KEY, TOKEN, someone};
 use crate::program::{Scratch, Service, json, metric_at, request_id};
-use crate::stub::{Stub, identity, sts_error};
+use crate::stub::{EXPIRED, Stub, identity, sts_error};
 use crate::wire::Gate;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -76,7 +76,7 @@ async fn the_lines_of_requests_that_are_answered_at_once_stay_apart() {
 
 #[tokio::test]
 async fn the_line_of_a_rejection_has_the_code_of_sts() {
-    let stub = Stub::always(sts_error(403, "ExpiredToken", "The token is expired")).await;
+    let stub = Stub::always(sts_error(403, "ExpiredToken", EXPIRED)).await;
     let service = Service::asking(&stub.url, &[]).await;
     let expected = json!({
         "method": "POST", "route": "/verify", "status": 400, "verdict": "invalid", "code": "ExpiredToken",

@@ -36,6 +36,7 @@ mod signals;
 mod silent_dns;
 mod smuggling;
 mod stopping;
+mod sts_connections;
 mod tls;
 mod traces;
 mod unread_log;

@@ -3,7 +3,7 @@
 use crate::collector::{Collector, attributes, hex};
 use crate::helpers::{expected, someone, summary};
 use crate::program::{Scratch, Service, json};
-use crate::stub::{Reply, Stub, identity, sts_error};
+use crate::stub::{EXPIRED, Reply, Stub, identity, sts_error};
 use crate::wire::{Authority, Gate, Pair, tls, tls_with};
 use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind};
 use serde_json::json;
@@ -73,7 +73,7 @@ async fn a_request_is_a_span_and_its_call_to_sts_is_one_in_it() {
 
 #[tokio::test]
 async fn what_went_wrong_is_an_attribute_of_a_closed_set() {
-    let expired = sts_error(403, "ExpiredToken", "expired");
+    let expired = sts_error(403, "ExpiredToken", EXPIRED);
     let replies = vec![expired, sts_error(403, "AWordOfItsOwn", "?"), Reply::Close];
     let (stub, collector) = (Stub::replies(replies).await, Collector::start().await);
     let service = traced(&stub.url, &collector.url, &[]).await;

@@ -9,7 +9,9 @@ use crate::callers::api_keys::KeyName;
 use crate::http::error::ApiError;
 use crate::observability::metrics::Metrics;
 use crate::observability::trace::{CURRENT, Current, Origin};
-use crate::observability::{CLIENT_CLOSED_REQUEST, SharedRecord, UNMATCHED, plain, spans};
+use crate::observability::{
+    CLIENT_CLOSED_REQUEST, SharedRecord, UNMATCHED, account_for_log, code_for_log, request_id_for_log, spans,
+};
 use crate::sts::Verdict;
 use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderValue, Method};
@@ -96,9 +98,9 @@ impl AccessLine {
             duration_ms = took.as_secs_f64() * 1e3,
             request_id = self.id.to_str().unwrap_or_default(),
             verdict = record.verdict.map(Verdict::as_str),
-            code = plain(code),
-            sts_request_id = plain(record.sts_request_id.as_deref()),
-            account = plain(record.account.as_deref()),
+            code = code_for_log(code),
+            sts_request_id = request_id_for_log(record.sts_request_id.as_deref()),
+            account = account_for_log(record.account.as_deref()),
             api_key = record.api_key.as_ref().map(KeyName::as_str),
             access_key = record.access_key,
             region = record.region.as_deref(),

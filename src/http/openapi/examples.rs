@@ -1,9 +1,9 @@
 //! Examples of requests and of every answer. The answers are made by the code that makes the real ones.
 
-use super::spellings::SPELLINGS;
 use crate::credentials::ValidationError;
 use crate::http::error::ApiError;
-use crate::sts::{ConnectFailure, Endpoint, Rejection, StsFailure};
+use crate::http::spellings::SPELLINGS;
+use crate::sts::{ConnectFailure, Endpoint, Rejection, StsFailure, Verdict};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use sts_sandbox::Caller;
@@ -153,7 +153,12 @@ fn errors() -> Vec<(&'static str, ApiError)> {
         ("ConnectionClosedError", ApiError::Sts(StsFailure::Closed(endpoint()))),
         (
             "ResponseParserError",
-            ApiError::Sts(StsFailure::NotSts { endpoint: endpoint(), status: 200, well_formed: false }),
+            ApiError::Sts(StsFailure::NotSts {
+                endpoint: endpoint(),
+                status: 200,
+                well_formed: false,
+                code: None,
+            }),
         ),
         ("Unauthorized", ApiError::Unauthorized { key_given: false }),
         ("Unauthorized-wrong", ApiError::Unauthorized { key_given: true }),
@@ -163,8 +168,13 @@ fn errors() -> Vec<(&'static str, ApiError)> {
         ("ReadTimeoutError", ApiError::Sts(StsFailure::ReadTimeout(endpoint()))),
     ];
     errors.extend(REJECTIONS.map(|(key, code, message, status)| {
-        let rejection =
-            Rejection { code: code.to_owned(), message: Some(message.to_owned()), status, request_id: None };
+        let rejection = Rejection {
+            code: code.to_owned(),
+            message: Some(message.to_owned()),
+            status,
+            request_id: None,
+            verdict: Verdict::Indeterminate,
+        };
         (key, ApiError::Rejected(rejection))
     }));
     errors

@@ -5,9 +5,6 @@
 //! `openapi/openapi.json` is the same document as committed; a test holds the two together.
 
 mod examples;
-mod spellings;
-
-pub use spellings::VerifyRequestSchema;
 
 use crate::http::error::ApiError;
 use crate::http::middleware::authentication::API_KEY_HEADER;

@@ -8,7 +8,7 @@ use crate::http::ask::ask;
 use crate::http::context::RequestContext;
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::media_type::require_json;
-use crate::http::openapi::VerifyRequestSchema;
+use crate::http::spellings::VerifyRequestSchema;
 use crate::http::state::AppState;
 use crate::observability::SharedRecord;
 use crate::sts::coalescing::Source;
@@ -226,7 +226,7 @@ impl Verification {
             }
             Ok(StsResponse::Rejection(rejection)) => {
                 record.update(|record| record.sts_request_id.clone_from(&rejection.request_id));
-                Self::error(&ApiError::Rejected(rejection.clone()), Some(rejection.verdict()))
+                Self::error(&ApiError::Rejected(rejection.clone()), Some(rejection.verdict))
             }
             Err(StsFailure::Internal(fault)) => {
                 record.update(|record| record.fault = Some(fault));

@@ -52,6 +52,14 @@ pub(crate) fn known_code(code: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observability::code_for_log;
+
+    #[test]
+    fn the_codes_can_be_logged() {
+        for code in CODES {
+            assert_eq!(code_for_log(Some(code)), Some(code));
+        }
+    }
 
     #[test]
     fn the_codes_can_be_searched() {

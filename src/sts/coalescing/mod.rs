@@ -11,7 +11,9 @@ mod cache;
 mod id;
 
 use crate::credentials::Credentials;
-use crate::sts::{CallOutcome, Identity, Rejection, StsFailure, StsResponse, Waiter, Waiters, WantsRetries};
+use crate::sts::{
+    CallOutcome, Identity, Rejection, StsFailure, StsResponse, Verdict, Waiter, Waiters, WantsRetries,
+};
 use cache::ExpiringCache;
 use futures_util::future::{BoxFuture, FutureExt as _, Shared, WeakShared};
 use id::{QuestionId, QuestionIds};
@@ -42,7 +44,9 @@ impl CachePolicy {
     fn time_for(&self, outcome: &CallOutcome) -> Duration {
         match &outcome.outcome {
             Ok(StsResponse::Identity(_)) => self.valid,
-            Ok(StsResponse::Rejection(no)) if no.code == EXPIRED => self.expired,
+            Ok(StsResponse::Rejection(no)) if no.verdict == Verdict::Invalid && no.code == EXPIRED => {
+                self.expired
+            }
             _ => Duration::ZERO,
         }
     }
@@ -248,7 +252,7 @@ fn bytes(outcome: &CallOutcome) -> usize {
             let headers = headers.iter().map(|(name, value)| text(name) + text(value));
             text(user_id) + text(account) + text(arn) + optional(request_id) + headers.sum::<usize>()
         }
-        Ok(StsResponse::Rejection(Rejection { code, message, request_id, status: _ })) => {
+        Ok(StsResponse::Rejection(Rejection { code, message, request_id, status: _, verdict: _ })) => {
             text(code) + optional(message) + optional(request_id)
         }
         Err(_) => 0,

@@ -5,10 +5,10 @@ use base64::Engine as _;
 
 const AWS: &str = "https://sts.us-east-1.amazonaws.com/";
 
-fn route(https_proxy: &str, no_proxy: &str, endpoint: &str) -> Result<Route, String> {
+fn route(https_proxy: &str, no_proxy: &str, endpoint: &str) -> Result<ProxyRules, String> {
     let https = Some(Proxy::new("HTTPS_PROXY", https_proxy)?);
     let no_proxy = Some(("NO_PROXY", no_proxy.to_owned()));
-    Route::new(&Proxies { https, no_proxy, ..Proxies::default() }, &Url::parse(endpoint).unwrap())
+    ProxyRules::new(&Proxies { https, no_proxy, ..Proxies::default() }, &Url::parse(endpoint).unwrap())
 }
 
 fn via(https_proxy: &str, no_proxy: &str, endpoint: &str) -> Via {
@@ -95,7 +95,7 @@ fn a_value_that_is_no_proxys_is_refused_without_being_repeated() {
 fn only_the_proxy_that_is_used_has_to_be_one_that_the_connector_has() {
     let socks = || Some(Proxy::new("ALL_PROXY", "socks5://proxy.example:1080").unwrap());
     let https = Some(Proxy::new("HTTPS_PROXY", "proxy.example:3128").unwrap());
-    let of = |proxies: &Proxies, url: &str| Route::new(proxies, &Url::parse(url).unwrap());
+    let of = |proxies: &Proxies, url: &str| ProxyRules::new(proxies, &Url::parse(url).unwrap());
     let both = Proxies { https, all: socks(), ..Proxies::default() };
     assert!(of(&both, AWS).is_ok());
     assert!(of(&both, "http://sts.example.com/").unwrap_err().starts_with("ALL_PROXY: "));
@@ -188,5 +188,5 @@ fn an_entry_of_no_proxy_that_could_never_match_is_refused() {
     }
     // Where there is no proxy it means nothing.
     let alone = Proxies { no_proxy: Some(("NO_PROXY", "10.*".to_owned())), ..Proxies::default() };
-    assert!(Route::new(&alone, &Url::parse(AWS).unwrap()).is_ok());
+    assert!(ProxyRules::new(&alone, &Url::parse(AWS).unwrap()).is_ok());
 }

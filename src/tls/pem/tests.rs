@@ -59,13 +59,6 @@ fn every_certificate_is_read_however_the_file_was_made() {
 }
 
 #[test]
-fn what_was_read_can_be_written_and_read_again() {
-    let file = Scratch::new(format!("{}{}", certificate(), certificate()));
-    let read = certificates(&file.0).unwrap();
-    assert_eq!(certificates(&Scratch::new(encode(&read)).0).unwrap(), read);
-}
-
-#[test]
 fn a_file_with_one_unreadable_block_is_refused() {
     let (one, two) = (certificate(), certificate());
     let lines: Vec<&str> = two.lines().collect();
