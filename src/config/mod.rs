@@ -12,6 +12,7 @@ mod otel;
 mod parse;
 mod profile;
 mod proxies;
+mod store;
 mod sts;
 mod usage;
 
@@ -21,6 +22,7 @@ pub use http::HttpArgs;
 pub use limits::LimitArgs;
 pub use otel::{OtelSettings, Sampling};
 pub use parse::{CorsOrigins, Regions};
+pub use store::StoreArgs;
 pub use sts::{StsArgs, StsRegionalEndpoints};
 pub use usage::{NothingToRun, parse_command_line};
 
@@ -105,6 +107,9 @@ pub struct ServeArgs {
     /// What callers may do.
     #[command(flatten)]
     pub http: HttpArgs,
+    /// What replicas share.
+    #[command(flatten)]
+    pub store: StoreArgs,
 }
 
 impl ServeArgs {

@@ -3,12 +3,14 @@
 use super::own_certificate;
 use super::proxy::Route;
 use super::{CaBundle, Endpoint, StsSettings, Via};
-use crate::tls::pem::{self, PemError};
+use crate::tls::{
+    self,
+    pem::{self, PemError},
+};
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_http_client::{Connector, ConnectorBuilder};
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, HttpConnectorSettings};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use rustls::RootCertStore;
 use rustls_pki_types::CertificateDer;
 use std::sync::Arc;
 use std::time::Duration;
@@ -130,13 +132,8 @@ fn trusted_roots(
         // Not the file itself: the SDK's parser skips blocks that ours finds.
         Some(certificates) => TrustStore::empty().with_pem_certificate(pem::encode(&certificates)),
         None if !needed => TrustStore::empty(),
-        None if !system_has_roots() => return Err(SetupError::NoRoots),
+        None if tls::system_roots().is_empty() => return Err(SetupError::NoRoots),
         None => TrustStore::default(),
     };
     TlsContext::builder().with_trust_store(store).build().map_err(|_| SetupError::Tls)
-}
-
-fn system_has_roots() -> bool {
-    let found = rustls_native_certs::load_native_certs().certs;
-    RootCertStore::empty().add_parsable_certificates(found).0 > 0
 }
