@@ -10,6 +10,7 @@ use crate::observability::otlp::Exporter;
 use crate::observability::{self, logs};
 use crate::server::tls::Tls;
 use crate::server::{self, hardening, reload, take_file_descriptors};
+use crate::store::RedisServer;
 use crate::sts::{StsClientFactory, StsSettings, Transport};
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ pub(super) struct Checked {
     stand_in: Option<TcpListener>,
     api_keys: Option<Arc<ApiKeys>>,
     tls: Option<Tls>,
+    redis: Option<RedisServer>,
     /// Where traces go, when somebody wants them.
     exporter: Option<Exporter>,
 }
@@ -48,14 +50,15 @@ async fn check(args: &ServeArgs) -> Result<Checked, Failure> {
     let (file, digests) = (args.http.api_keys_file.as_deref(), args.http.api_keys.as_deref());
     let api_keys = ApiKeys::from_settings(file, digests)?.map(Arc::new);
     let tls = args.http.tls_files()?.map(|(certificate, key)| Tls::read(certificate, key)).transpose()?;
+    let redis = args.store.server()?;
     let transport = Transport::new(&settings)?;
     let sts = StsClientFactory::new(&settings, &transport).await?;
     let exporter = Exporter::from_environment(if tls.is_some() { "https" } else { "http" })?;
-    Ok(Checked { sts, stand_in, api_keys, tls, exporter })
+    Ok(Checked { sts, stand_in, api_keys, tls, redis, exporter })
 }
 
 pub(super) async fn run(args: &ServeArgs, checked: Checked, signals: Signals) -> Result<(), Failure> {
-    let Checked { sts, stand_in, api_keys, tls, exporter } = checked;
+    let Checked { sts, stand_in, api_keys, tls, redis, exporter } = checked;
     logs::init(&args.log)?;
     let exporter = exporter.map(observability::export);
     if let Err(error) = hardening::forbid_core_dumps() {
@@ -82,7 +85,7 @@ pub(super) async fn run(args: &ServeArgs, checked: Checked, signals: Signals) ->
              STS_VERIFY_TLS_CERT_FILE and STS_VERIFY_TLS_KEY_FILE, or put a load balancer with TLS before it"
         );
     }
-    let state = AppState::new(sts, &args.http)?.with_api_keys(api_keys);
+    let state = AppState::new(sts, &args.http)?.with_api_keys(api_keys).with_redis(redis);
     if let Some(address) = args.http.metrics_listen {
         let listener = bind(address)?;
         info!(address = %listener.local_addr()?, "metrics listening");

@@ -10,7 +10,7 @@ mod process;
 pub(crate) use codes::known_code;
 pub(crate) use format::Format;
 
-use super::logs;
+use super::{RedisWatch, logs};
 use crate::sts::{StsFailure, StsResponse, Verdict};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
@@ -20,6 +20,7 @@ use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use std::fmt::{self, Write as _};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Bounds of the buckets of durations, in seconds: from an answer out of the cache to the deadline.
@@ -105,6 +106,8 @@ pub struct Metrics {
     reload_failures: Family<FileLabels, Counter>,
     shared: Family<SourceLabels, Counter>,
     rate_limited: Counter,
+    redis: Arc<RedisWatch>,
+    remembered_proofs: Gauge,
     connections: ConnectionFigures,
 }
 
@@ -132,6 +135,8 @@ impl Default for Metrics {
             reload_failures: Family::default(),
             shared: Family::default(),
             rate_limited: Counter::default(),
+            redis: Arc::new(RedisWatch::new()),
+            remembered_proofs: Gauge::default(),
             connections: ConnectionFigures::default(),
         };
         metrics.register();
@@ -161,6 +166,9 @@ impl Metrics {
         registry.register("sts_verify_shared", shared, self.shared.clone());
         let limited = "Requests refused because their caller asked too often";
         registry.register("sts_verify_rate_limited", limited, self.rate_limited.clone());
+        self.redis.register(registry);
+        let remembered = "Used proofs that this process remembers";
+        registry.register("sts_verify_replay_store_entries", remembered, self.remembered_proofs.clone());
         let connections = &self.connections;
         let (open, refused) = ("Connections open", "Connections refused because too many were open");
         registry.register("http_server_active_connections", open, connections.active.clone());
@@ -244,6 +252,16 @@ impl Metrics {
     /// A request was refused because its caller asked too often.
     pub(crate) fn caller_limited(&self) {
         self.rate_limited.inc();
+    }
+
+    /// Who is told of what fails with Redis.
+    pub(crate) fn redis(&self) -> Arc<RedisWatch> {
+        self.redis.clone()
+    }
+
+    /// How many used proofs this process remembers.
+    pub(crate) fn remembered_proofs(&self) -> Gauge {
+        self.remembered_proofs.clone()
     }
 
     /// The figures of the public listener.

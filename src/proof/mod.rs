@@ -2,6 +2,7 @@
 
 mod accept;
 mod error;
+pub mod replay;
 pub mod signed_request;
 mod strict_json;
 pub mod token;

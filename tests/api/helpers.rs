@@ -75,7 +75,8 @@ impl App {
         let api_keys =
             ApiKeys::from_settings(args.http.api_keys_file.as_deref(), None).expect("they are good");
         let state = AppState::new(sts, &args.http).expect("the system has randomness");
-        let state = state.with_api_keys(api_keys.map(Arc::new));
+        let redis = args.store.server().expect("its CA certificates are good");
+        let state = state.with_api_keys(api_keys.map(Arc::new)).with_redis(redis);
         let routes = router(state.clone(), &args.http, sandbox);
         let files = args.http.tls_files().expect("they are given together");
         let tls = files.map(|(certificate, key)| Tls::read(certificate, key).expect("they are good"));

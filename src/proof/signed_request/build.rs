@@ -3,11 +3,11 @@
 use super::headers::SignedHeaders;
 use super::signature::{ALGORITHM, Signature};
 use super::{BODY, CheckedRequest, Method};
+use crate::proof::replay;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderName, HeaderValue, Request};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::ExposeSecret as _;
-use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 /// What a query's value may hold as it is (RFC 3986, section 2.3).
@@ -41,13 +41,8 @@ impl CheckedRequest {
     /// What a proof is known by when it may be used once: the SHA-256 of its scope, date and signature.
     #[must_use]
     pub fn replay_id(&self) -> [u8; 32] {
-        let mut digest = Sha256::new();
         let signature = self.signature.value().expose_secret();
-        for value in [self.signature.credential().as_str(), self.signature.timestamp(), signature] {
-            digest.update((value.len() as u64).to_be_bytes());
-            digest.update(value);
-        }
-        digest.finalize().into()
+        replay::digest(&[&self.signature.credential(), self.signature.timestamp(), signature])
     }
 }
 
