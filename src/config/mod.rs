@@ -23,7 +23,7 @@ pub use http::HttpArgs;
 pub use limits::LimitArgs;
 pub use otel::{OtelSettings, Sampling};
 pub use parse::{CorsOrigins, Regions};
-pub use proofs::{Audiences, ProofArgs, ProofSettings};
+pub use proofs::{Audiences, ProofArgs};
 pub use store::StoreArgs;
 pub use sts::{StsArgs, StsRegionalEndpoints};
 pub use usage::{NothingToRun, parse_command_line};

@@ -4,6 +4,7 @@
 //! botocore's errors.
 
 use crate::credentials::ValidationError;
+use crate::proof::ProofError;
 use crate::sts::{Rejection, StsFailure};
 use axum::http::header::{ACCEPT, ACCEPT_ENCODING, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
@@ -58,6 +59,12 @@ pub enum ApiError {
         /// After how many seconds one more is looked at.
         retry_after: u16,
     },
+    /// A proof that is none for this service. STS was not asked.
+    Proof(ProofError),
+    /// What was posted is of a kind that the operator does not accept.
+    ProofNotAccepted,
+    /// The store of used proofs cannot be asked.
+    ReplayStoreUnavailable,
     /// As many requests as the operator allows are waiting for STS.
     Overloaded,
     /// A fault of this program. Nothing is told about it; the log has more.
@@ -107,7 +114,7 @@ impl ApiError {
     pub fn answer(&self) -> ErrorAnswer {
         let (status, exception, code) = self.class();
         let retry_after = match self {
-            Self::Overloaded => RETRY_HERE,
+            Self::Overloaded | Self::ReplayStoreUnavailable => RETRY_HERE,
             Self::RateLimited { retry_after } | Self::AuthenticationLimited { retry_after } => {
                 Some(*retry_after)
             }
@@ -163,6 +170,11 @@ impl ApiError {
                 (StatusCode::BAD_REQUEST, "RequestError", "InvalidParameterValueException")
             }
             Self::Sts(failure) => failure_class(failure),
+            Self::Proof(error) => (StatusCode::BAD_REQUEST, "ProofError", error.code()),
+            Self::ProofNotAccepted => (StatusCode::BAD_REQUEST, "ParamValidationError", "ProofNotAccepted"),
+            Self::ReplayStoreUnavailable => {
+                (StatusCode::SERVICE_UNAVAILABLE, "ServiceError", "ReplayStoreUnavailable")
+            }
             Self::Unauthorized { .. } => (StatusCode::UNAUTHORIZED, "ServiceError", "Unauthorized"),
             Self::RateLimited { .. } | Self::AuthenticationLimited { .. } => {
                 (StatusCode::TOO_MANY_REQUESTS, "ServiceError", "RateLimited")
@@ -206,6 +218,11 @@ impl ApiError {
             Self::RateLimited { .. } => "This caller asks more often than this service allows.".into(),
             Self::AuthenticationLimited { .. } => {
                 "Too many requests without a good API key came from this address.".into()
+            }
+            Self::Proof(error) => error.to_string().into(),
+            Self::ProofNotAccepted => "This service does not accept what was posted (STS_VERIFY_ACCEPT).".into(),
+            Self::ReplayStoreUnavailable => {
+                "It cannot be found out whether the proof was used before: the store of used proofs cannot be asked.".into()
             }
             Self::Overloaded => "As many requests as this service takes are waiting for STS.".into(),
         };

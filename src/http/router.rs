@@ -8,9 +8,9 @@ use crate::http::middleware::authentication::{API_KEY_HEADER, KeyGuard, authenti
 use crate::http::middleware::rate_limit::{CallerGuard, limit_callers};
 use crate::http::middleware::request_id::REQUEST_ID_HEADER;
 use crate::http::openapi;
-use crate::http::routes::verify::{CACHE_STATUS_HEADER, VERDICT_HEADER};
 use crate::http::routes::{health, lambda, metrics, verify};
 use crate::http::state::AppState;
+use crate::http::verification::{CACHE_STATUS_HEADER, VERDICT_HEADER};
 use crate::observability::metrics::Metrics;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;

@@ -4,6 +4,7 @@ use crate::callers::api_keys::ApiKeys;
 use crate::callers::{CallerLimit, InFlight, PerCaller};
 use crate::config::{CorsOrigins, HttpArgs};
 use crate::observability::metrics::Metrics;
+use crate::proof::ProofVerifier;
 use crate::proof::replay::ReplayStore;
 use crate::store::{Redis, RedisServer};
 use crate::sts::StsClientFactory;
@@ -28,6 +29,8 @@ pub struct AppState {
     pub(crate) api_keys: Option<Arc<ApiKeys>>,
     /// How often an address may come without a good key.
     pub(crate) failed_authentication: Arc<CallerLimit>,
+    /// What may be posted, and how proofs are checked.
+    pub(crate) proofs: Arc<ProofVerifier>,
     /// Which proofs were used.
     pub(crate) replay: ReplayStore,
     /// The origins whose pages may read answers.
@@ -44,7 +47,11 @@ impl AppState {
     /// # Errors
     ///
     /// When the system has no randomness for the key under which questions are told apart.
-    pub fn new(sts: StsClientFactory, http: &HttpArgs) -> Result<Self, getrandom::Error> {
+    pub fn new(
+        sts: StsClientFactory,
+        proofs: ProofVerifier,
+        http: &HttpArgs,
+    ) -> Result<Self, getrandom::Error> {
         let metrics = Arc::<Metrics>::default();
         Ok(Self {
             sts: Arc::new(sts),
@@ -55,6 +62,7 @@ impl AppState {
             api_keys: None,
             failed_authentication: Arc::new(CallerLimit::new(&PerCaller::FAILED_AUTHENTICATION)),
             cors_origins: Arc::new(http.cors_origins.clone()),
+            proofs: Arc::new(proofs),
             replay: ReplayStore::new(None, metrics.remembered_proofs()),
             metrics,
             stopping: Arc::new(AtomicBool::new(false)),

@@ -37,6 +37,7 @@ struct HttpLabels {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct VerdictLabels {
     verdict: Word,
+    proof: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -182,7 +183,9 @@ impl Metrics {
         registry.register_collector(Box::new(process::Process));
         // A verdict that was never given is 0, not absent: alerts compare with it.
         for verdict in [Verdict::Valid, Verdict::Invalid, Verdict::Indeterminate] {
-            let _ = self.verdicts.get_or_create(&VerdictLabels { verdict: Word(verdict) });
+            for proof in ["credentials", "signed_request", "web_identity_token"] {
+                let _ = self.verdicts.get_or_create(&VerdictLabels { verdict: Word(verdict), proof });
+            }
         }
         for file in [ReloadedFile::ApiKeys, ReloadedFile::Tls] {
             let _ = self.reload_failures.get_or_create(&FileLabels { file: file.as_str() });
@@ -221,9 +224,9 @@ impl Metrics {
         self.retries.inc_by(retries.into());
     }
 
-    /// A verdict was given.
-    pub(crate) fn verdict_given(&self, verdict: Verdict) {
-        self.verdicts.get_or_create(&VerdictLabels { verdict: Word(verdict) }).inc();
+    /// A verdict was given on credentials, or on a kind of proof.
+    pub(crate) fn verdict_given(&self, verdict: Verdict, proof: &'static str) {
+        self.verdicts.get_or_create(&VerdictLabels { verdict: Word(verdict), proof }).inc();
     }
 
     /// An error was answered, whatever the route.

@@ -14,7 +14,7 @@ pub(crate) mod trace;
 
 pub(crate) use call_record::{
     CLIENT_CLOSED_REQUEST, CallRecord, SharedRecord, UNMATCHED, account_for_log, code_for_log,
-    request_id_for_log,
+    request_id_for_log, token_id_for_log,
 };
 pub(crate) use log_throttle::LogThrottle;
 pub(crate) use log_writer::LogWriter;

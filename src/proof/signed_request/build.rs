@@ -4,6 +4,7 @@ use super::headers::SignedHeaders;
 use super::signature::{ALGORITHM, Signature};
 use super::{BODY, CheckedRequest, Method};
 use crate::proof::replay;
+use crate::sts::{SignedCall, StsCall};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderName, HeaderValue, Request};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -16,6 +17,16 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded; charset=utf-8");
 
 impl CheckedRequest {
+    /// The call that asks STS who signed the request, for one of the audiences.
+    ///
+    /// # Errors
+    ///
+    /// When a value cannot be sent, which reading it has excluded.
+    pub fn call(&self, audience: &str) -> Result<StsCall, http::Error> {
+        let (signature, token) = (self.signature.value().clone(), self.signature.session_token.clone());
+        Ok(StsCall::Signed(SignedCall::new(self.build(audience)?, signature, token)))
+    }
+
     /// The request to send, for one of the audiences. Its headers are marked as sensitive.
     ///
     /// # Errors
