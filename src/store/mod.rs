@@ -14,8 +14,8 @@ pub use connection::RedisServer;
 pub use failure::{OnFailure, Operation, RedisFailure};
 pub use url::RedisUrl;
 
-use ::redis::{Cmd, Value};
 use connection::{Link, LinkState};
+use redis::{Cmd, Value};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
