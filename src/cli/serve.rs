@@ -8,6 +8,7 @@ use crate::http::router::{internal_routes, router};
 use crate::http::state::AppState;
 use crate::observability::otlp::Exporter;
 use crate::observability::{self, logs};
+use crate::policy::{PoliciesFile, PolicyContext};
 use crate::proof::ProofVerifier;
 use crate::server::tls::Tls;
 use crate::server::{self, hardening, reload, take_file_descriptors};
@@ -21,6 +22,7 @@ use tracing::{info, warn};
 pub(super) struct Checked {
     sts: StsClientFactory,
     proofs: ProofVerifier,
+    policies: Option<Arc<PoliciesFile>>,
     /// The sandbox's listener, when there is one.
     stand_in: Option<TcpListener>,
     api_keys: Option<Arc<ApiKeys>>,
@@ -60,12 +62,15 @@ async fn check(args: &ServeArgs) -> Result<Checked, Failure> {
     let sts = StsClientFactory::new(&settings, &transport).await?;
     let proofs =
         ProofVerifier::new(args.http.proofs.settings(sandbox_url.as_deref())?, &settings, &transport).await;
+    let policies = args.http.proofs.policies_file.as_deref();
+    let context = PolicyContext { accept: proofs.settings().accept };
+    let policies = policies.map(|path| PoliciesFile::read(path, context)).transpose()?.map(Arc::new);
     let exporter = Exporter::from_environment(if tls.is_some() { "https" } else { "http" })?;
-    Ok(Checked { sts, proofs, stand_in, api_keys, tls, redis, exporter })
+    Ok(Checked { sts, proofs, policies, stand_in, api_keys, tls, redis, exporter })
 }
 
 pub(super) async fn run(args: &ServeArgs, checked: Checked, signals: Signals) -> Result<(), Failure> {
-    let Checked { sts, proofs, stand_in, api_keys, tls, redis, exporter } = checked;
+    let Checked { sts, proofs, policies, stand_in, api_keys, tls, redis, exporter } = checked;
     logs::init(&args.log)?;
     let exporter = exporter.map(observability::export);
     if let Err(error) = hardening::forbid_core_dumps() {
@@ -92,7 +97,10 @@ pub(super) async fn run(args: &ServeArgs, checked: Checked, signals: Signals) ->
              STS_VERIFY_TLS_CERT_FILE and STS_VERIFY_TLS_KEY_FILE, or put a load balancer with TLS before it"
         );
     }
-    let state = AppState::new(sts, proofs, &args.http)?.with_api_keys(api_keys).with_redis(redis);
+    let state = AppState::new(sts, proofs, &args.http)?
+        .with_api_keys(api_keys)
+        .with_redis(redis)
+        .with_policies(policies);
     if let Some(address) = args.http.metrics_listen {
         let listener = bind(address)?;
         info!(address = %listener.local_addr()?, "metrics listening");

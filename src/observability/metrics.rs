@@ -41,6 +41,12 @@ struct VerdictLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct GateLabels {
+    policy: String,
+    decision: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StsLabels {
     region: String,
     outcome: &'static str,
@@ -98,6 +104,7 @@ pub struct Metrics {
     http: Family<HttpLabels, Histogram>,
     active: Gauge,
     verdicts: Family<VerdictLabels, Counter>,
+    gates: Family<GateLabels, Counter>,
     sts: Family<StsLabels, Histogram>,
     codes: Family<CodeLabels, Counter>,
     retries: Counter,
@@ -127,6 +134,7 @@ impl Default for Metrics {
             http: Family::new_with_constructor(durations),
             active: Gauge::default(),
             verdicts: Family::default(),
+            gates: Family::default(),
             sts: Family::new_with_constructor(durations),
             codes: Family::default(),
             retries: Counter::default(),
@@ -152,6 +160,7 @@ impl Metrics {
         registry.register("http_server_request_duration_seconds", http, self.http.clone());
         registry.register("http_server_active_requests", "Requests being answered", self.active.clone());
         registry.register("sts_verify", "Verdicts given", self.verdicts.clone());
+        registry.register("sts_verify_gate", "Decisions of gates, by policy", self.gates.clone());
         let sts = "Time of a call to STS, all its attempts and the waits between them, in seconds";
         registry.register("sts_request_duration_seconds", sts, self.sts.clone());
         registry.register("sts_errors", "Errors answered, by code", self.codes.clone());
@@ -227,6 +236,11 @@ impl Metrics {
     /// A verdict was given on credentials, or on a kind of proof.
     pub(crate) fn verdict_given(&self, verdict: Verdict, proof: &'static str) {
         self.verdicts.get_or_create(&VerdictLabels { verdict: Word(verdict), proof }).inc();
+    }
+
+    /// A gate decided: `allowed`, `denied`, `unauthenticated`, or `unknown`. The policy is one of the operator's.
+    pub(crate) fn gate_decided(&self, policy: &str, decision: &'static str) {
+        self.gates.get_or_create(&GateLabels { policy: policy.to_owned(), decision }).inc();
     }
 
     /// An error was answered, whatever the route.
