@@ -39,7 +39,7 @@ pub(crate) enum Checked {
         useful_until: SystemTime,
     },
     /// A token's signature is good.
-    Token(VerifiedToken),
+    Token(Box<VerifiedToken>),
 }
 
 /// Why there is nothing to say of a proof, and what that says of it.
@@ -68,7 +68,7 @@ pub(crate) async fn check_proof(
                 // It was checked without STS: whatever comes next, it counts as used.
                 drop(take(app, &token.replay_id(), token.useful_until).await?);
             }
-            Ok(Checked::Token(token))
+            Ok(Checked::Token(Box::new(token)))
         }
         CheckedProof::SignedRequest(request) => {
             let client = app.sts.client_of_host(request.host()).ok_or(ProofFailure::RegionNotAllowed)?;

@@ -114,23 +114,20 @@ async fn decide(
     // With single use nothing is kept.
     let key = (!policy.single_use()).then(|| app.gate_cache.key(&proof));
     let kept = key.as_ref().and_then(|key| app.gate_cache.get(key));
-    let caller = match kept {
-        Some(kept) => {
-            app.metrics.answer_shared(Some(SOURCE));
-            context.record.update(|record| record.shared = Some(SOURCE));
-            kept.map_err(|error| Refusal::NotGood(ApiError::Proof(error)))?
+    let caller = if let Some(kept) = kept {
+        app.metrics.answer_shared(Some(SOURCE));
+        context.record.update(|record| record.shared = Some(SOURCE));
+        kept.map_err(|error| Refusal::NotGood(ApiError::Proof(error)))?
+    } else {
+        let terms = ProofTerms { accept: policy.accept(), single_use: policy.single_use() };
+        let checked = check_proof(app, context, &proof, terms).await;
+        let caller = find_caller(app, checked, key);
+        let verdict = caller.as_ref().map_or_else(|(_, verdict)| *verdict, |_| Some(Verdict::Valid));
+        context.record.update(|record| record.verdict = verdict);
+        if let Some(verdict) = verdict {
+            app.metrics.verdict_given(verdict, kind.as_str());
         }
-        None => {
-            let terms = ProofTerms { accept: policy.accept(), single_use: policy.single_use() };
-            let checked = check_proof(app, context, &proof, terms).await;
-            let caller = find_caller(app, checked, key);
-            let verdict = caller.as_ref().map_or_else(|(_, verdict)| *verdict, |_| Some(Verdict::Valid));
-            context.record.update(|record| record.verdict = verdict);
-            if let Some(verdict) = verdict {
-                app.metrics.verdict_given(verdict, kind.as_str());
-            }
-            caller.map_err(|(refusal, _)| refusal)?
-        }
+        caller.map_err(|(refusal, _)| refusal)?
     };
     context.record.update(|record| record.account = Some(caller.arn.account.clone()));
     if policy.allows(&caller.subject()) { Ok(caller) } else { Err(Refusal::NotAllowed) }
@@ -149,7 +146,7 @@ fn find_caller(
         (Refusal::of(error, verdict), verdict)
     })?;
     match checked {
-        Checked::Token(token) => Ok(Arc::new(Caller::of_token(token))),
+        Checked::Token(token) => Ok(Arc::new(Caller::of_token(*token))),
         Checked::Asked { outcome, client, useful_until, .. } => match &outcome.outcome {
             Ok(StsResponse::Identity(identity)) => {
                 let Some(caller) = Caller::of_identity(identity, client.name()) else {
