@@ -103,6 +103,12 @@ impl AppState {
         Self { policies, ..self }
     }
 
+    /// The figures of this process.
+    #[must_use]
+    pub fn metrics(&self) -> Arc<Metrics> {
+        self.metrics.clone()
+    }
+
     /// From now on /readyz says 503.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);

@@ -21,7 +21,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Bounds of the buckets of durations, in seconds: from an answer out of the cache to the deadline.
 const SECONDS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 20.0];
@@ -72,11 +72,17 @@ struct FileLabels {
     file: &'static str,
 }
 
-/// A file that is read again on SIGHUP.
+/// What is loaded again when it changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ReloadedFile {
+pub enum ReloadedFile {
+    /// The digests of API keys.
     ApiKeys,
+    /// The certificate that is served, with its key.
     Tls,
+    /// Who may pass which gate.
+    Policies,
+    /// The CA certificates to trust for STS.
+    CaBundle,
 }
 
 impl ReloadedFile {
@@ -84,6 +90,8 @@ impl ReloadedFile {
         match self {
             Self::ApiKeys => "api_keys",
             Self::Tls => "tls",
+            Self::Policies => "policies",
+            Self::CaBundle => "ca_bundle",
         }
     }
 }
@@ -112,6 +120,7 @@ pub struct Metrics {
     unauthenticated: Counter,
     authentication_limited: Counter,
     reload_failures: Family<FileLabels, Counter>,
+    files_loaded: Family<FileLabels, Gauge>,
     shared: Family<SourceLabels, Counter>,
     rate_limited: Counter,
     redis: Arc<RedisWatch>,
@@ -142,6 +151,7 @@ impl Default for Metrics {
             unauthenticated: Counter::default(),
             authentication_limited: Counter::default(),
             reload_failures: Family::default(),
+            files_loaded: Family::default(),
             shared: Family::default(),
             rate_limited: Counter::default(),
             redis: Arc::new(RedisWatch::new()),
@@ -170,8 +180,10 @@ impl Metrics {
         registry.register("sts_verify_unauthenticated", unauthenticated, self.unauthenticated.clone());
         let limited = "Of these, requests answered 429: their address had come without a good key too often";
         registry.register("sts_verify_authentication_limited", limited, self.authentication_limited.clone());
-        let reload = "Files that could not be read again on SIGHUP";
+        let reload = "Changed files that could not be loaded";
         registry.register("sts_verify_reload_failures", reload, self.reload_failures.clone());
+        let loaded = "When a file was last loaded, in seconds since 1970";
+        registry.register("sts_verify_file_loaded_timestamp_seconds", loaded, self.files_loaded.clone());
         let shared = "Answers that STS was not asked for: another caller's call, or a kept answer";
         registry.register("sts_verify_shared", shared, self.shared.clone());
         let limited = "Requests refused because their caller asked too often";
@@ -195,9 +207,6 @@ impl Metrics {
             for proof in ["credentials", "signed_request", "web_identity_token"] {
                 let _ = self.verdicts.get_or_create(&VerdictLabels { verdict: Word(verdict), proof });
             }
-        }
-        for file in [ReloadedFile::ApiKeys, ReloadedFile::Tls] {
-            let _ = self.reload_failures.get_or_create(&FileLabels { file: file.as_str() });
         }
         for source in ["in_flight", "cache"] {
             let _ = self.shared.get_or_create(&SourceLabels { source });
@@ -261,7 +270,15 @@ impl Metrics {
         }
     }
 
-    /// A file could not be read again on SIGHUP.
+    /// A file was loaded. One that never failed has 0 failures, which is not absent: alerts compare with it.
+    pub(crate) fn file_loaded(&self, file: ReloadedFile) {
+        let labels = FileLabels { file: file.as_str() };
+        let _ = self.reload_failures.get_or_create(&labels);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.files_loaded.get_or_create(&labels).set(now.as_secs().try_into().unwrap_or(i64::MAX));
+    }
+
+    /// A file that has changed could not be loaded.
     pub(crate) fn reload_failed(&self, file: ReloadedFile) {
         self.reload_failures.get_or_create(&FileLabels { file: file.as_str() }).inc();
     }
