@@ -88,7 +88,7 @@ fn ask_sts(criterion: &mut Criterion, runtime: &Runtime, sts: &StsClientFactory)
         bencher.to_async(runtime).iter_batched(
             question,
             async |question| {
-                let asked = sts.ask(region, &question.credentials, Instant::now()).await;
+                let asked = sts.ask(region, &question.credentials, Instant::now(), || true).await;
                 assert!(asked.outcome.is_ok());
             },
             BatchSize::SmallInput,

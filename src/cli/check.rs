@@ -78,7 +78,7 @@ impl Finding {
         let started = Instant::now();
         let trouble = match nobody() {
             Some(nobody) => {
-                trouble(sts.ask(&region, &nobody, tokio::time::Instant::now()).await, proxy.is_some())
+                trouble(sts.ask(&region, &nobody, tokio::time::Instant::now(), || true).await, proxy.is_some())
             }
             None => Problem::new("this program", "it cannot make up credentials"),
         };

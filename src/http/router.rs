@@ -6,12 +6,13 @@ use crate::http::middleware::access_log::{REQUEST_ID_HEADER, access_log};
 use crate::http::middleware::authentication::{API_KEY_HEADER, KeyGuard, authenticate};
 use crate::http::middleware::rate_limit::{CallerGuard, limit_callers};
 use crate::http::openapi;
+use crate::http::request_head;
 use crate::http::routes::verify::{CACHE_STATUS_HEADER, VERDICT_HEADER};
 use crate::http::routes::{health, lambda, verify};
 use crate::http::state::AppState;
 use crate::observability::metrics::{Metrics, TEXT_TYPE};
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::Request;
 use axum::http::header::{
     AGE, AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ORIGIN, REFERRER_POLICY,
     RETRY_AFTER, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
@@ -27,7 +28,6 @@ use tower::layer::layer_fn;
 use tower::util::MapResponseLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, Any as AnyOrigin, CorsLayer};
-use tower_http::timeout::RequestBodyDeadlineLayer;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -63,7 +63,7 @@ pub fn router(state: AppState, http: &HttpArgs, sandbox: bool) -> Router {
     }
     let metrics = state.metrics.clone();
     let routes = routes
-        .fallback(|| async { ApiError::NotFound })
+        .fallback(no_route)
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
         .with_state(state);
     with_layers(routes, metrics, http, sandbox)
@@ -73,7 +73,11 @@ pub fn router(state: AppState, http: &HttpArgs, sandbox: bool) -> Router {
 /// public listener may have no place for another connection when it is wanted most.
 pub fn internal_routes(state: &AppState) -> Router {
     let health = Router::new().route("/livez", get(health::livez)).route("/readyz", get(health::readyz));
-    health.with_state(state.clone()).merge(metrics_routes(state))
+    health.with_state(state.clone()).merge(metrics_routes(state)).fallback(no_route)
+}
+
+async fn no_route(request: Request) -> ApiError {
+    request_head::reason(&request)
 }
 
 /// GET /metrics, for the public listener or for one of its own.
@@ -130,8 +134,6 @@ fn with_layers(routes: Router, metrics: Arc<Metrics>, http: &HttpArgs, sandbox: 
         // From the body of the next one, which may be the panic's answer, back to axum's.
         MapResponseLayer::new(IntoResponse::into_response),
         CatchPanicLayer::custom(answer_a_panic),
-        RequestBodyDeadlineLayer::new(http.read_timeout),
-        DefaultBodyLimit::max(http.max_body_bytes),
     ))
 }
 

@@ -3,6 +3,7 @@
 use crate::callers::CallerLimit;
 use crate::callers::api_keys::ApiKeys;
 use crate::config::HttpArgs;
+use crate::http::body::{BodyBudget, BodyReader};
 use crate::observability::metrics::Metrics;
 use crate::sts::StsClientFactory;
 use crate::sts::coalescing::Coalescer;
@@ -19,6 +20,8 @@ pub struct AppState {
     pub(crate) coalescer: Arc<Coalescer>,
     /// How often each caller may ask, if that is limited.
     pub(crate) callers: Option<Arc<CallerLimit>>,
+    /// Reads the bodies of requests.
+    pub(crate) bodies: BodyReader,
     /// One place for each request that may wait for STS.
     pub(crate) in_flight: Arc<Semaphore>,
     /// Who may ask, when not everybody may.
@@ -36,13 +39,17 @@ impl AppState {
     ///
     /// When the system has no randomness for the key under which questions are told apart.
     pub fn new(sts: StsClientFactory, http: &HttpArgs) -> Result<Self, getrandom::Error> {
+        let metrics: Arc<Metrics> = Arc::default();
+        let (limit, memory) = (http.max_body_bytes, http.limits.max_body_memory);
+        let budget = BodyBudget::new(memory, limit, metrics.bodies());
         Ok(Self {
             sts: Arc::new(sts),
             coalescer: Arc::new(Coalescer::new(http.limits.cache_policy())?),
             callers: http.limits.per_caller().map(|settings| Arc::new(CallerLimit::new(&settings))),
+            bodies: BodyReader::new(limit, http.read_timeout, budget),
             in_flight: Arc::new(Semaphore::new(http.max_in_flight)),
             api_keys: None,
-            metrics: Arc::default(),
+            metrics,
             stopping: Arc::new(AtomicBool::new(false)),
         })
     }

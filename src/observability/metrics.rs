@@ -91,6 +91,11 @@ struct CodeLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WaitLabels {
+    waited_for: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct FileLabels {
     file: &'static str,
 }
@@ -136,6 +141,7 @@ pub struct Metrics {
     shared: Family<SourceLabels, Counter>,
     rate_limited: Counter,
     connections: ConnectionFigures,
+    bodies: BodyFigures,
 }
 
 /// What a listener counts.
@@ -143,6 +149,51 @@ pub struct Metrics {
 pub(crate) struct ConnectionFigures {
     pub active: Gauge,
     pub refused: Counter,
+    /// Of those refused, the ones whose address had too many.
+    pub limited: Counter,
+    timed_out: Family<WaitLabels, Counter>,
+}
+
+impl ConnectionFigures {
+    /// A client was waited for in vain.
+    pub(crate) fn timed_out(&self, waited_for: WaitedFor) {
+        self.timed_out.get_or_create(&WaitLabels { waited_for: waited_for.as_str() }).inc();
+    }
+}
+
+/// What a client did not do in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WaitedFor {
+    /// The TLS handshake.
+    Handshake,
+    /// Sending the head of a request.
+    Head,
+    /// Sending the rest of a body that was answered already.
+    Body,
+    /// Reading its answer.
+    Reading,
+}
+
+impl WaitedFor {
+    const ALL: [Self; 4] = [Self::Handshake, Self::Head, Self::Body, Self::Reading];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Handshake => "handshake",
+            Self::Head => "head",
+            Self::Body => "body",
+            Self::Reading => "reading",
+        }
+    }
+}
+
+/// What the bodies being read take.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct BodyFigures {
+    /// Bytes of buffers.
+    pub memory: Gauge,
+    /// Requests refused because there was no room for their body.
+    pub shed: Counter,
 }
 
 impl Default for Metrics {
@@ -162,6 +213,7 @@ impl Default for Metrics {
             shared: Family::default(),
             rate_limited: Counter::default(),
             connections: ConnectionFigures::default(),
+            bodies: BodyFigures::default(),
         };
         metrics.register();
         metrics
@@ -192,6 +244,13 @@ impl Metrics {
         let (open, refused) = ("Connections open", "Connections refused because too many were open");
         registry.register("http_server_active_connections", open, connections.active.clone());
         registry.register("http_server_refused_connections", refused, connections.refused.clone());
+        let limited = "Of these, the ones whose address had too many open";
+        registry.register("http_server_limited_connections", limited, connections.limited.clone());
+        let timed_out = "Connections closed because their client was waited for in vain";
+        registry.register("http_server_timed_out_connections", timed_out, connections.timed_out.clone());
+        let (memory, shed) = ("Bytes of the bodies being read", "Requests refused because bodies took too much");
+        registry.register("http_server_body_memory_bytes", memory, self.bodies.memory.clone());
+        registry.register("http_server_shed_bodies", shed, self.bodies.shed.clone());
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "What is running", version);
         registry.register_collector(Box::new(process::Process));
@@ -201,6 +260,10 @@ impl Metrics {
         }
         for file in [ReloadedFile::ApiKeys, ReloadedFile::Tls] {
             let _ = self.reload_failures.get_or_create(&FileLabels { file: file.as_str() });
+        }
+        for waited_for in WaitedFor::ALL {
+            let labels = WaitLabels { waited_for: waited_for.as_str() };
+            let _ = self.connections.timed_out.get_or_create(&labels);
         }
         for source in ["in_flight", "cache"] {
             let _ = self.shared.get_or_create(&SourceLabels { source });
@@ -271,6 +334,11 @@ impl Metrics {
     /// The figures of the public listener.
     pub(crate) fn connections(&self) -> ConnectionFigures {
         self.connections.clone()
+    }
+
+    /// The figures of the bodies being read.
+    pub(crate) fn bodies(&self) -> BodyFigures {
+        self.bodies.clone()
     }
 
     /// A question was answered without a call to STS of its own, if `source` says so.

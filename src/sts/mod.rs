@@ -206,18 +206,28 @@ impl StsClientFactory {
     }
 
     /// Asks the STS of a region whose credentials these are. The deadline counts from `since`: a caller may have waited
-    /// for another's call before this one.
-    pub async fn ask(&self, region: &StsClient, credentials: &Credentials, since: Instant) -> CallOutcome {
+    /// for another's call before this one. No attempt after the first is begun once `may_retry` says no: nobody may be
+    /// waiting for it.
+    pub async fn ask(
+        &self,
+        region: &StsClient,
+        credentials: &Credentials,
+        since: Instant,
+        may_retry: impl Fn() -> bool,
+    ) -> CallOutcome {
         let deadline = since + self.deadline;
         let first = self.attempt(region, credentials, deadline).await;
         let mut outcome = first.unwrap_or_else(|| Err(region.timed_out()));
         let mut attempts = 1;
-        while self.retry.wants_another(attempts, &outcome) {
+        while may_retry() && self.retry.wants_another(attempts, &outcome) {
             let wait = self.retry.backoff(attempts);
             if Instant::now() + wait >= deadline {
                 break;
             }
             tokio::time::sleep(wait).await;
+            if !may_retry() {
+                break;
+            }
             // What STS did say tells more than that time ran out while it was asked once more.
             let Some(further) = self.attempt(region, credentials, deadline).await else { break };
             outcome = further;
@@ -264,7 +274,7 @@ mod tests {
         let body = r#"{"AccessKeyId": "AKIAIOSFODNN7EXAMPLE", "SecretAccessKey": "secret"}"#;
         let credentials = VerifyRequest::from_json(body.as_bytes()).unwrap().credentials;
         let ask = async |sts: &StsClientFactory| {
-            sts.ask(sts.client(None).unwrap(), &credentials, Instant::now()).await.outcome.unwrap_err()
+            sts.ask(sts.client(None).unwrap(), &credentials, Instant::now(), || true).await.outcome.unwrap_err()
         };
         assert!(matches!(ask(&sts).await, StsFailure::Unreachable(..)));
         sts.deadline = Duration::ZERO;

@@ -5,8 +5,10 @@
 //! or HTTP API) whose `body` holds them. The answer is the envelope that the function returned.
 
 use crate::credentials::ValidationError;
+use crate::http::body::BodyBytes;
+use crate::http::connection::ClientConnection;
 use crate::http::error::{ApiError, ErrorBody};
-use crate::http::routes::verify::{Verification, read_body, verify_json};
+use crate::http::routes::verify::{Verification, verify_json};
 use crate::http::state::AppState;
 use crate::observability::CallRecord;
 use axum::body::Body;
@@ -114,12 +116,13 @@ pub(crate) async fn invoke(State(app): State<AppState>, request: Request) -> Res
         b"DryRun" => return StatusCode::NO_CONTENT.into_response(),
         _ => return refuse(ApiError::UnsupportedInvocationType),
     }
-    let payload = match read_body(request).await {
+    let client = ClientConnection::of(&request);
+    let payload = match app.bodies.read(request).await {
         Ok(payload) => payload,
         Err(error) => return refuse(error),
     };
     match event_body(payload) {
-        Ok(Some(body)) => envelope(verify_json(&app, body).await),
+        Ok(Some(body)) => envelope(verify_json(&app, body, &client).await),
         Ok(None) => {
             envelope(Verification::error(&ValidationError::MalformedJson.into(), None, CallRecord::default()))
         }
@@ -157,16 +160,16 @@ fn envelope(verification: Verification) -> Response {
 }
 
 /// The JSON with the credentials in a payload. `None` for a proxy event whose body cannot be read.
-fn event_body(payload: Zeroizing<Vec<u8>>) -> Result<Option<Zeroizing<Vec<u8>>>, ApiError> {
+fn event_body(payload: BodyBytes) -> Result<Option<BodyBytes>, ApiError> {
     if payload.is_empty() {
         // Lambda gives the function an empty event then.
-        return Ok(Some(Zeroizing::new(b"{}".to_vec())));
+        return Ok(Some(Zeroizing::new(b"{}".to_vec()).into()));
     }
     if serde_json::from_slice::<IgnoredAny>(&payload).is_err() {
         return Err(ApiError::InvalidRequestContent);
     }
     match serde_json::from_slice::<ProxyEvent>(&payload) {
-        Ok(event) if event.body.is_some() || event.request_context.is_some() => Ok(event.into_body()),
+        Ok(event) if event.body.is_some() || event.request_context.is_some() => Ok(event.into_body().map(BodyBytes::from)),
         _ => Ok(Some(payload)),
     }
 }

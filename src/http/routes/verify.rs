@@ -4,6 +4,8 @@
 //! own interface ([`crate::http::routes::lambda`]) asks the same [`verify_json`].
 
 use crate::credentials::VerifyRequest;
+use crate::http::body::BodyBytes;
+use crate::http::connection::ClientConnection;
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::openapi::VerifyRequestSchema;
 use crate::http::state::AppState;
@@ -11,16 +13,14 @@ use crate::observability::CallRecord;
 use crate::observability::spans::StsSpan;
 use crate::sts::coalescing::Source;
 use crate::sts::{CallOutcome, Identity, StsFailure, StsResponse, Verdict};
-use axum::body::{Body, Bytes};
-use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
-use axum::extract::{FromRequest, Request, State};
+use axum::body::Body;
+use axum::extract::{Request, State};
 use axum::http::header::{AGE, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tokio::time::Instant;
 use utoipa::ToSchema;
-use zeroize::Zeroizing;
 
 /// The response header that tells *invalid* from *could not find out*.
 pub const VERDICT_HEADER: HeaderName = HeaderName::from_static("x-sts-verdict");
@@ -164,20 +164,21 @@ pub(crate) async fn verify(State(app): State<AppState>, request: Request) -> Res
     if !is_json(request.headers()) {
         return ApiError::UnsupportedMediaType.into_response();
     }
-    match read_body(request).await {
-        Ok(body) => verify_json(&app, body).await.into_response(),
+    let client = ClientConnection::of(&request);
+    match app.bodies.read(request).await {
+        Ok(body) => verify_json(&app, body, &client).await.into_response(),
         Err(error) => error.into_response(),
     }
 }
 
 /// Answers the question in a JSON body.
-pub(crate) async fn verify_json(app: &AppState, body: Zeroizing<Vec<u8>>) -> Verification {
-    let verification = answer(app, body).await;
+pub(crate) async fn verify_json(app: &AppState, body: BodyBytes, client: &ClientConnection) -> Verification {
+    let verification = answer(app, body, client).await;
     app.metrics.question_answered(verification.verdict, verification.record.code.as_deref());
     verification
 }
 
-async fn answer(app: &AppState, body: Zeroizing<Vec<u8>>) -> Verification {
+async fn answer(app: &AppState, body: BodyBytes, client: &ClientConnection) -> Verification {
     let question = match VerifyRequest::from_json(&body) {
         Ok(question) => question,
         Err(refusal) => return Verification::error(&refusal.into(), None, CallRecord::default()),
@@ -198,7 +199,8 @@ async fn answer(app: &AppState, body: Zeroizing<Vec<u8>>) -> Verification {
     let call = async || {
         let asked_at = Instant::now();
         let span = StsSpan::begin(region);
-        let asked = app.sts.ask(region, &question.credentials, began).await;
+        let may_retry = || !client.half_closed();
+        let asked = app.sts.ask(region, &question.credentials, began, may_retry).await;
         span.end(&asked);
         app.metrics.sts_asked(region.name(), &asked.outcome, asked.retries, asked_at.elapsed());
         asked
@@ -299,22 +301,4 @@ fn is_json(headers: &HeaderMap) -> bool {
         mime.type_() == mime::APPLICATION
             && (mime.subtype() == mime::JSON || mime.suffix() == Some(mime::JSON))
     })
-}
-
-/// Reads a request body within the bounds of length and time that the layers set. It is wiped when it is dropped.
-pub(crate) async fn read_body(request: Request) -> Result<Zeroizing<Vec<u8>>, ApiError> {
-    match Bytes::from_request(request, &()).await {
-        Ok(body) => Ok(Zeroizing::new(body.into())),
-        Err(BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_))) => {
-            Err(ApiError::TooLarge)
-        }
-        Err(rejection) => {
-            Err(if timed_out(&rejection) { ApiError::BodyTimeout } else { ApiError::BodyCutOff })
-        }
-    }
-}
-
-fn timed_out(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut causes = std::iter::successors(Some(error), |error| (*error).source());
-    causes.any(<dyn std::error::Error>::is::<tower_http::timeout::TimeoutError>)
 }

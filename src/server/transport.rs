@@ -1,0 +1,180 @@
+//! The TCP stream of a connection, below TLS: what its client may make the system hold, how long it may leave its answer
+//! unread, whether it is still there, and how it is closed.
+
+use crate::http::connection::ClientConnection;
+use crate::observability::metrics::{ConnectionFigures, WaitedFor};
+use rustix::net::{Shutdown, shutdown, sockopt};
+use std::io::{self, ErrorKind, IoSlice};
+use std::net::TcpListener;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::task::consume_budget;
+use tokio::time::{Sleep, sleep, timeout};
+
+/// What the system may hold of a connection in each direction, in bytes. Linux doubles it for its own bookkeeping
+/// (socket(7)), and would go up to 4 MiB of an answer that nobody reads by itself.
+const SOCKET_BUFFER: usize = 32 * 1024;
+
+/// How long a client may go on sending what nobody wants while it reads the last answer.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// Sets what the connections of a listener take over from it (tcp(7)).
+pub(super) fn set_options(listener: &TcpListener) -> io::Result<()> {
+    sockopt::set_socket_send_buffer_size(listener, SOCKET_BUFFER)?;
+    sockopt::set_socket_recv_buffer_size(listener, SOCKET_BUFFER)?;
+    // hyper writes whole answers, TLS whole records.
+    sockopt::set_tcp_nodelay(listener, true)?;
+    Ok(())
+}
+
+/// The stream, with a deadline on progress in writing. It is shared with whoever watches for the client's departure.
+pub(super) struct Transport {
+    stream: Arc<TcpStream>,
+    write_timeout: Duration,
+    figures: ConnectionFigures,
+    /// Runs since the system last took anything for the client, once it takes nothing more.
+    stalled: Option<Pin<Box<Sleep>>>,
+}
+
+impl Transport {
+    pub(super) fn new(stream: Arc<TcpStream>, write_timeout: Duration, figures: ConnectionFigures) -> Self {
+        Self { stream, write_timeout, figures, stalled: None }
+    }
+
+    fn poll_write_by(
+        &mut self,
+        cx: &mut Context<'_>,
+        length: usize,
+        write: impl Fn(&TcpStream) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        while self.stream.poll_write_ready(cx)?.is_ready() {
+            match attempt(&self.stream, Interest::WRITABLE, length, || write(&self.stream)) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                done => {
+                    self.stalled = None;
+                    return Poll::Ready(done);
+                }
+            }
+        }
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(self.write_timeout)));
+        ready!(stalled.as_mut().poll(cx));
+        self.stalled = None;
+        // The system calls a stream writable once a third of its buffer is free: a slow reader may not have come that
+        // far, and has taken something all the same.
+        Poll::Ready(match write(&self.stream) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.figures.timed_out(WaitedFor::Reading);
+                // What is not sent by now never will be. The system would go on offering it for minutes.
+                self.stream.set_zero_linger()?;
+                Err(ErrorKind::TimedOut.into())
+            }
+            done => done,
+        })
+    }
+}
+
+/// Reads or writes once. If less was done than asked for, there is nothing more to do at the moment, and tokio is told to
+/// wait for the system's next event, as its own streams do it: to try again would cost a system call.
+fn attempt(
+    stream: &TcpStream,
+    interest: Interest,
+    asked: usize,
+    operation: impl FnOnce() -> io::Result<usize>,
+) -> io::Result<usize> {
+    let mut done = None;
+    let result = stream.try_io(interest, || {
+        let count = *done.insert(operation()?);
+        if 0 < count && count < asked { Err(ErrorKind::WouldBlock.into()) } else { Ok(count) }
+    });
+    done.map_or(result, Ok)
+}
+
+impl AsyncRead for Transport {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.stream.poll_read_ready(cx))?;
+            let space = buffer.initialize_unfilled();
+            let read = attempt(&self.stream, Interest::READABLE, space.len(), || {
+                Ok(rustix::io::read(&*self.stream, &mut *space)?)
+            });
+            match read {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+                Ok(count) => {
+                    buffer.advance(count);
+                    // A client that still sends may be one that reads when it is done with that.
+                    self.stalled = None;
+                    return Poll::Ready(Ok(()));
+                }
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Transport {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_by(cx, data.len(), |stream| Ok(rustix::io::write(stream, data)?))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let length = data.iter().map(|part| part.len()).sum();
+        self.poll_write_by(cx, length, |stream| Ok(rustix::io::writev(stream, data)?))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// Sends the FIN. What the client has not read by then it gets as long as it goes on reading: no process waits for it
+    /// any more, so the system is told how long to.
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let patience = self.write_timeout.as_millis().try_into().unwrap_or(u32::MAX);
+        sockopt::set_tcp_user_timeout(&*self.stream, patience)?;
+        Poll::Ready(Ok(shutdown(&*self.stream, Shutdown::Write)?))
+    }
+}
+
+/// Resolves when the connection is reset or broken, and notes a FIN meanwhile. Neither depends on reading: bytes that nobody
+/// has read yet, such as those of a next request, hide nothing.
+pub(super) async fn departure(stream: &TcpStream, client: &ClientConnection) {
+    // tokio tells the end of the client's stream with READABLE and with PRIORITY; READABLE would be told of bytes, too.
+    // Urgent data is not: tokio asks the system for it only on streams that are registered for it.
+    let ends = stream.ready(Interest::PRIORITY | Interest::ERROR).await;
+    if ends.is_ok_and(|ends| !ends.is_error()) {
+        client.set_half_closed();
+        // The client may still wait for its answer. An error here is the end of the runtime.
+        let _ = stream.ready(Interest::ERROR).await;
+    }
+}
+
+/// Waits until the client has closed its side, and throws away what it still sends: a stream that is closed on unread bytes
+/// is reset, and the reset may overtake the answer (RFC 9112, section 9.6).
+pub(super) async fn linger(stream: &TcpStream) {
+    let mut unwanted = vec![0; 4096];
+    let closing = async {
+        while stream.readable().await.is_ok() {
+            match stream.try_read(&mut unwanted) {
+                Ok(0) => return,
+                Err(error) if error.kind() != ErrorKind::WouldBlock => return,
+                _ => consume_budget().await,
+            }
+        }
+    };
+    let _ = timeout(LINGER, closing).await;
+}

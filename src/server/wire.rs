@@ -1,0 +1,133 @@
+//! What hyper reads from and writes to: the stream of a connection in clear, with two changes.
+//!
+//! hyper answers a head that it cannot parse by itself, with an empty body and without telling anybody. Such an answer is
+//! swallowed here, and the connection ended with the error that hyper then returns; [`super::connection`] has the service
+//! answer in its place.
+//!
+//! A client that has sent a FIN may wait for its answer or may have left: TCP says the same of both. So the start of the
+//! answer, which is the same for all, is sent at once. The system of a client that has left resets the connection then.
+
+use super::exchange::Exchange;
+use crate::http::connection::ClientConnection;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// How much is read at once. hyper's read buffer has 8 KiB, and is doubled each time that it is filled by one read.
+const READ_AT_ONCE: usize = 8 * 1024 - 1;
+
+/// In place of a head that hyper did not understand: one that it does.
+const STAND_IN: &[u8] = b"- * HTTP/1.1\r\nConnection: close\r\n\r\n";
+
+/// How every answer begins, to HTTP/1.1 and to HTTP/1.0.
+const START_OF_ANSWER: &[u8] = b"HTTP/1.";
+
+pub(super) struct Wire<S> {
+    stream: S,
+    exchange: Arc<Exchange>,
+    client: ClientConnection,
+    input: Input,
+    /// The start of the answer has been sent: so many of its bytes.
+    ahead: usize,
+    /// hyper has refused a head.
+    refused: bool,
+}
+
+enum Input {
+    /// From the client.
+    Stream,
+    /// This, and nothing after it.
+    Only(&'static [u8]),
+}
+
+impl<S> Wire<S> {
+    pub(super) fn new(stream: S, exchange: Arc<Exchange>, client: ClientConnection) -> Self {
+        Self { stream, exchange, client, input: Input::Stream, ahead: 0, refused: false }
+    }
+
+    /// How many of the bytes that hyper writes now need not be written: those of a refusal of its own, and those that were
+    /// sent ahead.
+    fn written_already(&mut self, length: usize) -> usize {
+        if !self.exchange.is_ours() {
+            self.refused = true;
+            return length;
+        }
+        std::mem::take(&mut self.ahead).min(length)
+    }
+
+    /// The same stream for another connection of hyper's, which reads one request without a head of the client's.
+    pub(super) fn without_input(self) -> Self {
+        Self { input: Input::Only(STAND_IN), refused: false, ..self }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if let Input::Only(rest) = &mut self.input {
+            if rest.is_empty() {
+                return Poll::Pending;
+            }
+            let (now, later) = rest.split_at(rest.len().min(buffer.remaining()));
+            buffer.put_slice(now);
+            *rest = later;
+            return Poll::Ready(Ok(()));
+        }
+        let length = buffer.remaining().min(READ_AT_ONCE);
+        let mut part = ReadBuf::new(buffer.initialize_unfilled_to(length));
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut part))?;
+        let count = part.filled().len();
+        buffer.advance(count);
+        if count > 0 {
+            self.exchange.received();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        match self.written_already(data.len()) {
+            0 => Pin::new(&mut self.stream).poll_write(cx, data),
+            count => Poll::Ready(Ok(count)),
+        }
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.written_already(data.iter().map(|part| part.len()).sum()) {
+            0 => Pin::new(&mut self.stream).poll_write_vectored(cx, data),
+            count => Poll::Ready(Ok(count)),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    /// hyper calls this whenever it has been woken and has nothing left to write.
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.ahead == 0 && self.client.half_closed() && self.exchange.is_being_answered() {
+            self.ahead = ready!(Pin::new(&mut self.stream).poll_write(cx, START_OF_ANSWER))?;
+        }
+        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        self.exchange.flushed();
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.refused {
+            // Something is still to be written.
+            return Poll::Ready(Ok(()));
+        }
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
