@@ -77,9 +77,10 @@ impl Finding {
         let proxy = proxy_for(region.endpoint());
         let started = Instant::now();
         let trouble = match nobody() {
-            Some(nobody) => {
-                trouble(sts.ask(&region, &nobody, tokio::time::Instant::now(), || true).await, proxy.is_some())
-            }
+            Some(nobody) => trouble(
+                sts.ask(&region, &nobody, tokio::time::Instant::now(), || true).await,
+                proxy.is_some(),
+            ),
             None => Problem::new("this program", "it cannot make up credentials"),
         };
         Self { region, proxy, took: started.elapsed(), trouble }

@@ -49,7 +49,9 @@ impl LimitArgs {
     /// What is wrong with these settings taken together, in one line.
     pub(super) fn check(&self, max_body_bytes: usize) -> Result<(), String> {
         if self.max_body_memory < max_body_bytes {
-            return Err("STS_VERIFY_MAX_BODY_MEMORY: must not be less than STS_VERIFY_MAX_BODY_BYTES".to_owned());
+            return Err(
+                "STS_VERIFY_MAX_BODY_MEMORY: must not be less than STS_VERIFY_MAX_BODY_BYTES".to_owned()
+            );
         }
         if self.rate_burst.is_some() && self.rate_limit.is_none() {
             return Err("STS_VERIFY_RATE_BURST: means nothing without STS_VERIFY_RATE_LIMIT".to_owned());

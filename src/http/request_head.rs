@@ -77,7 +77,9 @@ mod tests {
         for host in ["a", "a.example", "a.example:8080", "192.0.2.1:1", "[::1]", "[2001:db8::1]:8080", "a:"] {
             assert_eq!(check_lines(Version::HTTP_11, &[(HOST, host)]), Ok(()), "{host}");
         }
-        for host in ["", "a b", "user@a", "a/b", "a?b", "a#b", "a:b", "a:80:80", "[::1", "http://a", "a, b", "\"a\""] {
+        for host in
+            ["", "a b", "user@a", "a/b", "a?b", "a#b", "a:b", "a:80:80", "[::1", "http://a", "a, b", "\"a\""]
+        {
             assert_eq!(check_lines(Version::HTTP_11, &[(HOST, host)]), Err(ApiError::InvalidHost), "{host}");
         }
         assert_eq!(check_lines(Version::HTTP_11, &[]), Err(ApiError::InvalidHost));

@@ -248,7 +248,8 @@ impl Metrics {
         registry.register("http_server_limited_connections", limited, connections.limited.clone());
         let timed_out = "Connections closed because their client was waited for in vain";
         registry.register("http_server_timed_out_connections", timed_out, connections.timed_out.clone());
-        let (memory, shed) = ("Bytes of the bodies being read", "Requests refused because bodies took too much");
+        let (memory, shed) =
+            ("Bytes of the bodies being read", "Requests refused because bodies took too much");
         registry.register("http_server_body_memory_bytes", memory, self.bodies.memory.clone());
         registry.register("http_server_shed_bodies", shed, self.bodies.shed.clone());
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);

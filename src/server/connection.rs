@@ -5,7 +5,7 @@ use super::connections::ConnectionPermit;
 use super::exchange::Exchange;
 use super::service::Requests;
 use super::tls::Tls;
-use super::transport::{Transport, departure, linger};
+use super::transport::{Transport, departure, linger, set_options};
 use super::wire::Wire;
 use crate::config::HttpArgs;
 use crate::http::connection::ClientConnection;
@@ -86,6 +86,10 @@ impl Server {
         stage: watch::Receiver<Stage>,
         _permit: ConnectionPermit,
     ) {
+        if set_options(&stream).is_err() {
+            // The client has left already.
+            return;
+        }
         let stream = Arc::new(stream);
         let transport = Transport::new(stream.clone(), self.write_timeout, self.figures.clone());
         let exchange = Arc::new(Exchange::new());
@@ -145,7 +149,9 @@ impl Server {
         let wire = Wire::new(clear, requests.exchange.clone(), requests.client.clone());
         let answer = |request| requests.clone().answer(request);
         let mut http = self.http.serve_connection(TokioIo::new(wire), service_fn(answer));
-        let End::Http(Err(error)) = self.drive(&mut http, stream, &requests, &mut stage).await else { return };
+        let End::Http(Err(error)) = self.drive(&mut http, stream, &requests, &mut stage).await else {
+            return;
+        };
         let Some(error) = refusal(&error) else { return };
         requests.exchange.linger();
         let wire = http.into_parts().io.into_inner().without_input();

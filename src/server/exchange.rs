@@ -25,10 +25,10 @@ pub(super) enum Unread {
     Nothing,
     /// The answer's own body reads it on.
     InUse,
-    /// It broke off.
-    Broken,
-    /// This, of which something has been asked for (and 100 Continue sent) or not.
-    Rest(Incoming, bool),
+    /// All of it: nobody has begun to read.
+    All(Incoming),
+    /// More than anybody wanted to read, or could.
+    Rest,
 }
 
 /// Shared by all that belongs to one connection, and locked for moments only.

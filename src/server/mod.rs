@@ -109,7 +109,6 @@ async fn accept(
     server: Server,
     stage: watch::Receiver<Stage>,
 ) -> io::Result<Infallible> {
-    transport::set_options(&listener)?;
     listener.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let (server, failed) = (Arc::new(server), LogThrottle::default());

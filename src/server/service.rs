@@ -18,8 +18,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tower::Service as _;
 
-/// What is left of a body is read and thrown away, and the connection kept, if it is no more than this; else the
-/// connection is closed.
+/// A body that nobody wants is read and thrown away, and the connection kept, if it is no longer than this; else the connection
+/// is closed.
 const WORTH_DISCARDING: u64 = 64 * 1024;
 
 /// What is the same for all requests of one connection.
@@ -48,11 +48,10 @@ impl Requests {
         let mut response = self.respond(request).await;
         match self.exchange.answered() {
             Unread::Nothing | Unread::InUse if !refused => {}
-            Unread::Rest(rest, asked_for)
-                if !refused && (asked_for || !waits_for_continue) && is_worth_discarding(&rest) =>
-            {
+            // Who waits for 100 Continue may send the body or a next request after this answer.
+            Unread::All(body) if !refused && !waits_for_continue && is_worth_discarding(&body) => {
                 self.exchange.discard(true);
-                tokio::spawn(discard(rest, self.exchange.clone()));
+                tokio::spawn(discard(body, self.exchange.clone()));
             }
             _ => {
                 // It is said in the answer that the connection is closed: a proxy would send it a next request.
@@ -84,20 +83,21 @@ impl Requests {
     }
 }
 
-fn is_worth_discarding(rest: &Incoming) -> bool {
-    rest.size_hint().exact().is_some_and(|length| length <= WORTH_DISCARDING)
+fn is_worth_discarding(body: &Incoming) -> bool {
+    body.size_hint().exact().is_some_and(|length| length <= WORTH_DISCARDING)
 }
 
-/// Reads what is left of a body, beside the writing of its answer. The connection's clock bounds the time.
-async fn discard(mut rest: Incoming, exchange: Arc<Exchange>) {
-    while let Some(Ok(_)) = rest.frame().await {}
+/// Reads a body of known length beside the writing of its answer. The connection's clock bounds the time.
+async fn discard(mut body: Incoming, exchange: Arc<Exchange>) {
+    // hyper tells the end by no frame of its own once it waits for the next head.
+    while !body.is_end_stream() && matches!(body.frame().await, Some(Ok(_))) {}
     exchange.discard(false);
 }
 
 /// The body of a request. What was not read of it is left in the [`Exchange`].
 struct RequestBody {
     body: Option<Incoming>,
-    asked_for: bool,
+    begun: bool,
     exchange: Arc<Exchange>,
 }
 
@@ -109,7 +109,7 @@ impl RequestBody {
             return Body::empty();
         }
         exchange.requested(Unread::InUse);
-        Body::new(Self { body: Some(body), asked_for: false, exchange: exchange.clone() })
+        Body::new(Self { body: Some(body), begun: false, exchange: exchange.clone() })
     }
 
     fn end(&mut self, unread: Unread) {
@@ -128,11 +128,11 @@ impl HttpBody for RequestBody {
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let Some(body) = &mut self.body else { return Poll::Ready(None) };
         let frame = Pin::new(body).poll_frame(cx);
-        self.asked_for = true;
+        self.begun = true;
         let frame = ready!(frame);
         match &frame {
             None => self.end(Unread::Nothing),
-            Some(Err(_)) => self.end(Unread::Broken),
+            Some(Err(_)) => self.end(Unread::Rest),
             Some(Ok(_)) if self.is_end_stream() => self.end(Unread::Nothing),
             Some(Ok(_)) => {}
         }
@@ -151,7 +151,7 @@ impl HttpBody for RequestBody {
 impl Drop for RequestBody {
     fn drop(&mut self) {
         if let Some(body) = self.body.take() {
-            self.exchange.body_ended(Unread::Rest(body, self.asked_for));
+            self.exchange.body_ended(if self.begun { Unread::Rest } else { Unread::All(body) });
         }
     }
 }

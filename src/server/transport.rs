@@ -5,7 +5,6 @@ use crate::http::connection::ClientConnection;
 use crate::observability::metrics::{ConnectionFigures, WaitedFor};
 use rustix::net::{Shutdown, shutdown, sockopt};
 use std::io::{self, ErrorKind, IoSlice};
-use std::net::TcpListener;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -22,13 +21,13 @@ const SOCKET_BUFFER: usize = 32 * 1024;
 /// How long a client may go on sending what nobody wants while it reads the last answer.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// Sets what the connections of a listener take over from it (tcp(7)).
-pub(super) fn set_options(listener: &TcpListener) -> io::Result<()> {
-    sockopt::set_socket_send_buffer_size(listener, SOCKET_BUFFER)?;
-    sockopt::set_socket_recv_buffer_size(listener, SOCKET_BUFFER)?;
+/// Sets the options of a stream. Those of a listener would be taken over by its streams, but not by those that were there
+/// before its options were.
+pub(super) fn set_options(stream: &TcpStream) -> io::Result<()> {
+    sockopt::set_socket_send_buffer_size(stream, SOCKET_BUFFER)?;
+    sockopt::set_socket_recv_buffer_size(stream, SOCKET_BUFFER)?;
     // hyper writes whole answers, TLS whole records.
-    sockopt::set_tcp_nodelay(listener, true)?;
-    Ok(())
+    stream.set_nodelay(true)
 }
 
 /// The stream, with a deadline on progress in writing. It is shared with whoever watches for the client's departure.

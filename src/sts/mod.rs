@@ -274,7 +274,10 @@ mod tests {
         let body = r#"{"AccessKeyId": "AKIAIOSFODNN7EXAMPLE", "SecretAccessKey": "secret"}"#;
         let credentials = VerifyRequest::from_json(body.as_bytes()).unwrap().credentials;
         let ask = async |sts: &StsClientFactory| {
-            sts.ask(sts.client(None).unwrap(), &credentials, Instant::now(), || true).await.outcome.unwrap_err()
+            sts.ask(sts.client(None).unwrap(), &credentials, Instant::now(), || true)
+                .await
+                .outcome
+                .unwrap_err()
         };
         assert!(matches!(ask(&sts).await, StsFailure::Unreachable(..)));
         sts.deadline = Duration::ZERO;

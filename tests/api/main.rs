@@ -5,13 +5,18 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod helpers;
+mod raw;
 mod stub;
 
 mod answers;
 mod authentication;
+mod bodies;
 mod callers;
 mod connections;
+mod departures;
+mod early_answers;
 mod failures;
+mod heads;
 mod http;
 mod isolation;
 mod lambda;
@@ -25,3 +30,4 @@ mod retries;
 mod security_headers;
 mod sharing;
 mod stopping;
+mod unread_answers;

@@ -169,7 +169,9 @@ fn event_body(payload: BodyBytes) -> Result<Option<BodyBytes>, ApiError> {
         return Err(ApiError::InvalidRequestContent);
     }
     match serde_json::from_slice::<ProxyEvent>(&payload) {
-        Ok(event) if event.body.is_some() || event.request_context.is_some() => Ok(event.into_body().map(BodyBytes::from)),
+        Ok(event) if event.body.is_some() || event.request_context.is_some() => {
+            Ok(event.into_body().map(BodyBytes::from))
+        }
         _ => Ok(Some(payload)),
     }
 }
