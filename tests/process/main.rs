@@ -34,4 +34,5 @@ mod settings;
 mod smuggling;
 mod stopping;
 mod tls;
+mod tls_connections;
 mod traces;
