@@ -5,7 +5,7 @@ use super::connections::ConnectionPermit;
 use super::exchange::Exchange;
 use super::service::Requests;
 use super::tls::Tls;
-use super::transport::{Transport, departure, linger, set_options};
+use super::transport::{Transport, bound_what_is_left, departure, linger, set_options};
 use super::wire::Wire;
 use crate::config::HttpArgs;
 use crate::http::connection::ClientConnection;
@@ -111,6 +111,7 @@ impl Server {
                 _ = over.wait_for(|stage| *stage == Stage::Over) => {}
             }
         }
+        bound_what_is_left(&stream, self.write_timeout);
     }
 
     async fn converse_with_tls(

@@ -140,11 +140,7 @@ impl AsyncWrite for Transport {
         Poll::Ready(Ok(()))
     }
 
-    /// Sends the FIN. What the client has not read by then it gets as long as it goes on reading: no process waits for it
-    /// any more, so the system is told how long to.
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let patience = self.write_timeout.as_millis().try_into().unwrap_or(u32::MAX);
-        sockopt::set_tcp_user_timeout(&*self.stream, patience)?;
         Poll::Ready(Ok(shutdown(&*self.stream, Shutdown::Write)?))
     }
 }
@@ -162,11 +158,14 @@ pub(super) async fn departure(stream: &TcpStream, client: &ClientConnection) {
     }
 }
 
-/// Waits until the client has closed its side, and throws away what it still sends: a stream that is closed on unread bytes
-/// is reset, and the reset may overtake the answer (RFC 9112, section 9.6).
+/// Closes a stream in a way that the client can still read its answer: waits until it has closed its side, and throws away
+/// what it still sends. A stream that is closed on unread bytes is reset, and the reset may overtake the answer (RFC 9112,
+/// section 9.6).
 pub(super) async fn linger(stream: &TcpStream) {
     let mut unwanted = vec![0; 4096];
     let closing = async {
+        // It may have been done already.
+        let _ = shutdown(stream, Shutdown::Write);
         while stream.readable().await.is_ok() {
             match stream.try_read(&mut unwanted) {
                 Ok(0) => return,
@@ -176,4 +175,12 @@ pub(super) async fn linger(stream: &TcpStream) {
         }
     };
     let _ = timeout(LINGER, closing).await;
+}
+
+/// Tells the system how long it may hold what a client has not read of a stream that is about to be closed. No process waits
+/// for it any more, and the system's own bound is minutes.
+pub(super) fn bound_what_is_left(stream: &TcpStream, patience: Duration) {
+    let patience = patience.as_millis().try_into().unwrap_or(u32::MAX);
+    // It fails if the client has left already.
+    let _ = sockopt::set_tcp_user_timeout(stream, patience);
 }

@@ -2,6 +2,7 @@
 
 use crate::helpers::{App, expected, header, metric, someone, summary};
 use crate::raw::{Client, post};
+use std::fmt::Write as _;
 
 const INVOKE: &str = "POST /2015-03-31/functions/f/invocations HTTP/1.1\r\nHost: x\r\n";
 
@@ -62,8 +63,11 @@ async fn a_body_that_is_allowed_is_asked_for() {
 async fn a_body_in_the_smallest_pieces_is_read() {
     let app = App::with_sandbox(&[]).await;
     let body = format!("{}{}", someone(), " ".repeat(60_000));
-    let chunks: String = body.chars().map(|char| format!("1\r\n{char}\r\n")).collect();
-    let text = format!("{}{chunks}0\r\nTrailer: x\r\n\r\n", post("Transfer-Encoding: chunked\r\n", ""));
+    let mut text = post("Transfer-Encoding: chunked\r\n", "");
+    for char in body.chars() {
+        write!(text, "1\r\n{char}\r\n").unwrap();
+    }
+    text += "0\r\nTrailer: x\r\n\r\n";
     let mut client = Client::send(app.address, text).await;
     assert_eq!(client.answer().await.code(), "InvalidClientTokenId");
 }
