@@ -18,6 +18,9 @@ use tokio::time::{Sleep, sleep, timeout};
 /// (socket(7)), and would go up to 4 MiB of an answer that nobody reads by itself.
 const SOCKET_BUFFER: usize = 32 * 1024;
 
+/// How much is read at once. hyper's read buffer has 8 KiB, and is doubled each time that one read fills it.
+const READ_AT_ONCE: usize = 4 * 1024;
+
 /// How long a client may go on sending what nobody wants while it reads the last answer.
 const LINGER: Duration = Duration::from_secs(5);
 
@@ -100,7 +103,8 @@ impl AsyncRead for Transport {
     ) -> Poll<io::Result<()>> {
         loop {
             ready!(self.stream.poll_read_ready(cx))?;
-            let space = buffer.initialize_unfilled();
+            // Not before there is something to read: memory that is never touched costs nothing.
+            let space = buffer.initialize_unfilled_to(buffer.remaining().min(READ_AT_ONCE));
             let read = attempt(&self.stream, Interest::READABLE, space.len(), || {
                 Ok(rustix::io::read(&*self.stream, &mut *space)?)
             });

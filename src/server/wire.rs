@@ -15,9 +15,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// How much is read at once. hyper's read buffer has 8 KiB, and is doubled each time that it is filled by one read.
-const READ_AT_ONCE: usize = 8 * 1024 - 1;
-
 /// In place of a head that hyper did not understand: one that it does.
 const STAND_IN: &[u8] = b"- * HTTP/1.1\r\nConnection: close\r\n\r\n";
 
@@ -78,12 +75,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
             *rest = later;
             return Poll::Ready(Ok(()));
         }
-        let length = buffer.remaining().min(READ_AT_ONCE);
-        let mut part = ReadBuf::new(buffer.initialize_unfilled_to(length));
-        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut part))?;
-        let count = part.filled().len();
-        buffer.advance(count);
-        if count > 0 {
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+        if buffer.filled().len() > before {
             self.exchange.received();
         }
         Poll::Ready(Ok(()))

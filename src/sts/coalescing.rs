@@ -9,7 +9,7 @@
 
 use crate::credentials::Credentials;
 use crate::sts::{CallOutcome, Identity, Rejection, StsFailure, StsResponse};
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use hmac::{HmacReset, KeyInit as _, Mac as _};
 use moka::Expiry;
 use moka::future::Cache;
 use secrecy::ExposeSecret as _;
@@ -83,7 +83,7 @@ type QuestionId = [u8; 32];
 /// The questions being asked, and the answers kept.
 pub(crate) struct Coalescer {
     /// HMAC with its key already taken in: a question costs a copy of this state and its own blocks.
-    mac: Hmac<Sha256>,
+    mac: HmacReset<Sha256>,
     keep: CachePolicy,
     answers: Cache<QuestionId, Arc<CachedOutcome>>,
 }
@@ -104,7 +104,7 @@ impl Coalescer {
             })
             .expire_after(ByKind)
             .build();
-        Ok(Self { mac: Hmac::new((&*key).into()), keep, answers })
+        Ok(Self { mac: HmacReset::new((&*key).into()), keep, answers })
     }
 
     /// The answer to a question: a kept one, that of a call under way, or that of `call`, which is then what others
@@ -147,7 +147,8 @@ impl Coalescer {
             mac.update(&(value.len() as u64).to_be_bytes());
             mac.update(value.as_bytes());
         }
-        mac.finalize().into_bytes().into()
+        // In place, since it is wiped in place: `finalize` would leave a copy with the end of the token on the stack.
+        mac.finalize_reset().into_bytes().into()
     }
 }
 
