@@ -32,6 +32,9 @@ use tokio::time::timeout;
 /// The longest head of a request, and what hyper reads ahead at most. Its own bound is 400 KiB.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
 
+/// How much of an answer is encrypted ahead of what the client reads. rustls's own bound is 64 KiB.
+const TLS_BUFFER: usize = 16 * 1024;
+
 /// What a listener does, and its connections with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
 pub(super) enum Stage {
@@ -129,7 +132,8 @@ impl Server {
             accepted = handshake => accepted,
         };
         match accepted {
-            Ok(Ok(encrypted)) => {
+            Ok(Ok(mut encrypted)) => {
+                encrypted.get_mut().1.set_buffer_limit(Some(TLS_BUFFER));
                 self.converse(encrypted, stream, requests, stage).await;
             }
             Ok(Err(_)) => {}

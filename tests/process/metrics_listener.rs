@@ -1,6 +1,6 @@
 //! /metrics on a listener of its own, and there alone; of all other routes health alone is there, too.
 
-use crate::helpers::header;
+use crate::helpers::{header, value_in};
 use crate::program::{Service, address_of};
 use crate::stub::{Stub, identity};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -37,24 +37,28 @@ async fn who_does_not_read_takes_its_places_from_probes_for_a_while_only() {
     let service = Service::asking(&Stub::always(identity()).await.url, &variables).await;
     let line = service.program.line(|line| address_of(line, "metrics listening").is_some()).await;
     let address = address_of(&line, "metrics listening").unwrap();
+    let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap();
+    // None for a probe that is refused.
+    let probe = async |path: &str| {
+        let answer = client.get(format!("http://{address}{path}")).send().await.ok()?;
+        (answer.status() == 200).then_some(answer.text().await.ok()?)
+    };
+    let open = async || value_in(&probe("/metrics").await?, "process_open_fds");
+    let before = open().await.unwrap();
     let mut clients = Vec::new();
     for _ in 0..68 {
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n".repeat(200).as_bytes()).await.unwrap();
         clients.push(stream);
     }
-    while !service
-        .client
-        .get(format!("http://{address}/livez"))
-        .send()
-        .await
-        .is_ok_and(|answer| answer.status() == 200)
-    {}
+    while probe("/livez").await.is_none() {}
+    // All of them are let go.
+    while open().await.is_none_or(|now| now > before) {}
     for mut stream in clients {
         let mut answers = Vec::new();
         while stream.read_buf(&mut answers).await.is_ok_and(|count| count > 0) {}
         let count = answers.windows(15).filter(|window| window == b"HTTP/1.1 200 OK").count();
-        assert!((1..200).contains(&count), "{count}");
+        assert!(count < 200, "{count}");
     }
 }
 
