@@ -1,4 +1,4 @@
-//! How long a connection may wait for its client to send something.
+//! How long a connection may wait for its client to send something, and when to see whether it is still there.
 
 use super::exchange::Phase;
 use crate::config::HttpArgs;
@@ -7,6 +7,20 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
+
+/// How often to see whether the client of a request that is being answered is still there, if it has sent more than that.
+const PROBE: Duration = Duration::from_secs(2);
+
+/// What it is time for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Due {
+    /// To see whether the client is there.
+    Probe,
+    /// To close a connection that is not used.
+    Idle,
+    /// To close a connection whose client did not do this.
+    Late(WaitedFor),
+}
 
 /// The longest waits.
 #[derive(Debug, Clone, Copy)]
@@ -27,13 +41,16 @@ impl Waits {
         self.read_timeout
     }
 
-    /// How long a phase may last. The first head has to come in one such time, whether or not it has begun.
-    fn of(&self, phase: Phase, answered: u64) -> Option<Duration> {
+    /// How long a phase may last, and what is due then. The first head has to come in one such time, whether or not it has
+    /// begun.
+    fn of(&self, phase: Phase, answered: u64) -> Option<(Duration, Due)> {
         match phase {
-            Phase::Idle if answered > 0 => Some(self.keep_alive),
-            Phase::Idle | Phase::Head | Phase::Rest => Some(self.read_timeout),
-            // Bodies, calls to STS and answers have limits of their own.
-            Phase::Request | Phase::Answer => None,
+            Phase::Idle if answered > 0 => Some((self.keep_alive, Due::Idle)),
+            Phase::Idle | Phase::Head => Some((self.read_timeout, Due::Late(WaitedFor::Head))),
+            // Bodies and calls to STS have limits of their own, and so have answers.
+            Phase::Request => Some((PROBE, Due::Probe)),
+            Phase::Answer => None,
+            Phase::Rest => Some((self.read_timeout, Due::Late(WaitedFor::Body))),
         }
     }
 }
@@ -58,13 +75,9 @@ impl Clock {
         }
     }
 
-    /// Ready when the phase that a connection is in has lasted too long, with what was waited for, if it was anything of a
-    /// request. To be polled after anything has happened on the connection.
-    pub(super) fn poll_expired(
-        &mut self,
-        cx: &mut Context<'_>,
-        now: (Phase, u64),
-    ) -> Poll<Option<WaitedFor>> {
+    /// Ready when the phase that a connection is in has lasted too long. To be polled after anything has happened on the
+    /// connection.
+    pub(super) fn poll_due(&mut self, cx: &mut Context<'_>, now: (Phase, u64)) -> Poll<Due> {
         if now != self.seen {
             let first_head = now == (Phase::Head, 0);
             if !first_head {
@@ -73,21 +86,18 @@ impl Clock {
             self.seen = now;
         }
         let (phase, answered) = now;
-        let Some(wait) = self.waits.of(phase, answered) else { return Poll::Pending };
-        let due = self.since + wait;
-        if due < self.timer.deadline() {
-            self.timer.as_mut().reset(due);
+        let Some((wait, due)) = self.waits.of(phase, answered) else { return Poll::Pending };
+        let end = self.since + wait;
+        if end < self.timer.deadline() {
+            self.timer.as_mut().reset(end);
         }
         loop {
             ready!(self.timer.as_mut().poll(cx));
-            if self.timer.deadline() >= due {
-                return Poll::Ready(match phase {
-                    Phase::Idle if answered > 0 => None,
-                    Phase::Rest => Some(WaitedFor::Body),
-                    _ => Some(WaitedFor::Head),
-                });
+            if self.timer.deadline() >= end {
+                self.since = Instant::now();
+                return Poll::Ready(due);
             }
-            self.timer.as_mut().reset(due);
+            self.timer.as_mut().reset(end);
         }
     }
 }

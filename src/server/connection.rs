@@ -1,11 +1,11 @@
 //! One connection, from its TLS handshake to its end.
 
-use super::clock::{Clock, Waits};
+use super::clock::{Clock, Due, Waits};
 use super::connections::ConnectionPermit;
 use super::exchange::Exchange;
 use super::service::Requests;
 use super::tls::Tls;
-use super::transport::{Transport, bound_what_is_left, departure, linger, set_options};
+use super::transport::{Transport, bound_what_is_left, departure, has_unread_bytes, linger, set_options};
 use super::wire::Wire;
 use crate::config::HttpArgs;
 use crate::http::connection::ClientConnection;
@@ -194,11 +194,13 @@ impl Server {
                     std::pin::Pin::new(&mut *http).graceful_shutdown();
                 }
                 // Last of all: it looks at what came of the others.
-                expired = poll_fn(|cx| clock.poll_expired(cx, requests.exchange.moment())) => {
-                    if let Some(waited_for) = expired {
+                due = poll_fn(|cx| clock.poll_due(cx, requests.exchange.moment())) => match due {
+                    Due::Probe => requests.exchange.probe(has_unread_bytes(stream)),
+                    Due::Idle => return End::CutOff,
+                    Due::Late(waited_for) => {
                         self.figures.timed_out(waited_for);
+                        return End::CutOff;
                     }
-                    return End::CutOff;
                 }
             }
         }

@@ -44,6 +44,8 @@ struct State {
     discarding: bool,
     /// The client may be sending what nobody reads.
     lingers: bool,
+    /// How many bytes of the answer are to be sent ahead of it, to see whether the client is there.
+    ahead: usize,
 }
 
 impl Exchange {
@@ -55,6 +57,7 @@ impl Exchange {
             answering: false,
             discarding: false,
             lingers: false,
+            ahead: 0,
         }))
     }
 
@@ -81,6 +84,12 @@ impl Exchange {
         let mut state = self.state();
         state.phase = Phase::Request;
         state.unread = unread;
+        state.ahead = 0;
+    }
+
+    /// The client of the request may have left without a sign: all that it sent before fills the system's buffer.
+    pub(super) fn probe(&self, has_sent_more: bool) {
+        self.state().ahead += usize::from(has_sent_more);
     }
 
     /// The request's body is read no more, and this is left of it. After the answer's head has gone out there is nothing to
@@ -131,9 +140,14 @@ impl Exchange {
         !matches!(self.state().phase, Phase::Idle | Phase::Head)
     }
 
-    /// Whether a request waits for its answer.
-    pub(super) fn is_being_answered(&self) -> bool {
-        self.state().phase == Phase::Request
+    /// How many bytes of its answer the client should have by now: none before there is a request.
+    pub(super) fn due_ahead(&self, half_closed: bool) -> usize {
+        let state = self.state();
+        match state.phase {
+            Phase::Request if half_closed => usize::MAX,
+            Phase::Request => state.ahead,
+            _ => 0,
+        }
     }
 
     /// All that hyper had to write is with the system.

@@ -150,7 +150,7 @@ impl AsyncWrite for Transport {
 }
 
 /// Resolves when the connection is reset or broken, and notes a FIN meanwhile. Neither depends on reading: bytes that nobody
-/// has read yet, such as those of a next request, hide nothing.
+/// has read yet, such as those of a next request, hide nothing unless they fill the system's buffer.
 pub(super) async fn departure(stream: &TcpStream, client: &ClientConnection) {
     // tokio tells the end of the client's stream with READABLE and with PRIORITY; READABLE would be told of bytes, too.
     // Urgent data is not: tokio asks the system for it only on streams that are registered for it.
@@ -160,6 +160,11 @@ pub(super) async fn departure(stream: &TcpStream, client: &ClientConnection) {
         // The client may still wait for its answer. An error here is the end of the runtime.
         let _ = stream.ready(Interest::ERROR).await;
     }
+}
+
+/// Whether something has come that nobody has read yet.
+pub(super) fn has_unread_bytes(stream: &TcpStream) -> bool {
+    stream.try_io(Interest::READABLE, || Ok(())).is_ok()
 }
 
 /// Closes a stream in a way that the client can still read its answer: waits until it has closed its side, and throws away

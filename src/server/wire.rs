@@ -4,8 +4,9 @@
 //! swallowed here, and the connection ended with the error that hyper then returns; [`super::connection`] has the service
 //! answer in its place.
 //!
-//! A client that has sent a FIN may wait for its answer or may have left: TCP says the same of both. So the start of the
-//! answer, which is the same for all, is sent at once. The system of a client that has left resets the connection then.
+//! A client that has sent a FIN may wait for its answer or may have left: TCP says the same of both. One that has filled the
+//! system's buffer with more than its request may have left without any sign. So bytes of the answer are sent ahead, which
+//! begins the same for all. The system of a client that has left resets the connection then.
 
 use super::exchange::Exchange;
 use crate::http::connection::ClientConnection;
@@ -109,8 +110,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
 
     /// hyper calls this whenever it has been woken and has nothing left to write.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.ahead == 0 && self.client.half_closed() && self.exchange.is_being_answered() {
-            self.ahead = ready!(Pin::new(&mut self.stream).poll_write(cx, START_OF_ANSWER))?;
+        let due = self.exchange.due_ahead(self.client.half_closed()).min(START_OF_ANSWER.len());
+        if self.ahead < due {
+            let bytes = &START_OF_ANSWER[self.ahead..due];
+            self.ahead += ready!(Pin::new(&mut self.stream).poll_write(cx, bytes))?;
         }
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
         self.exchange.flushed();

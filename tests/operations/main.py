@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 from bad_input import mutated_requests
 from crowd import crowd
+from memory import memory
 from overload import four_times_the_limit
 from refused_bodies import refused_bodies
 from replicas import kill_one, stop_and_start
@@ -20,7 +21,8 @@ from trouble import sts_in_trouble
 
 SCENARIOS = {
     "rolling": stop_and_start, "kill": kill_one, "sts": sts_in_trouble, "crowd": crowd,
-    "overload": four_times_the_limit, "refused": refused_bodies, "input": mutated_requests,
+    "overload": four_times_the_limit, "refused": refused_bodies, "memory": memory,
+    "input": mutated_requests,
 }
 SHORT = SimpleNamespace(
     rate=100, rounds=2, stop_delay="5s",

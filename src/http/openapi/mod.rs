@@ -12,6 +12,7 @@ pub use spellings::VerifyRequestSchema;
 use crate::http::error::ApiError;
 use crate::http::middleware::authentication::API_KEY_HEADER;
 use axum::Router;
+use axum::body::Bytes;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::map_response;
@@ -148,8 +149,8 @@ pub(crate) fn with_document<S>(routes: Router<S>, document: &OpenApi) -> Router<
 where
     S: Clone + Send + Sync + 'static,
 {
-    // A document made of strings and maps always serializes.
-    let json = document.to_json().unwrap_or_default();
+    // A document made of strings and maps always serializes. Answers share it: an unread one takes no memory of its own.
+    let json = Bytes::from(document.to_json().unwrap_or_default());
     routes.route(DOCUMENT_PATH, get(async move || ([(CONTENT_TYPE, "application/json")], json)))
 }
 
