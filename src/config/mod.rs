@@ -116,7 +116,7 @@ impl ServeArgs {
     ///
     /// One line, naming the variable that is wrong.
     pub fn sts_settings(&self) -> Result<StsSettings, String> {
-        self.http.limits.check()?;
+        self.http.limits.check(self.http.max_body_bytes)?;
         self.sts.settings(self.sandbox)
     }
 }

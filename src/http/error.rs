@@ -23,6 +23,16 @@ pub enum ApiError {
     UnsupportedMediaType,
     /// The body has a `Content-Encoding`, such as this one.
     UnsupportedContentCoding(&'static str),
+    /// The parser does not take the head.
+    MalformedHead,
+    /// There is no Host, more than one, or one that is none.
+    InvalidHost,
+    /// A transfer coding other than chunked, or chunked more than once.
+    UnsupportedTransferEncoding,
+    /// The head is longer than this service takes, or has more headers.
+    HeadTooLarge,
+    /// The client speaks another version of HTTP than 1.0 and 1.1.
+    VersionNotSupported,
     /// The body is longer than the operator allows.
     TooLarge,
     /// The body did not arrive in time.
@@ -60,6 +70,12 @@ pub enum ApiError {
     },
     /// As many requests as the operator allows are waiting for STS.
     Overloaded,
+    /// The bodies being read take as much memory as the operator allows.
+    BodiesOverloaded,
+    /// As many connections as the operator allows are open.
+    ConnectionsOverloaded,
+    /// This client's address has as many connections open as the operator allows.
+    TooManyConnections,
     /// A fault of this program. Nothing is told about it; the log has more.
     Internal,
 }
@@ -107,7 +123,10 @@ impl ApiError {
     pub fn answer(&self) -> ErrorAnswer {
         let (status, exception, code) = self.class();
         let retry_after = match self {
-            Self::Overloaded => RETRY_HERE,
+            Self::Overloaded
+            | Self::BodiesOverloaded
+            | Self::ConnectionsOverloaded
+            | Self::TooManyConnections => RETRY_HERE,
             Self::RateLimited { retry_after } | Self::AuthenticationLimited { retry_after } => {
                 Some(*retry_after)
             }
@@ -148,6 +167,17 @@ impl ApiError {
             Self::UnsupportedMediaType | Self::UnsupportedContentCoding(_) => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "RequestError", "UnsupportedMediaType")
             }
+            Self::MalformedHead => (StatusCode::BAD_REQUEST, "RequestError", "MalformedRequest"),
+            Self::InvalidHost => (StatusCode::BAD_REQUEST, "RequestError", "InvalidHost"),
+            Self::UnsupportedTransferEncoding => {
+                (StatusCode::BAD_REQUEST, "RequestError", "UnsupportedTransferEncoding")
+            }
+            Self::HeadTooLarge => {
+                (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "RequestError", "RequestHeaderFieldsTooLarge")
+            }
+            Self::VersionNotSupported => {
+                (StatusCode::HTTP_VERSION_NOT_SUPPORTED, "RequestError", "HttpVersionNotSupported")
+            }
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "RequestError", "RequestTooLarge"),
             Self::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, "RequestError", "RequestTimeout"),
             Self::BodyCutOff => (StatusCode::BAD_REQUEST, "RequestError", "IncompleteBody"),
@@ -164,10 +194,12 @@ impl ApiError {
             }
             Self::Sts(failure) => failure_class(failure),
             Self::Unauthorized { .. } => (StatusCode::UNAUTHORIZED, "ServiceError", "Unauthorized"),
-            Self::RateLimited { .. } | Self::AuthenticationLimited { .. } => {
+            Self::RateLimited { .. } | Self::AuthenticationLimited { .. } | Self::TooManyConnections => {
                 (StatusCode::TOO_MANY_REQUESTS, "ServiceError", "RateLimited")
             }
-            Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "ServiceError", "Overloaded"),
+            Self::Overloaded | Self::BodiesOverloaded | Self::ConnectionsOverloaded => {
+                (StatusCode::SERVICE_UNAVAILABLE, "ServiceError", "Overloaded")
+            }
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "ServiceError", "InternalError"),
         };
         (status, exception, code.into())
@@ -188,6 +220,13 @@ impl ApiError {
             Self::UnsupportedContentCoding(coding) => {
                 format!("The request body must have no Content-Encoding; it has {coding}.").into()
             }
+            Self::MalformedHead => "The request line or a header is malformed.".into(),
+            Self::InvalidHost => "The request must have one Host header with a valid name or address.".into(),
+            Self::UnsupportedTransferEncoding => {
+                "The only Transfer-Encoding of this service is chunked, applied once.".into()
+            }
+            Self::HeadTooLarge => "The request line and the headers are too large.".into(),
+            Self::VersionNotSupported => "This service speaks HTTP/1.1 and HTTP/1.0.".into(),
             Self::TooLarge => "The request body is too large.".into(),
             Self::BodyTimeout => "The request body did not arrive in time.".into(),
             Self::BodyCutOff => "The request body ended too early.".into(),
@@ -208,6 +247,13 @@ impl ApiError {
                 "Too many requests without a good API key came from this address.".into()
             }
             Self::Overloaded => "As many requests as this service takes are waiting for STS.".into(),
+            Self::BodiesOverloaded => {
+                "The request bodies being read take as much memory as this service allows.".into()
+            }
+            Self::ConnectionsOverloaded => "As many connections as this service takes are open.".into(),
+            Self::TooManyConnections => {
+                "This client's address has as many connections open as this service allows.".into()
+            }
         };
         Some(text)
     }

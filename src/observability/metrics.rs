@@ -4,10 +4,12 @@
 //! choose: routes, methods, codes and regions come from lists, and what is on none of them is `other` or `unmatched`.
 
 mod codes;
+mod connections;
 mod format;
 mod process;
 
 pub(crate) use codes::known_code;
+pub(crate) use connections::{BodyFigures, ConnectionFigures, WaitedFor};
 pub(crate) use format::Format;
 
 use super::logs;
@@ -106,13 +108,7 @@ pub struct Metrics {
     shared: Family<SourceLabels, Counter>,
     rate_limited: Counter,
     connections: ConnectionFigures,
-}
-
-/// What a listener counts.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct ConnectionFigures {
-    pub active: Gauge,
-    pub refused: Counter,
+    bodies: BodyFigures,
 }
 
 impl Default for Metrics {
@@ -133,6 +129,7 @@ impl Default for Metrics {
             shared: Family::default(),
             rate_limited: Counter::default(),
             connections: ConnectionFigures::default(),
+            bodies: BodyFigures::default(),
         };
         metrics.register();
         metrics
@@ -161,10 +158,8 @@ impl Metrics {
         registry.register("sts_verify_shared", shared, self.shared.clone());
         let limited = "Requests refused because their caller asked too often";
         registry.register("sts_verify_rate_limited", limited, self.rate_limited.clone());
-        let connections = &self.connections;
-        let (open, refused) = ("Connections open", "Connections refused because too many were open");
-        registry.register("http_server_active_connections", open, connections.active.clone());
-        registry.register("http_server_refused_connections", refused, connections.refused.clone());
+        self.connections.register(registry);
+        self.bodies.register(registry);
         // A gauge in both formats: readers of the older one know no type `info`.
         let build: Family<VersionLabels, ConstGauge> = Family::new_with_constructor(|| ConstGauge::new(1));
         registry.register("build_info", "What is running", build.clone());
@@ -249,6 +244,11 @@ impl Metrics {
     /// The figures of the public listener.
     pub(crate) fn connections(&self) -> ConnectionFigures {
         self.connections.clone()
+    }
+
+    /// The figures of the bodies being read.
+    pub(crate) fn bodies(&self) -> BodyFigures {
+        self.bodies.clone()
     }
 
     /// A question was answered without a call to STS of its own, if `source` says so.

@@ -5,6 +5,7 @@ check_kubernetes.py FOLDER      what was rendered is left there
 
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -80,6 +81,16 @@ def check_sandbox(claims, name, objects):
     claims.equal(f"{name}: nothing can be reached", promises.only(objects, "NetworkPolicy")["spec"]["egress"], [])
 
 
+def check_compose(claims, name, services):
+    """docker-compose.yml limits memory, too; tests/conformance/image runs it."""
+    for service in (entry for entry in services.values() if entry.get("command") != ["sandbox"]):
+        # ${NAME:-default}, where the caller may say otherwise.
+        given = {key: re.sub(r"\$\{\w+:-(.*)\}", r"\1", str(value or "")) for key, value in service["environment"].items()}
+        limit, needed = program.mebibytes(service["mem_limit"]), program.memory_needed(given)
+        claims.true(f"{name}: the memory limit is enough for what the limits allow", limit >= needed,
+                    f"({limit}, needed {needed:.0f} MiB)")
+
+
 def main():
     folder = pathlib.Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
@@ -94,6 +105,7 @@ def main():
         validate(claims, name, objects, folder)
         promises.check(claims, name, objects)
     check_names(claims)
+    claims.each([check_compose], "compose", yaml.safe_load(program.read("docker-compose.yml"))["services"])
     claims.each([check_sandbox], "sandbox", rendered["overlays/sandbox"])
     claims.each([promises.check_production], "production", rendered["overlays/production"])
     claims.each([promises.check_tls], "TLS", (rendered["components/tls"], rendered["overlays/production"]))

@@ -98,6 +98,8 @@ def check_pod(claims, name, objects):
     resources = container["resources"]
     claims.equal(f"{name}: CPU and memory are requested", sorted(resources["requests"]), ["cpu", "memory"])
     claims.equal(f"{name}: memory is limited, CPU is not", list(resources["limits"]), ["memory"])
+    limit, needed = program.mebibytes(resources["limits"]["memory"]), program.memory_needed(environment(objects))
+    claims.true(f"{name}: the memory limit is enough for what the limits allow", limit >= needed, f"({limit}, needed {needed:.0f} MiB)")
     claims.true(f"{name}: the image's placeholder is replaced", container["image"] != "sts-verify")
     strange = program.unknown(environment(objects))
     claims.none(f"{name}: the program knows every variable it gets", strange)

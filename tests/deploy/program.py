@@ -101,3 +101,15 @@ def stopping(environment):
 def longest_answer(environment):
     """How long a request may take from its first byte to its answer, in seconds."""
     return sum(seconds(value(environment, name)) for name in ("STS_VERIFY_READ_TIMEOUT", "STS_VERIFY_DEADLINE"))
+
+
+def memory_needed(environment):
+    """What the process may take in this environment, in MiB: the formula in docs/scaling.md."""
+    connections, in_flight, bodies = (int(value(environment, f"STS_VERIFY_MAX_{name}"))
+                                      for name in ("CONNECTIONS", "IN_FLIGHT", "BODY_MEMORY"))
+    return 40 + 1.25 * bodies / 2**20 + in_flight * 64 / 1024 + connections * 200 / 1024
+
+
+def mebibytes(text):
+    """An amount of memory as the platforms spell it: 512Mi, 512m, or 512 for ECS."""
+    return int(re.fullmatch(r"(\d+)(Mi|m|)", str(text))[1])

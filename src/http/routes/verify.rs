@@ -5,6 +5,7 @@
 
 use crate::credentials::VerifyRequest;
 use crate::http::ask::ask;
+use crate::http::body::BodyBytes;
 use crate::http::context::RequestContext;
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::media_type::require_json;
@@ -13,15 +14,13 @@ use crate::http::state::AppState;
 use crate::observability::SharedRecord;
 use crate::sts::coalescing::Source;
 use crate::sts::{CallOutcome, Identity, StsFailure, StsResponse, Verdict};
-use axum::body::{Body, Bytes};
-use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
-use axum::extract::{FromRequest, Request, State};
+use axum::body::Body;
+use axum::extract::{Request, State};
 use axum::http::header::{AGE, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
-use zeroize::Zeroizing;
 
 /// The response header that tells *invalid* from *could not find out*.
 pub const VERDICT_HEADER: HeaderName = HeaderName::from_static("x-sts-verdict");
@@ -168,18 +167,14 @@ pub(crate) async fn verify(State(app): State<AppState>, request: Request) -> Res
         return error.into_response();
     }
     let context = RequestContext::of(&request, &app);
-    match read_body(request).await {
+    match app.bodies.read(request).await {
         Ok(body) => verify_json(&app, &context, body).await.into_response(),
         Err(error) => error.into_response(),
     }
 }
 
 /// Answers the question in a JSON body.
-pub(crate) async fn verify_json(
-    app: &AppState,
-    context: &RequestContext,
-    body: Zeroizing<Vec<u8>>,
-) -> Verification {
+pub(crate) async fn verify_json(app: &AppState, context: &RequestContext, body: BodyBytes) -> Verification {
     let verification = answer(app, context, body).await;
     context.record.update(|record| record.verdict = verification.verdict);
     if let Some(verdict) = verification.verdict {
@@ -188,7 +183,7 @@ pub(crate) async fn verify_json(
     verification
 }
 
-async fn answer(app: &AppState, context: &RequestContext, body: Zeroizing<Vec<u8>>) -> Verification {
+async fn answer(app: &AppState, context: &RequestContext, body: BodyBytes) -> Verification {
     let question = match VerifyRequest::from_json(&body) {
         Ok(question) => question,
         Err(refusal) => return Verification::error(&refusal.into(), None),
@@ -288,22 +283,4 @@ pub(crate) fn leave_for_the_log(response: &mut Response, error: Option<ApiError>
     if let Some(error) = error {
         response.extensions_mut().insert(error);
     }
-}
-
-/// Reads a request body within the bounds of length and time that the layers set. It is wiped when it is dropped.
-pub(crate) async fn read_body(request: Request) -> Result<Zeroizing<Vec<u8>>, ApiError> {
-    match Bytes::from_request(request, &()).await {
-        Ok(body) => Ok(Zeroizing::new(body.into())),
-        Err(BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_))) => {
-            Err(ApiError::TooLarge)
-        }
-        Err(rejection) => {
-            Err(if timed_out(&rejection) { ApiError::BodyTimeout } else { ApiError::BodyCutOff })
-        }
-    }
-}
-
-fn timed_out(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut causes = std::iter::successors(Some(error), |error| (*error).source());
-    causes.any(<dyn std::error::Error>::is::<tower_http::timeout::TimeoutError>)
 }
