@@ -5,6 +5,7 @@
 
 mod process;
 
+use crate::config::build;
 use crate::sts::{StsFailure, StsResponse, Verdict};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
@@ -192,8 +193,7 @@ impl Metrics {
         let (open, refused) = ("Connections open", "Connections refused because too many were open");
         registry.register("http_server_active_connections", open, connections.active.clone());
         registry.register("http_server_refused_connections", refused, connections.refused.clone());
-        let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        registry.register("build", "What is running", version);
+        registry.register("build", "What is running", Info::new(build::LABELS));
         registry.register_collector(Box::new(process::Process));
         // A verdict that was never given is 0, not absent: alerts compare with it.
         for verdict in [Verdict::Valid, Verdict::Invalid, Verdict::Indeterminate] {
