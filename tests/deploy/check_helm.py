@@ -10,7 +10,7 @@ import chart
 import helm_promises
 import kubernetes_promises as promises
 import program
-import tools
+import schemas
 from claims import Claims
 from helm_python import chart as helm
 from helm_python.registry import RegistryClient, pull
@@ -62,7 +62,7 @@ def check_variants(claims, folder):
     for name, values in (open_to_all | narrowed).items():
         claims.none(f"{name}: helm lint finds nothing", chart.lint(values))
         rendered[name] = chart.objects(values)
-        tools.validate(claims, name, rendered[name], folder)
+        schemas.validate(claims, name, rendered[name], folder)
         more = [promises.check_open] if name in open_to_all else []
         promises.check(claims, name, rendered[name], helm_promises.check_release, *more)
     claims.each([promises.check_sandbox], "sandbox", rendered["examples/sandbox"])

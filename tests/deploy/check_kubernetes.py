@@ -9,7 +9,7 @@ import sys
 
 import kubernetes_promises as promises
 import program
-import tools
+import schemas
 import yaml
 from claims import Claims
 
@@ -55,12 +55,12 @@ def main():
     claims = Claims("kubernetes")
     rendered = {}
     for name, path in kustomizations(folder).items():
-        done = tools.run("kubectl", "kustomize", str(path))
+        done = schemas.run("kubectl", "kustomize", str(path))
         claims.none(f"{name}: kubectl renders it", done.stderr.strip())
         if done.returncode == 0:
             rendered[name] = list(yaml.safe_load_all(done.stdout))
     for name, objects in rendered.items():
-        tools.validate(claims, name, objects, folder)
+        schemas.validate(claims, name, objects, folder)
         promises.check(claims, name, objects, promises.check_namespace, promises.check_open)
     check_names(claims)
     claims.each([promises.check_sandbox], "sandbox", rendered["overlays/sandbox"])

@@ -7,7 +7,7 @@ import chart
 import kubernetes_promises as promises
 import network_policy
 import program
-import tools
+import schemas
 import yaml
 from check_kubernetes import kustomizations
 
@@ -208,13 +208,14 @@ def plain(item):
 
 def check_same(claims, name, folder):
     """The chart makes what the overlay for production makes with every component."""
-    done = tools.run("kubectl", "kustomize", str(kustomizations(folder / "kustomize")["production with everything"]))
+    done = schemas.run("kubectl", "kustomize", str(kustomizations(folder / "kustomize")["production with everything"]))
     claims.none(f"{name}: kubectl renders deploy/kubernetes with everything", done.stderr.strip())
     theirs = {(item["kind"], item["metadata"]["name"]): item for item in yaml.safe_load_all(done.stdout)}
     digest = promises.container_of(list(theirs.values()))["image"].rsplit("@", 1)[1]
     values = {
         "image": {"repository": "registry.example/sts-verify", "digest": digest},
         "tls": {"enabled": True},
+        "policies": {"existingConfigMap": "sts-verify-policies"},
         "serviceMonitor": {"enabled": True},
     }
     ours = {(item["kind"], item["metadata"]["name"]): item for item in chart.objects(values)}
@@ -238,7 +239,7 @@ def check_proxies(claims, name, folder):
     service = promises.only(chart.objects(chart.values_of("gates")), "Service")["metadata"]["name"]
     policies = chart.values_of("gates")["policies"]["toml"]
     nginx = files["ingress-nginx"]
-    tools.validate(claims, "ingress-nginx", nginx, folder)
+    schemas.validate(claims, "ingress-nginx", nginx, folder)
     notes = promises.only(nginx, "Ingress")["metadata"]["annotations"]
     url = notes["nginx.ingress.kubernetes.io/auth-url"]
     claims.equal(f"{name}: nginx asks the Service", url.split("/")[2], f"{service}.{chart.NAMESPACE}.svc.cluster.local")

@@ -215,8 +215,8 @@ def files_of(objects):
 
 
 def check_files(claims, name, objects):
-    """Every file that a variable names has to be mounted, read-only, for the pod's group; what is secret, from a Secret. It
-    has to be in no checksum: the program takes changes over by itself, and a pod need not be restarted."""
+    """Every file that a variable names has to be mounted, read-only and as a folder, for the pod's group alone; what is
+    secret, from a Secret."""
     pod, container = pod_of(objects)["spec"], container_of(objects)
     volumes = {volume["name"]: volume for volume in pod.get("volumes", [])}
     mounts = {mount["mountPath"]: mount for mount in container.get("volumeMounts", [])}
