@@ -1,5 +1,6 @@
 """What is promised of the two crates, and of the list of what they are made of."""
 
+import json
 import os
 import pathlib
 import subprocess
@@ -50,4 +51,36 @@ def check_packages(claims, name, folder):
     claims.equal(f"{name}: sts-verify needs the sts-sandbox that is beside it", needed, sandbox)
 
 
-ALL = [check_packages]
+def crates_of(target):
+    """The crates that are in the program, as cargo names them."""
+    options = ("--locked", "--offline", "--edges", "normal", "--target", target, "--prefix", "none", "--format", "{p}")
+    lines = cargo("tree", "--package", "sts-verify", *options).stdout.splitlines()
+    # `name v1.2.3 (path)`, or `(proc-macro)`.
+    return {tuple(line.split(" ")[:2]) for line in lines if line}
+
+
+def check_sbom(claims, name, folder):
+    for target in ("x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl"):
+        done = subprocess.run(
+            [program.ROOT / "tools/release/sbom", target, "1764115200", folder / "sbom"],
+            text=True,
+            capture_output=True,
+            check=False,
+        )
+        claims.none(f"{name}: the list for {target} is made", done.stderr if done.returncode else None)
+        path = pathlib.Path(done.stdout.strip())
+        wanted = f"sts-verify-{program.version()}-{target}.cdx.json"
+        claims.equal(f"{name}: it has the name that the release looks for", path.name, wanted)
+        text = path.read_text(encoding="utf-8")
+        claims.true(f"{name}: no path of this machine is in it", str(program.ROOT) not in text)
+        bill = json.loads(text)
+        kind = (bill["bomFormat"], bill["specVersion"], bill["metadata"]["component"]["version"])
+        claims.equal(f"{name}: it is CycloneDX, of this version", kind, ("CycloneDX", "1.5", program.version()))
+        found = {(part["name"], f"v{part['version']}") for part in bill["components"]} | {
+            ("sts-verify", f"v{program.version()}")
+        }
+        claims.equal(f"{name}: it lists the crates of the program for {target}", found ^ crates_of(target), set())
+    claims.none(f"{name}: nothing is left behind", [str(path) for path in program.ROOT.glob("*.cdx.json")])
+
+
+ALL = [check_packages, check_sbom]
