@@ -20,4 +20,5 @@ pub(crate) const LONG_VERSION: &str = concat!(
 );
 
 /// The labels of the metric `build_info`.
-pub(crate) const LABELS: [(&str, &str); 3] = [("version", VERSION), ("revision", REVISION), ("target", TARGET)];
+pub(crate) const LABELS: [(&str, &str); 3] =
+    [("version", VERSION), ("revision", REVISION), ("target", TARGET)];

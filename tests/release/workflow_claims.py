@@ -43,7 +43,7 @@ def release():
 
 def check_tools(claims, name, _):
     files = [str(path) for path in sorted(FOLDER.glob("*.yml"))]
-    claims.equal(f"{name}: there are three", len(files), 3)
+    claims.true(f"{name}: there are some", len(files) >= 3)
     for schema in ("vendor.github-workflows", "custom.github-workflows-require-timeout"):
         done = run("check-jsonschema", "--builtin-schema", schema, *files)
         claims.none(f"{name}: valid by the schema {schema}", said_by(done))
