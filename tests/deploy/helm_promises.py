@@ -170,6 +170,37 @@ def check_platform(claims, name, _):
     claims.equal(f"{name}: user and groups may be the platform's", found["spec"]["securityContext"], wanted)
 
 
+def check_switches(claims, name, folder):
+    """What can be switched off is gone then, and the rest is valid."""
+    switches = {
+        "autoscaling": "HorizontalPodAutoscaler",
+        "networkPolicy": "NetworkPolicy",
+        "podDisruptionBudget": "PodDisruptionBudget",
+    }
+    values = {one: {"enabled": False} for one in switches} | {
+        "serviceAccount": {"create": False, "name": "own"},
+        "topologySpread": {"enabled": False},
+    }
+    objects = chart.objects(values)
+    schemas.validate(claims, f"{name} with everything switched off", objects, folder)
+    kinds = sorted(item["kind"] for item in objects)
+    claims.equal(f"{name}: what is switched off is gone", kinds, ["ConfigMap", "Deployment", "Service"])
+    pod = promises.pod_of(objects)["spec"]
+    claims.equal(f"{name}: the account may be one of one's own", pod["serviceAccountName"], "own")
+    claims.true(f"{name}: and pods may be spread by somebody else", "topologySpreadConstraints" not in pod)
+
+
+def check_lengths(claims, name, _):
+    """A release may have 53 characters, an object's name and a label's value 63."""
+    values = {"apiKeys": {"digests": ["0" * 64]}, "policies": {"toml": "#"}, "serviceMonitor": {"enabled": True}}
+    objects = chart.objects(values, name="r" * 53)
+    words = [item["metadata"]["name"] for item in objects]
+    words += [value for item in objects for value in item["metadata"]["labels"].values()]
+    claims.none(f"{name}: the names of a long release are not too long", [word for word in words if len(word) > 63])
+    names = [(item["kind"], item["metadata"]["name"]) for item in objects]
+    claims.equal(f"{name}: and each object has its own", len(set(names)), len(names))
+
+
 def check_notes(claims, name, _):
     notes = chart.texts({}, name="first", namespace="verify")["NOTES.txt"]
     secret = "kubectl -n verify create secret generic first-sts-verify-api-keys --from-file=digests=api-keys.txt"
@@ -268,6 +299,8 @@ OF_THE_CHART = [
     check_refusals,
     check_restarts,
     check_platform,
+    check_switches,
+    check_lengths,
     check_notes,
     check_same,
     check_proxies,
