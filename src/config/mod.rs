@@ -3,6 +3,7 @@
 //! Settings are checked as a whole before a port opens. What is wrong with one is said in one line that names its
 //! variable, and the program ends with [`EXIT_USAGE`].
 
+pub(crate) mod build;
 mod commands;
 mod environment;
 mod hosts;
@@ -59,7 +60,7 @@ ends the program with exit code 64 and one line on stderr.";
 
 /// Are these AWS credentials good, and whose are they? Asks AWS STS and answers over HTTP.
 #[derive(Debug, Parser)]
-#[command(version, args_conflicts_with_subcommands = true, after_help = ALSO_READ)]
+#[command(version = build::LONG_VERSION, args_conflicts_with_subcommands = true, after_help = ALSO_READ)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

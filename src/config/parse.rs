@@ -88,10 +88,7 @@ pub(super) fn number_up_to(text: &str, most: usize) -> Result<usize, String> {
 }
 
 pub(super) fn bytes(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(number) if (1..=64 * 1024 * 1024 * 1024).contains(&number) => Ok(number),
-        _ => Err("must be a whole number from 1 to 68719476736".to_owned()),
-    }
+    number_up_to(text, 64 * 1024 * 1024 * 1024)
 }
 
 pub(super) fn rate(text: &str) -> Result<Rate, String> {

@@ -13,6 +13,7 @@ pub(crate) use connections::{BodyFigures, ConnectionFigures, WaitedFor};
 pub(crate) use format::Format;
 
 use super::logs;
+use crate::config::build;
 use crate::sts::{StsFailure, StsResponse, Verdict};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
@@ -57,8 +58,14 @@ struct CodeLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct VersionLabels {
+struct BuildLabels {
     version: &'static str,
+    revision: &'static str,
+    target: &'static str,
+}
+
+impl BuildLabels {
+    const THIS: Self = Self { version: build::VERSION, revision: build::REVISION, target: build::TARGET };
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -161,9 +168,9 @@ impl Metrics {
         self.connections.register(registry);
         self.bodies.register(registry);
         // A gauge in both formats: readers of the older one know no type `info`.
-        let build: Family<VersionLabels, ConstGauge> = Family::new_with_constructor(|| ConstGauge::new(1));
-        registry.register("build_info", "What is running", build.clone());
-        let _ = build.get_or_create(&VersionLabels { version: env!("CARGO_PKG_VERSION") });
+        let builds: Family<BuildLabels, ConstGauge> = Family::new_with_constructor(|| ConstGauge::new(1));
+        registry.register("build_info", "What is running", builds.clone());
+        let _ = builds.get_or_create(&BuildLabels::THIS);
         let dropped = "Log lines that were not read in time or could not be written";
         registry.register("sts_verify_log_lines_dropped", dropped, logs::dropped_lines());
         registry.register_collector(Box::new(process::Process));

@@ -25,12 +25,22 @@ async fn verdicts_codes_and_retries_are_counted() {
         ("sts_request_duration_seconds_count{region=\"us-east-1\",outcome=\"identity\"}", 2.0),
         ("sts_request_duration_seconds_count{region=\"us-east-1\",outcome=\"rejection\"}", 2.0),
         ("http_server_active_requests", 1.0),
-        (&format!("build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION")), 1.0),
+        (&build_info(), 1.0),
     ] {
         assert_eq!(value(&app, series).await, Some(count), "{series}");
     }
     assert!(value(&app, "process_resident_memory_bytes").await > Some(1e6));
     assert!(value(&app, "process_open_fds").await > Some(3.0));
+}
+
+/// Which build runs, as the builder named it.
+fn build_info() -> String {
+    format!(
+        "build_info{{version=\"{}\",revision=\"{}\",target=\"{}\"}}",
+        env!("CARGO_PKG_VERSION"),
+        env!("STS_VERIFY_REVISION"),
+        env!("STS_VERIFY_TARGET")
+    )
 }
 
 #[tokio::test]
