@@ -7,11 +7,11 @@
 //! `*` stands for the regions of every partition, and some partitions are isolated from the internet. So a partition of which no
 //! region can be reached is skipped if the regions were not named and it is not that of the default region.
 
-use crate::credentials::{Credentials, VerifyRequest};
+use crate::credentials::VerifyRequest;
 use crate::sts::partitions::partition_of;
 use crate::sts::{
-    CallOutcome, ConnectFailure, Rejection, SetupError, StsClient, StsClientFactory, StsFailure, StsResponse,
-    StsSettings, Transport, Via,
+    CallOutcome, ConnectFailure, Rejection, SetupError, StsCall, StsClient, StsClientFactory, StsFailure,
+    StsResponse, StsSettings, Transport, Via,
 };
 use std::error::Error;
 use std::io;
@@ -159,8 +159,8 @@ impl Problem {
     }
 }
 
-fn nobody() -> Option<Credentials> {
-    VerifyRequest::from_json(NOBODY.as_bytes()).ok().map(|question| question.credentials)
+fn nobody() -> Option<StsCall> {
+    VerifyRequest::from_json(NOBODY.as_bytes()).ok().map(|request| StsCall::Credentials(request.credentials))
 }
 
 fn trouble(asked: CallOutcome, proxied: bool) -> Option<Problem> {

@@ -8,8 +8,10 @@ use crate::http::router::{internal_routes, router};
 use crate::http::state::AppState;
 use crate::observability::otlp::Exporter;
 use crate::observability::{self, logs};
+use crate::proof::ProofVerifier;
 use crate::server::tls::Tls;
 use crate::server::{self, hardening, reload, take_file_descriptors};
+use crate::store::RedisServer;
 use crate::sts::{StsClientFactory, StsSettings, Transport};
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -18,10 +20,12 @@ use tracing::{info, warn};
 /// What the settings name, read and found to be good.
 pub(super) struct Checked {
     sts: StsClientFactory,
+    proofs: ProofVerifier,
     /// The sandbox's listener, when there is one.
     stand_in: Option<TcpListener>,
     api_keys: Option<Arc<ApiKeys>>,
     tls: Option<Tls>,
+    redis: Option<RedisServer>,
     /// Where traces go, when somebody wants them.
     exporter: Option<Exporter>,
 }
@@ -42,20 +46,26 @@ pub(super) async fn prepare(args: &ServeArgs, signals: &Signals) -> Result<Optio
 async fn check(args: &ServeArgs) -> Result<Checked, Failure> {
     let mut settings: StsSettings = args.sts_settings()?;
     let stand_in = args.sandbox.then(|| TcpListener::bind("127.0.0.1:0")).transpose()?;
-    if let Some(listener) = &stand_in {
-        settings.endpoint_url = Some(format!("http://{}", listener.local_addr()?));
+    // The sandbox is its tokens' issuer, too.
+    let address = stand_in.as_ref().map(TcpListener::local_addr).transpose()?;
+    let sandbox_url = address.map(|address| format!("http://{address}"));
+    if sandbox_url.is_some() {
+        settings.endpoint_url.clone_from(&sandbox_url);
     }
     let (file, digests) = (args.http.api_keys_file.as_deref(), args.http.api_keys.as_deref());
     let api_keys = ApiKeys::from_settings(file, digests)?.map(Arc::new);
     let tls = args.http.tls_files()?.map(|(certificate, key)| Tls::read(certificate, key)).transpose()?;
+    let redis = args.store.server()?;
     let transport = Transport::new(&settings)?;
     let sts = StsClientFactory::new(&settings, &transport).await?;
+    let proofs =
+        ProofVerifier::new(args.http.proofs.settings(sandbox_url.as_deref())?, &settings, &transport).await;
     let exporter = Exporter::from_environment(if tls.is_some() { "https" } else { "http" })?;
-    Ok(Checked { sts, stand_in, api_keys, tls, exporter })
+    Ok(Checked { sts, proofs, stand_in, api_keys, tls, redis, exporter })
 }
 
 pub(super) async fn run(args: &ServeArgs, checked: Checked, signals: Signals) -> Result<(), Failure> {
-    let Checked { sts, stand_in, api_keys, tls, exporter } = checked;
+    let Checked { sts, proofs, stand_in, api_keys, tls, redis, exporter } = checked;
     logs::init(&args.log)?;
     let exporter = exporter.map(observability::export);
     if let Err(error) = hardening::forbid_core_dumps() {
@@ -82,7 +92,7 @@ pub(super) async fn run(args: &ServeArgs, checked: Checked, signals: Signals) ->
              STS_VERIFY_TLS_CERT_FILE and STS_VERIFY_TLS_KEY_FILE, or put a load balancer with TLS before it"
         );
     }
-    let state = AppState::new(sts, &args.http)?.with_api_keys(api_keys);
+    let state = AppState::new(sts, proofs, &args.http)?.with_api_keys(api_keys).with_redis(redis);
     if let Some(address) = args.http.metrics_listen {
         let listener = bind(address)?;
         info!(address = %listener.local_addr()?, "metrics listening");

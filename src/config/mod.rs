@@ -14,6 +14,7 @@ mod parse;
 mod profile;
 mod proofs;
 mod proxies;
+mod store;
 mod sts;
 mod usage;
 
@@ -23,7 +24,8 @@ pub use http::HttpArgs;
 pub use limits::LimitArgs;
 pub use otel::{OtelSettings, Sampling};
 pub use parse::{CorsOrigins, Regions};
-pub use proofs::{Audiences, ProofArgs, ProofSettings};
+pub use proofs::{Audiences, ProofArgs};
+pub use store::StoreArgs;
 pub use sts::{StsArgs, StsRegionalEndpoints};
 pub use usage::{NothingToRun, parse_command_line};
 
@@ -108,6 +110,9 @@ pub struct ServeArgs {
     /// What callers may do.
     #[command(flatten)]
     pub http: HttpArgs,
+    /// What replicas share.
+    #[command(flatten)]
+    pub store: StoreArgs,
 }
 
 impl ServeArgs {

@@ -1,8 +1,8 @@
 //! What is accepted in place of credentials, for whom a proof has to be made out, and who may pass which gate.
 
 use super::parse;
-use crate::proof::Accept;
 use crate::proof::token::AcceptedIssuers;
+use crate::proof::{Accept, ProofSettings};
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -47,21 +47,6 @@ pub struct ProofArgs {
 /// Names of this service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Audiences(pub Vec<String>);
-
-/// The settings about proofs, checked against each other.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProofSettings {
-    /// What may be posted.
-    pub accept: Accept,
-    /// The names of this service.
-    pub audiences: Vec<String>,
-    /// Whose tokens are accepted; `None` where tokens are not.
-    pub issuers: Option<AcceptedIssuers>,
-    /// How old a proof may be.
-    pub max_age: Duration,
-    /// Whether a proof counts once.
-    pub single_use: bool,
-}
 
 impl ProofArgs {
     /// The settings as a whole. `sandbox_issuer` is the issuer of the sandbox's tokens, in the sandbox.

@@ -17,7 +17,7 @@ pub use fields::{CredentialFields, FieldValue, SiblingFields, is_access_key_id};
 pub use names::{Field, KnownName, NAMES, Name, NameRule};
 pub use posted::{EKS_TOKEN_PREFIX, Posted, PostedHeaders, PostedLogin, PostedProof, PostedText};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 /// Credentials as a caller gave them, checked in shape only.
 ///
@@ -79,8 +79,7 @@ impl Credentials {
     /// The access key id as it may be logged: its first four and last four characters.
     #[must_use]
     pub fn masked_access_key(&self) -> String {
-        let id = &self.access_key_id;
-        format!("{}…{}", &id[..4], &id[id.len() - 4..])
+        masked_access_key(&self.access_key_id)
     }
 
     /// The secret access key.
@@ -89,11 +88,23 @@ impl Credentials {
         &self.secret_access_key
     }
 
+    /// Both secrets; an empty text for an absent token, which AWS takes for the same.
+    pub(crate) fn secrets(&self) -> [&str; 2] {
+        let token = self.session_token.as_ref().map_or("", |token| token.expose_secret());
+        [self.secret_access_key.expose_secret(), token]
+    }
+
     /// The session token, if there is one. Never empty: AWS tools write an empty token for none.
     #[must_use]
     pub fn session_token(&self) -> Option<&SecretString> {
         self.session_token.as_ref()
     }
+}
+
+/// An access key ID as it may be logged: its first four and last four characters. It has the form of one
+/// ([`is_access_key_id`]), and so is long enough and ASCII.
+pub(crate) fn masked_access_key(id: &str) -> String {
+    format!("{}…{}", &id[..4], &id[id.len() - 4..])
 }
 
 /// What some editors and PowerShell write before a text in UTF-8.

@@ -10,9 +10,7 @@
 mod marks;
 mod spelling;
 
-use crate::credentials::Credentials;
 use marks::Marks;
-use secrecy::ExposeSecret;
 use spelling::{alphanumeric, decoded, without_escapes};
 use std::cell::OnceCell;
 use std::collections::HashSet;
@@ -33,7 +31,7 @@ const REDACTED: &str = "[redacted]";
 
 /// The secrets of one request, to be kept out of texts.
 pub(crate) struct Redactor<'a> {
-    /// The secret access key, and the session token or nothing.
+    /// A secret access key or a signature, and the session token or nothing.
     secrets: [&'a str; 2],
     /// By these nearly all texts are known to be clean after one look at each of their characters.
     marks: Marks,
@@ -43,9 +41,7 @@ pub(crate) struct Redactor<'a> {
 }
 
 impl<'a> Redactor<'a> {
-    pub(crate) fn new(credentials: &'a Credentials) -> Self {
-        let token = credentials.session_token().map_or("", ExposeSecret::expose_secret);
-        let secrets = [credentials.secret_access_key().expose_secret(), token];
+    pub(crate) fn new(secrets: [&'a str; 2]) -> Self {
         Self { secrets, marks: Marks::new(secrets), parts: OnceCell::new() }
     }
 

@@ -4,6 +4,8 @@
 //! botocore's errors.
 
 use crate::credentials::ValidationError;
+use crate::http::head_error::HeadError;
+use crate::proof::ProofError;
 use crate::sts::{Rejection, StsFailure};
 use axum::http::header::{ACCEPT, ACCEPT_ENCODING, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
@@ -23,16 +25,8 @@ pub enum ApiError {
     UnsupportedMediaType,
     /// The body has a `Content-Encoding`, such as this one.
     UnsupportedContentCoding(&'static str),
-    /// The parser does not take the head.
-    MalformedHead,
-    /// There is no Host, more than one, or one that is none.
-    InvalidHost,
-    /// A transfer coding other than chunked, or chunked more than once.
-    UnsupportedTransferEncoding,
-    /// The head is longer than this service takes, or has more headers.
-    HeadTooLarge,
-    /// The client speaks another version of HTTP than 1.0 and 1.1.
-    VersionNotSupported,
+    /// The head is refused.
+    Head(HeadError),
     /// The body is longer than the operator allows.
     TooLarge,
     /// The body did not arrive in time.
@@ -68,6 +62,12 @@ pub enum ApiError {
         /// After how many seconds one more is looked at.
         retry_after: u16,
     },
+    /// A proof that is none for this service. STS was not asked.
+    Proof(ProofError),
+    /// What was posted is of a kind that the operator does not accept.
+    ProofNotAccepted,
+    /// The store of used proofs cannot be asked.
+    ReplayStoreUnavailable,
     /// As many requests as the operator allows are waiting for STS.
     Overloaded,
     /// The bodies being read take as much memory as the operator allows.
@@ -126,7 +126,8 @@ impl ApiError {
             Self::Overloaded
             | Self::BodiesOverloaded
             | Self::ConnectionsOverloaded
-            | Self::TooManyConnections => RETRY_HERE,
+            | Self::TooManyConnections
+            | Self::ReplayStoreUnavailable => RETRY_HERE,
             Self::RateLimited { retry_after } | Self::AuthenticationLimited { retry_after } => {
                 Some(*retry_after)
             }
@@ -167,16 +168,9 @@ impl ApiError {
             Self::UnsupportedMediaType | Self::UnsupportedContentCoding(_) => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "RequestError", "UnsupportedMediaType")
             }
-            Self::MalformedHead => (StatusCode::BAD_REQUEST, "RequestError", "MalformedRequest"),
-            Self::InvalidHost => (StatusCode::BAD_REQUEST, "RequestError", "InvalidHost"),
-            Self::UnsupportedTransferEncoding => {
-                (StatusCode::BAD_REQUEST, "RequestError", "UnsupportedTransferEncoding")
-            }
-            Self::HeadTooLarge => {
-                (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "RequestError", "RequestHeaderFieldsTooLarge")
-            }
-            Self::VersionNotSupported => {
-                (StatusCode::HTTP_VERSION_NOT_SUPPORTED, "RequestError", "HttpVersionNotSupported")
+            Self::Head(error) => {
+                let (status, code) = error.class();
+                return (status, "RequestError", code.into());
             }
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "RequestError", "RequestTooLarge"),
             Self::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, "RequestError", "RequestTimeout"),
@@ -193,6 +187,11 @@ impl ApiError {
                 (StatusCode::BAD_REQUEST, "RequestError", "InvalidParameterValueException")
             }
             Self::Sts(failure) => failure_class(failure),
+            Self::Proof(error) => (StatusCode::BAD_REQUEST, "ProofError", error.code()),
+            Self::ProofNotAccepted => (StatusCode::BAD_REQUEST, "ParamValidationError", "ProofNotAccepted"),
+            Self::ReplayStoreUnavailable => {
+                (StatusCode::SERVICE_UNAVAILABLE, "ServiceError", "ReplayStoreUnavailable")
+            }
             Self::Unauthorized { .. } => (StatusCode::UNAUTHORIZED, "ServiceError", "Unauthorized"),
             Self::RateLimited { .. } | Self::AuthenticationLimited { .. } | Self::TooManyConnections => {
                 (StatusCode::TOO_MANY_REQUESTS, "ServiceError", "RateLimited")
@@ -220,13 +219,7 @@ impl ApiError {
             Self::UnsupportedContentCoding(coding) => {
                 format!("The request body must have no Content-Encoding; it has {coding}.").into()
             }
-            Self::MalformedHead => "The request line or a header is malformed.".into(),
-            Self::InvalidHost => "The request must have one Host header with a valid name or address.".into(),
-            Self::UnsupportedTransferEncoding => {
-                "The only Transfer-Encoding of this service is chunked, applied once.".into()
-            }
-            Self::HeadTooLarge => "The request line and the headers are too large.".into(),
-            Self::VersionNotSupported => "This service speaks HTTP/1.1 and HTTP/1.0.".into(),
+            Self::Head(error) => error.message().into(),
             Self::TooLarge => "The request body is too large.".into(),
             Self::BodyTimeout => "The request body did not arrive in time.".into(),
             Self::BodyCutOff => "The request body ended too early.".into(),
@@ -245,6 +238,11 @@ impl ApiError {
             Self::RateLimited { .. } => "This caller asks more often than this service allows.".into(),
             Self::AuthenticationLimited { .. } => {
                 "Too many requests without a good API key came from this address.".into()
+            }
+            Self::Proof(error) => error.to_string().into(),
+            Self::ProofNotAccepted => "This service does not accept what was posted (STS_VERIFY_ACCEPT).".into(),
+            Self::ReplayStoreUnavailable => {
+                "It cannot be found out whether the proof was used before: the store of used proofs cannot be asked.".into()
             }
             Self::Overloaded => "As many requests as this service takes are waiting for STS.".into(),
             Self::BodiesOverloaded => {

@@ -4,6 +4,7 @@
 //! every request, which give it a line in the log, its count and its headers, and the router's fallback answers it.
 
 use crate::http::error::ApiError;
+use crate::http::head_error::HeadError;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{HOST, TRANSFER_ENCODING};
@@ -12,10 +13,10 @@ use axum::http::{HeaderMap, HeaderValue, Method, Uri, Version};
 
 /// Why the head of this request was refused.
 #[derive(Debug, Clone)]
-struct RefusedHead(ApiError);
+struct RefusedHead(HeadError);
 
 /// What is wrong with a head that the parser takes. Two readers of such a head may not see the same request in it.
-pub(crate) fn check(version: Version, headers: &HeaderMap) -> Result<(), ApiError> {
+pub(crate) fn check(version: Version, headers: &HeaderMap) -> Result<(), HeadError> {
     let mut hosts = headers.get_all(HOST).iter();
     // RFC 9112, section 3.2. A request of HTTP/1.0 needs no Host.
     let host = match (hosts.next(), hosts.next()) {
@@ -24,14 +25,14 @@ pub(crate) fn check(version: Version, headers: &HeaderMap) -> Result<(), ApiErro
         (Some(_), Some(_)) => false,
     };
     if !host {
-        return Err(ApiError::InvalidHost);
+        return Err(HeadError::InvalidHost);
     }
     // RFC 9112, section 6.1: chunked is the one coding that is known here, and is applied once.
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     match (codings.next(), codings.next()) {
         (None, _) => Ok(()),
         (Some(coding), None) if coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") => Ok(()),
-        _ => Err(ApiError::UnsupportedTransferEncoding),
+        _ => Err(HeadError::UnsupportedTransferEncoding),
     }
 }
 
@@ -45,7 +46,7 @@ fn is_host(value: &HeaderValue) -> bool {
 }
 
 /// Makes a request into one that the fallback answers with this error. Its headers stay: the layers read some.
-pub(crate) fn refused(mut request: Request, error: ApiError) -> Request {
+pub(crate) fn refused(mut request: Request, error: HeadError) -> Request {
     // Not OPTIONS, which the layer for CORS answers, and no path: neither is known of a head that was not understood.
     *request.method_mut() = Method::from_bytes(b"-").unwrap_or_default();
     *request.uri_mut() = Uri::from_static("*");
@@ -56,7 +57,7 @@ pub(crate) fn refused(mut request: Request, error: ApiError) -> Request {
 
 /// What the fallback of a router answers: why the head was refused, or that there is nothing at the path.
 pub(crate) fn reason(request: &Request) -> ApiError {
-    request.extensions().get().map_or(ApiError::NotFound, |RefusedHead(error)| error.clone())
+    request.extensions().get().map_or(ApiError::NotFound, |RefusedHead(error)| ApiError::Head(*error))
 }
 
 #[cfg(test)]
@@ -64,7 +65,7 @@ mod tests {
     use super::*;
     use axum::http::HeaderName;
 
-    fn check_lines(version: Version, lines: &[(HeaderName, &'static str)]) -> Result<(), ApiError> {
+    fn check_lines(version: Version, lines: &[(HeaderName, &'static str)]) -> Result<(), HeadError> {
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
             headers.append(name, HeaderValue::from_static(value));
@@ -80,13 +81,13 @@ mod tests {
         for host in
             ["", "a b", "user@a", "a/b", "a?b", "a#b", "a:b", "a:80:80", "[::1", "http://a", "a, b", "\"a\""]
         {
-            assert_eq!(check_lines(Version::HTTP_11, &[(HOST, host)]), Err(ApiError::InvalidHost), "{host}");
+            assert_eq!(check_lines(Version::HTTP_11, &[(HOST, host)]), Err(HeadError::InvalidHost), "{host}");
         }
-        assert_eq!(check_lines(Version::HTTP_11, &[]), Err(ApiError::InvalidHost));
+        assert_eq!(check_lines(Version::HTTP_11, &[]), Err(HeadError::InvalidHost));
         assert_eq!(check_lines(Version::HTTP_10, &[]), Ok(()));
         for version in [Version::HTTP_10, Version::HTTP_11] {
             let twice = [(HOST, "a"), (HOST, "a")];
-            assert_eq!(check_lines(version, &twice), Err(ApiError::InvalidHost), "{version:?}");
+            assert_eq!(check_lines(version, &twice), Err(HeadError::InvalidHost), "{version:?}");
         }
     }
 
@@ -111,7 +112,7 @@ mod tests {
             &["chunked;q=1"],
             &["\"chunked\""],
         ] {
-            assert_eq!(coded(bad), Err(ApiError::UnsupportedTransferEncoding), "{bad:?}");
+            assert_eq!(coded(bad), Err(HeadError::UnsupportedTransferEncoding), "{bad:?}");
         }
     }
 }

@@ -5,6 +5,9 @@ use crate::callers::{CallerLimit, InFlight, PerCaller};
 use crate::config::{CorsOrigins, HttpArgs};
 use crate::http::body::{BodyBudget, BodyReader};
 use crate::observability::metrics::Metrics;
+use crate::proof::ProofVerifier;
+use crate::proof::replay::ReplayStore;
+use crate::store::{Redis, RedisServer};
 use crate::sts::StsClientFactory;
 use crate::sts::coalescing::Coalescer;
 use std::sync::Arc;
@@ -29,6 +32,10 @@ pub struct AppState {
     pub(crate) api_keys: Option<Arc<ApiKeys>>,
     /// How often an address may come without a good key.
     pub(crate) failed_authentication: Arc<CallerLimit>,
+    /// What may be posted, and how proofs are checked.
+    pub(crate) proofs: Arc<ProofVerifier>,
+    /// Which proofs were used.
+    pub(crate) replay: ReplayStore,
     /// The origins whose pages may read answers.
     pub(crate) cors_origins: Arc<CorsOrigins>,
     /// The metrics of this process.
@@ -43,8 +50,12 @@ impl AppState {
     /// # Errors
     ///
     /// When the system has no randomness for the key under which questions are told apart.
-    pub fn new(sts: StsClientFactory, http: &HttpArgs) -> Result<Self, getrandom::Error> {
-        let metrics: Arc<Metrics> = Arc::default();
+    pub fn new(
+        sts: StsClientFactory,
+        proofs: ProofVerifier,
+        http: &HttpArgs,
+    ) -> Result<Self, getrandom::Error> {
+        let metrics = Arc::<Metrics>::default();
         let (limit, memory) = (http.max_body_bytes, http.limits.max_body_memory);
         let budget = BodyBudget::new(memory, limit, metrics.bodies());
         Ok(Self {
@@ -57,6 +68,8 @@ impl AppState {
             api_keys: None,
             failed_authentication: Arc::new(CallerLimit::new(&PerCaller::FAILED_AUTHENTICATION)),
             cors_origins: Arc::new(http.cors_origins.clone()),
+            proofs: Arc::new(proofs),
+            replay: ReplayStore::new(None, metrics.remembered_proofs()),
             metrics,
             stopping: Arc::new(AtomicBool::new(false)),
         })
@@ -66,6 +79,20 @@ impl AppState {
     #[must_use]
     pub fn with_api_keys(self, api_keys: Option<Arc<ApiKeys>>) -> Self {
         Self { api_keys, ..self }
+    }
+
+    /// The same with what replicas share kept in this Redis. Has to be called within a Tokio runtime.
+    #[must_use]
+    pub fn with_redis(mut self, server: Option<RedisServer>) -> Self {
+        let Some(server) = server else { return self };
+        let watch = self.metrics.redis();
+        let redis =
+            Redis::start(server, Arc::new(move |operation, failure| watch.failed(operation, failure)));
+        self.callers = self.callers.map(|limit| Arc::new(limit.shared(&redis, "sts-verify:rate:")));
+        let failures = self.failed_authentication.shared(&redis, "sts-verify:failed-authentication:");
+        self.failed_authentication = Arc::new(failures);
+        self.replay = ReplayStore::new(Some(redis), self.metrics.remembered_proofs());
+        self
     }
 
     /// From now on /readyz says 503.

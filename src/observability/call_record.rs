@@ -24,6 +24,10 @@ pub struct CallRecord {
     pub account: Option<String>,
     /// The access key id's first and last four characters.
     pub access_key: Option<String>,
+    /// The kind of the proof that was posted in place of credentials.
+    pub proof: Option<&'static str>,
+    /// `jti` of a web identity token: what CloudTrail calls `webIdentityTokenId`.
+    pub web_identity_token_id: Option<String>,
     /// The region that was asked.
     pub region: Option<Arc<str>>,
     /// How many attempts came before the one that was answered.
@@ -68,6 +72,14 @@ pub(crate) fn request_id_for_log(id: Option<&str>) -> Option<&str> {
 /// An account as the log may hold it.
 pub(crate) fn account_for_log(account: Option<&str>) -> Option<&str> {
     of_form(account, |text| is_digits(text, 12))
+}
+
+/// A web identity token's id as the log may hold it: a UUID, or what else is printable and as short.
+pub(crate) fn token_id_for_log(id: Option<&str>) -> Option<&str> {
+    of_form(id, |text| {
+        (1..=64).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+    })
 }
 
 /// A capital and other letters, of which no more than one in three is a capital: half of a secret's letters are.

@@ -12,7 +12,7 @@ pub(crate) use codes::known_code;
 pub(crate) use connections::{BodyFigures, ConnectionFigures, WaitedFor};
 pub(crate) use format::Format;
 
-use super::logs;
+use super::{RedisWatch, logs};
 use crate::config::build;
 use crate::sts::{StsFailure, StsResponse, Verdict};
 use prometheus_client::encoding::text::encode;
@@ -23,6 +23,7 @@ use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use std::fmt::{self, Write as _};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Bounds of the buckets of durations, in seconds: from an answer out of the cache to the deadline.
@@ -39,6 +40,7 @@ struct HttpLabels {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct VerdictLabels {
     verdict: Word,
+    proof: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -114,6 +116,8 @@ pub struct Metrics {
     reload_failures: Family<FileLabels, Counter>,
     shared: Family<SourceLabels, Counter>,
     rate_limited: Counter,
+    redis: Arc<RedisWatch>,
+    remembered_proofs: Gauge,
     connections: ConnectionFigures,
     bodies: BodyFigures,
 }
@@ -135,6 +139,8 @@ impl Default for Metrics {
             reload_failures: Family::default(),
             shared: Family::default(),
             rate_limited: Counter::default(),
+            redis: Arc::new(RedisWatch::new()),
+            remembered_proofs: Gauge::default(),
             connections: ConnectionFigures::default(),
             bodies: BodyFigures::default(),
         };
@@ -165,6 +171,9 @@ impl Metrics {
         registry.register("sts_verify_shared", shared, self.shared.clone());
         let limited = "Requests refused because their caller asked too often";
         registry.register("sts_verify_rate_limited", limited, self.rate_limited.clone());
+        self.redis.register(registry);
+        let remembered = "Used proofs that this process remembers";
+        registry.register("sts_verify_replay_store_entries", remembered, self.remembered_proofs.clone());
         self.connections.register(registry);
         self.bodies.register(registry);
         // A gauge in both formats: readers of the older one know no type `info`.
@@ -176,7 +185,9 @@ impl Metrics {
         registry.register_collector(Box::new(process::Process));
         // A verdict that was never given is 0, not absent: alerts compare with it.
         for verdict in [Verdict::Valid, Verdict::Invalid, Verdict::Indeterminate] {
-            let _ = self.verdicts.get_or_create(&VerdictLabels { verdict: Word(verdict) });
+            for proof in ["credentials", "signed_request", "web_identity_token"] {
+                let _ = self.verdicts.get_or_create(&VerdictLabels { verdict: Word(verdict), proof });
+            }
         }
         for file in [ReloadedFile::ApiKeys, ReloadedFile::Tls] {
             let _ = self.reload_failures.get_or_create(&FileLabels { file: file.as_str() });
@@ -215,9 +226,9 @@ impl Metrics {
         self.retries.inc_by(retries.into());
     }
 
-    /// A verdict was given.
-    pub(crate) fn verdict_given(&self, verdict: Verdict) {
-        self.verdicts.get_or_create(&VerdictLabels { verdict: Word(verdict) }).inc();
+    /// A verdict was given on credentials, or on a kind of proof.
+    pub(crate) fn verdict_given(&self, verdict: Verdict, proof: &'static str) {
+        self.verdicts.get_or_create(&VerdictLabels { verdict: Word(verdict), proof }).inc();
     }
 
     /// An error was answered, whatever the route.
@@ -246,6 +257,16 @@ impl Metrics {
     /// A request was refused because its caller asked too often.
     pub(crate) fn caller_limited(&self) {
         self.rate_limited.inc();
+    }
+
+    /// Who is told of what fails with Redis.
+    pub(crate) fn redis(&self) -> Arc<RedisWatch> {
+        self.redis.clone()
+    }
+
+    /// How many used proofs this process remembers.
+    pub(crate) fn remembered_proofs(&self) -> Gauge {
+        self.remembered_proofs.clone()
     }
 
     /// The figures of the public listener.

@@ -2,6 +2,7 @@
 
 mod accept;
 mod error;
+pub mod replay;
 pub mod signed_request;
 mod strict_json;
 pub mod token;
@@ -9,4 +10,4 @@ mod verifier;
 
 pub use accept::{Accept, ProofKind};
 pub use error::{ProofError, ProofFailure};
-pub use verifier::{CheckedProof, ProofVerifier, kind_of, proof_in_header};
+pub use verifier::{CheckedProof, ProofSettings, ProofVerifier, kind_of, proof_in_header};

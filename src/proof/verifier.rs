@@ -1,17 +1,35 @@
 //! From what was posted to a proof that is for this service: read, and checked as far as that needs nobody but an issuer.
 
 use super::signed_request::{CheckedRequest, HeaderMember, IamLogin, SignedRequest, SignedRequestRules};
-use super::token::{TokenVerifier, VerifiedToken};
+use super::token::{AcceptedIssuers, TokenSettings, TokenVerifier, VerifiedToken};
 use super::{Accept, ProofFailure, ProofKind};
 use crate::credentials::{
     EKS_TOKEN_PREFIX, PostedHeaders, PostedLogin, PostedProof, PostedText, ValidationError,
 };
+use crate::sts::partitions::partition_of;
+use crate::sts::{StsHosts, StsSettings, Transport};
 use secrecy::{ExposeSecret as _, SecretString};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
+
+/// The settings about proofs, checked against each other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProofSettings {
+    /// What may be posted.
+    pub accept: Accept,
+    /// The names of this service.
+    pub audiences: Vec<String>,
+    /// Whose tokens are accepted; `None` where tokens are not.
+    pub issuers: Option<AcceptedIssuers>,
+    /// How old a proof may be.
+    pub max_age: Duration,
+    /// Whether a proof counts once.
+    pub single_use: bool,
+}
 
 /// Checks proofs by an operator's settings.
 pub struct ProofVerifier {
+    settings: ProofSettings,
     requests: SignedRequestRules,
     /// `None` where tokens are not accepted.
     tokens: Option<TokenVerifier>,
@@ -26,10 +44,28 @@ pub enum CheckedProof {
 }
 
 impl ProofVerifier {
-    /// A verifier of both kinds of proofs, or of signed requests alone.
+    /// A verifier by these settings. Nothing is sent.
+    pub async fn new(settings: ProofSettings, sts: &StsSettings, transport: &Transport) -> Self {
+        let regions = std::iter::once(&sts.region).chain(&sts.allowed_regions).cloned();
+        let (audiences, max_age) = (settings.audiences.clone(), settings.max_age);
+        let tokens = settings.issuers.clone().map(|issuers| {
+            let settings = TokenSettings {
+                audiences: audiences.clone(),
+                issuers,
+                max_age,
+                default_partition: partition_of(&sts.region).unwrap_or("aws").to_owned(),
+                timeout: sts.attempt_timeout,
+            };
+            TokenVerifier::new(settings, transport.clone())
+        });
+        let hosts = StsHosts::new(regions).await;
+        Self { settings, requests: SignedRequestRules { hosts, audiences, max_age }, tokens }
+    }
+
+    /// The settings.
     #[must_use]
-    pub fn new(requests: SignedRequestRules, tokens: Option<TokenVerifier>) -> Self {
-        Self { requests, tokens }
+    pub fn settings(&self) -> &ProofSettings {
+        &self.settings
     }
 
     /// Reads and checks a proof of an accepted kind.

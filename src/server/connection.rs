@@ -9,7 +9,7 @@ use super::transport::{Transport, bound_what_is_left, departure, has_unread_byte
 use super::wire::Wire;
 use crate::config::HttpArgs;
 use crate::http::connection::ClientConnection;
-use crate::http::error::ApiError;
+use crate::http::head_error::HeadError;
 use crate::observability::metrics::{ConnectionFigures, WaitedFor};
 use axum::Router;
 use axum::body::HttpBody;
@@ -160,7 +160,7 @@ impl Server {
         let Some(error) = refusal(&error) else { return };
         requests.exchange.linger();
         let wire = http.into_parts().io.into_inner().without_input();
-        let answer = |request: Request<Incoming>| requests.clone().refuse(request, error.clone());
+        let answer = |request: Request<Incoming>| requests.clone().refuse(request, error);
         let mut http = self.http.serve_connection(TokioIo::new(wire), service_fn(answer));
         self.drive(&mut http, stream, &requests, &mut stage).await;
     }
@@ -208,12 +208,12 @@ impl Server {
 }
 
 /// What is answered where hyper did not understand a head.
-fn refusal(error: &hyper::Error) -> Option<ApiError> {
+fn refusal(error: &hyper::Error) -> Option<HeadError> {
     if error.is_parse_version_h2() {
-        Some(ApiError::VersionNotSupported)
+        Some(HeadError::VersionNotSupported)
     } else if error.is_parse_too_large() {
-        Some(ApiError::HeadTooLarge)
+        Some(HeadError::TooLarge)
     } else {
-        error.is_parse().then_some(ApiError::MalformedHead)
+        error.is_parse().then_some(HeadError::Malformed)
     }
 }

@@ -5,9 +5,9 @@
 //! balancer, which sends what is new elsewhere; wrong for whoever restarts what does not answer. Hence a few more
 //! places for connections from this machine (`sts-verify healthcheck`), and health on the listener of the metrics.
 
-use super::log_throttle::LogThrottle;
 use crate::callers::CallerId;
 use crate::http::error::ApiError;
+use crate::observability::LogThrottle;
 use crate::observability::metrics::ConnectionFigures;
 use std::collections::HashMap;
 use std::io::{Read as _, Write as _};

@@ -2,7 +2,7 @@
 
 use super::exchange::{Exchange, Unread};
 use crate::http::connection::ClientConnection;
-use crate::http::error::ApiError;
+use crate::http::head_error::HeadError;
 use crate::http::request_head;
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
@@ -66,7 +66,7 @@ impl Requests {
     pub(super) async fn refuse(
         mut self,
         request: hyper::Request<Incoming>,
-        error: ApiError,
+        error: HeadError,
     ) -> Result<Response<AnswerBody>, Infallible> {
         self.exchange.requested(Unread::Nothing);
         let request = request_head::refused(request.map(|_| Body::empty()), error);

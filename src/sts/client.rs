@@ -5,6 +5,7 @@
 //! nothing is wanted here, it keeps more copies of the secrets, and takes twice the time. `docs/performance.md` has the
 //! figures. Nor is its connector, whose connections cannot be bounded in all ([`super::pool`]).
 
+use super::call::{SignedCall, StsCall};
 use super::fair_semaphore::Permit;
 use super::pool::{Body, Connection, Pool};
 use super::reply::Reply;
@@ -39,8 +40,10 @@ const OUR_NAME: &str = concat!("sts-verify/", env!("CARGO_PKG_VERSION"));
 /// The STS of one region.
 pub struct StsClient {
     name: Arc<str>,
-    /// The number of its endpoint: regions with one endpoint share the connections to it.
+    /// The number of the host that is asked: regions with one endpoint share the connections to it.
     pub(super) host: usize,
+    /// The number of the host that is asked with credentials in this region: the hosts of one region share its part of the permits.
+    pub(super) permits: usize,
     /// The URL that is asked.
     endpoint: Endpoint,
     /// The way there.
@@ -66,6 +69,7 @@ impl StsClient {
         Ok(Self {
             name: name.into(),
             host: 0,
+            permits: 0,
             question: question(uri, &route).ok_or_else(none)?,
             route,
             endpoint,
@@ -91,43 +95,38 @@ impl StsClient {
     }
 
     /// Asks once.
-    pub(super) async fn attempt(
-        &self,
-        pool: &Arc<Pool>,
-        permit: &Permit,
-        credentials: &Credentials,
-    ) -> Attempt {
-        let reply = self.reply(pool, permit, credentials).await;
+    pub(super) async fn attempt(&self, pool: &Arc<Pool>, permit: &Permit, call: &StsCall) -> Attempt {
+        let reply = self.reply(pool, permit, call).await;
         let retry_after = reply.as_ref().ok().and_then(|(reply, _)| reply.retry_after());
         let outcome = reply.and_then(|(reply, connection)| {
-            let outcome = reply.read(&self.endpoint, credentials);
+            let outcome = reply.read(&self.endpoint, call.secrets());
             // STS remembers for some seconds on which connection it refused a key, and what failed may fail again: unless
             // it named the caller, the connection is closed.
             if let Ok(StsResponse::Identity(_)) = outcome {
-                pool.keep(permit, connection);
+                pool.keep(connection);
             }
             outcome
         });
         Attempt { outcome, retry_after }
     }
 
-    /// Sends the question and reads the reply to its end.
+    /// Sends a call and reads the reply to its end.
     async fn reply(
         &self,
         pool: &Arc<Pool>,
         permit: &Permit,
-        credentials: &Credentials,
+        call: &StsCall,
     ) -> Result<(Reply, Connection), StsFailure> {
         let mut unsent = None;
         loop {
-            let connected = pool.connection(permit, &self.route).await;
+            let connected = pool.connection(permit, self.host, &self.route).await;
             let mut connection =
                 connected.map_err(|error| StsFailure::from_connect(&error, &self.endpoint))?;
             let request = match unsent.take() {
                 Some(request) => request,
-                None => self
-                    .signed(credentials)
-                    .map_err(|_| StsFailure::Internal("the request could not be signed"))?,
+                None => {
+                    self.request(call).map_err(|_| StsFailure::Internal("the request could not be signed"))?
+                }
             };
             match connection.send(request).await {
                 Ok(response) => {
@@ -142,6 +141,31 @@ impl StsClient {
                 Err(error) => return Err(StsFailure::from_hyper(error.error(), &self.endpoint)),
             }
         }
+    }
+
+    /// What is sent for a call. An error's text may repeat the secrets.
+    fn request(&self, call: &StsCall) -> Result<Request<Body>, Box<dyn Error + Send + Sync>> {
+        match call {
+            StsCall::Credentials(credentials) => self.signed(credentials),
+            StsCall::Signed(call) => self.forwarded(call),
+        }
+    }
+
+    /// A request that was signed for one of the region's hosts. Whatever the endpoint, its `Host` is the one that was signed.
+    fn forwarded(&self, call: &SignedCall) -> Result<Request<Body>, Box<dyn Error + Send + Sync>> {
+        let (mut head, body) = call.request.clone().into_parts();
+        let query = head.uri.query().map_or(String::new(), |query| format!("?{query}"));
+        let path = self.question.uri().path().trim_end_matches('/');
+        let mut target = self.question.uri().clone().into_parts();
+        target.path_and_query = Some(format!("{path}/{query}").try_into()?);
+        head.uri = Uri::from_parts(target)?;
+        for (name, value) in self.question.headers() {
+            // What a signature covers is there already.
+            if name != CONTENT_TYPE && !head.headers.contains_key(name) {
+                head.headers.insert(name, value.clone());
+            }
+        }
+        Ok(Request::from_parts(head, Full::from(body)))
     }
 
     /// The question with a signature. An error's text may repeat the credentials.

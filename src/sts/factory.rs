@@ -1,13 +1,16 @@
 //! The STS of every region that may be asked, and the attempts of a call.
 
+use super::call::StsCall;
 use super::client::StsClient;
+use super::failure::Endpoint;
+use super::hosts::hosts_of;
 use super::partitions::partition_of;
 use super::pool::Pool;
 use super::retry::{Attempt, RetryPolicy};
 use super::transport::{SetupError, Transport};
 use super::waiters::{Waiters, WantsRetries};
 use super::{CallOutcome, StsSettings};
-use crate::credentials::{Credentials, RequestedRegion};
+use crate::credentials::RequestedRegion;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout};
 
@@ -15,6 +18,8 @@ use tokio::time::{Instant, timeout};
 pub struct StsClientFactory {
     /// Made at start: a request only picks one.
     clients: HashMap<String, Arc<StsClient>>,
+    /// The same by the hosts for which a caller may have signed. With an endpoint of the operator's that one is asked for all of them.
+    hosts: HashMap<String, Arc<StsClient>>,
     /// The region asked when a request names none.
     default_region: String,
     /// The connections to all of them.
@@ -34,26 +39,54 @@ impl StsClientFactory {
     ///
     /// [`SetupError`] when the CA certificates cannot be used or a region has no such endpoint.
     pub async fn new(settings: &StsSettings, transport: &Transport) -> Result<Self, SetupError> {
-        let (mut clients, mut endpoints) = (HashMap::new(), Vec::new());
+        let mut endpoints = Endpoints::default();
+        let mut clients = HashMap::new();
         for name in std::iter::once(&settings.region).chain(&settings.allowed_regions) {
             if !clients.contains_key(name) {
                 let mut client = StsClient::new(name, settings, transport).await?;
-                let known = endpoints.iter().position(|endpoint| endpoint == client.endpoint());
-                client.host = known.unwrap_or(endpoints.len());
-                if known.is_none() {
-                    endpoints.push(client.endpoint().clone());
-                }
+                client.host = endpoints.number(client.endpoint());
+                client.permits = client.host;
                 clients.insert(name.clone(), Arc::new(client));
             }
         }
+        let regions = endpoints.0.len();
+        let mut hosts = HashMap::new();
+        for client in clients.values() {
+            for host in hosts_of(client.name()).await {
+                let client = match settings.endpoint_url {
+                    Some(_) => client.clone(),
+                    None => {
+                        let endpoint_url = Some(format!("https://{host}"));
+                        let settings = StsSettings {
+                            endpoint_url,
+                            use_fips: false,
+                            use_dual_stack: false,
+                            ..settings.clone()
+                        };
+                        let mut of_host = StsClient::new(client.name(), &settings, transport).await?;
+                        of_host.host = endpoints.number(of_host.endpoint());
+                        of_host.permits = client.permits;
+                        Arc::new(of_host)
+                    }
+                };
+                hosts.insert(host, client);
+            }
+        }
         Ok(Self {
-            pool: Pool::new(transport.clone(), settings.max_connections, endpoints.len()),
+            pool: Pool::new(transport.clone(), settings.max_connections, regions),
             clients,
+            hosts,
             default_region: settings.region.clone(),
             retry: settings.retry,
             attempt_timeout: settings.attempt_timeout,
             deadline: settings.deadline,
         })
+    }
+
+    /// The STS of a host that a request was signed for, if it is one of a region that may be asked.
+    #[must_use]
+    pub fn client_of_host(&self, host: &str) -> Option<&Arc<StsClient>> {
+        self.hosts.get(host)
     }
 
     /// The region that will be asked for a request, or `None` if the operator does not allow the one it names.
@@ -93,34 +126,29 @@ impl StsClientFactory {
         Instant::now() + self.deadline
     }
 
-    /// Asks the STS of a region whose credentials these are, for a single caller.
-    pub async fn ask_alone(&self, client: &StsClient, credentials: &Credentials) -> CallOutcome {
+    /// Asks the STS of a region who signs a call, for a single caller.
+    pub async fn ask_alone(&self, client: &StsClient, call: &StsCall) -> CallOutcome {
         let out_of_time = CallOutcome::failed(client.timed_out());
         let wants_retries: WantsRetries = Arc::new(|| true);
         let (waiters, waiter) = Waiters::first(self.deadline(), &wants_retries, out_of_time);
-        let outcome = waiter.wait_for(self.ask(client, credentials, &waiters)).await;
+        let outcome = waiter.wait_for(self.ask(client, call, &waiters)).await;
         outcome.unwrap_or_else(|| waiters.so_far())
     }
 
-    /// Asks the STS of a region whose credentials these are. The call ends at the latest deadline of its callers, and no
+    /// Asks the STS of a region who signs a call. The call ends at the latest deadline of its callers, and no
     /// attempt begins that none of them wants.
-    pub async fn ask(&self, client: &StsClient, credentials: &Credentials, waiters: &Waiters) -> CallOutcome {
+    pub async fn ask(&self, client: &StsClient, call: &StsCall, waiters: &Waiters) -> CallOutcome {
         tokio::select! {
             biased;
-            outcome = self.attempts(client, credentials, waiters) => outcome,
+            outcome = self.attempts(client, call, waiters) => outcome,
             () = waiters.time_is_up() => waiters.so_far(),
         }
     }
 
-    async fn attempts(
-        &self,
-        client: &StsClient,
-        credentials: &Credentials,
-        waiters: &Waiters,
-    ) -> CallOutcome {
+    async fn attempts(&self, client: &StsClient, call: &StsCall, waiters: &Waiters) -> CallOutcome {
         let mut retries = self.retry.begin();
         for attempts in 1.. {
-            let attempt = self.attempt(client, credentials).await;
+            let attempt = self.attempt(client, call).await;
             let wait = retries.next(attempts, &attempt);
             let max_attempts_reached = self.retry.max_attempts_reached(attempts);
             let outcome =
@@ -138,12 +166,25 @@ impl StsClientFactory {
     }
 
     /// Asks once, when a connection is free.
-    async fn attempt(&self, client: &StsClient, credentials: &Credentials) -> Attempt {
-        let permit = self.pool.acquire(client.host).await;
+    async fn attempt(&self, client: &StsClient, call: &StsCall) -> Attempt {
+        let permit = self.pool.acquire(client.permits).await;
         // In a box of its own, so that a call that waits for a connection does not hold its memory.
-        let attempt = Box::pin(client.attempt(&self.pool, &permit, credentials));
+        let attempt = Box::pin(client.attempt(&self.pool, &permit, call));
         let out_of_time = |_| Attempt { outcome: Err(client.timed_out()), retry_after: None };
         timeout(self.attempt_timeout, attempt).await.unwrap_or_else(out_of_time)
+    }
+}
+
+/// The endpoints by their numbers.
+#[derive(Default)]
+struct Endpoints(Vec<Endpoint>);
+
+impl Endpoints {
+    fn number(&mut self, endpoint: &Endpoint) -> usize {
+        self.0.iter().position(|known| known == endpoint).unwrap_or_else(|| {
+            self.0.push(endpoint.clone());
+            self.0.len() - 1
+        })
     }
 }
 
@@ -167,16 +208,16 @@ mod tests {
         StsClientFactory::new(&settings, &Transport::new(&settings).unwrap()).await.unwrap()
     }
 
-    fn credentials() -> Credentials {
+    fn call() -> StsCall {
         let body = r#"{"AccessKeyId": "AKIAIOSFODNN7EXAMPLE", "SecretAccessKey": "secret"}"#;
-        VerifyRequest::from_json(body.as_bytes()).unwrap().credentials
+        StsCall::Credentials(VerifyRequest::from_json(body.as_bytes()).unwrap().credentials)
     }
 
     #[tokio::test]
     async fn who_has_no_connection_before_the_deadline_had_no_answer_in_time() {
         let mut sts = factory(1).await;
         let ask = async |sts: &StsClientFactory| {
-            sts.ask_alone(sts.client(None).unwrap(), &credentials()).await.outcome.unwrap_err()
+            sts.ask_alone(sts.client(None).unwrap(), &call()).await.outcome.unwrap_err()
         };
         assert!(matches!(ask(&sts).await, StsFailure::Unreachable(..)));
         sts.deadline = Duration::ZERO;
@@ -198,7 +239,7 @@ mod tests {
                 &wants_retries,
                 CallOutcome::failed(StsFailure::Internal("no attempt has ended")),
             );
-            let outcome = waiter.wait_for(sts.ask(client, &credentials(), &waiters)).await.unwrap();
+            let outcome = waiter.wait_for(sts.ask(client, &call(), &waiters)).await.unwrap();
             assert_eq!(outcome.retries, retries, "{wanted}");
             assert!(matches!(outcome.outcome, Err(StsFailure::Unreachable(..))), "{wanted}");
         }

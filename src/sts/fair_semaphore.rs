@@ -69,13 +69,6 @@ impl FairSemaphore {
     }
 }
 
-impl Permit {
-    /// The host that it is for.
-    pub(super) fn host(&self) -> usize {
-        self.host
-    }
-}
-
 impl State {
     fn may_take(&self, host: &Host) -> bool {
         let left = self.free.saturating_sub(1);

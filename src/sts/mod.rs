@@ -6,6 +6,7 @@
 //!
 //! This module knows no HTTP status of ours: it says [`StsResponse`] (STS answered) or [`StsFailure`] (nobody knows).
 
+mod call;
 mod client;
 pub mod coalescing;
 mod document;
@@ -24,6 +25,7 @@ mod transport;
 mod verdict;
 mod waiters;
 
+pub use call::{SignedCall, StsCall};
 pub use client::StsClient;
 pub use factory::StsClientFactory;
 pub use failure::{ConnectFailure, Endpoint, StsFailure};

@@ -1,7 +1,7 @@
 //! The connections to STS: bounded in all, and reused after good answers.
 //!
 //! No more connections than the operator allows are open at once, over all hosts and idle ones included. A call needs a
-//! [`Permit`], of which there are as many. With it the call takes an idle connection to its host or opens one; if as many
+//! [`Permit`], of which there are as many and which the regions share fairly. With it the call takes an idle connection to its host or opens one; if as many
 //! are open as allowed, it closes the one that has been idle the longest, to whichever host. A call never waits for a
 //! connection of another call: while it holds a permit without a connection, at least one of the open ones is idle or is
 //! just being closed.
@@ -53,13 +53,14 @@ struct Idle {
 }
 
 struct IdleConnection {
-    host: usize,
     since: Instant,
     connection: Connection,
 }
 
 /// A connection for one request at a time. It is closed when this is dropped.
 pub(super) struct Connection {
+    /// The number of the host that it leads to.
+    host: usize,
     sender: SendRequest<Body>,
     received: Received,
     task: AbortHandle,
@@ -68,36 +69,37 @@ pub(super) struct Connection {
 }
 
 impl Pool {
-    pub(super) fn new(transport: Transport, max_connections: usize, hosts: usize) -> Arc<Self> {
+    pub(super) fn new(transport: Transport, max_connections: usize, regions: usize) -> Arc<Self> {
         Arc::new(Self {
             transport,
-            calls: FairSemaphore::new(max_connections, hosts),
+            calls: FairSemaphore::new(max_connections, regions),
             open: Arc::new(Semaphore::new(max_connections)),
             idle: Mutex::default(),
             idle_timeout: IDLE_TIMEOUT,
         })
     }
 
-    /// Waits until a call to a host may use a connection.
-    pub(super) async fn acquire(&self, host: usize) -> Permit {
-        self.calls.acquire(host).await
+    /// Waits until a call to the STS of a region may use a connection. Regions are told apart by the numbers of their own hosts.
+    pub(super) async fn acquire(&self, region: usize) -> Permit {
+        self.calls.acquire(region).await
     }
 
-    /// An idle connection to the permit's host, or a new one.
+    /// An idle connection to a host, or a new one. It is for whoever holds the permit.
     pub(super) async fn connection(
         &self,
-        permit: &Permit,
+        _: &Permit,
+        host: usize,
         route: &Route,
     ) -> Result<Connection, ConnectError> {
-        while let Some(mut connection) = self.take_idle(permit.host()) {
+        while let Some(mut connection) = self.take_idle(host) {
             if connection.sender.ready().await.is_ok() {
                 return Ok(connection);
             }
         }
-        self.connect(route).await
+        self.connect(host, route).await
     }
 
-    async fn connect(&self, route: &Route) -> Result<Connection, ConnectError> {
+    async fn connect(&self, host: usize, route: &Route) -> Result<Connection, ConnectError> {
         let open = self.may_open().await;
         let stream = self.transport.connect(route).await?;
         let received = stream.received();
@@ -109,13 +111,13 @@ impl Pool {
             // The call that waits for an answer is told how the connection ends.
             let _ = connection.await;
         });
-        Ok(Connection { sender, received, task: task.abort_handle(), is_reused: false })
+        Ok(Connection { host, sender, received, task: task.abort_handle(), is_reused: false })
     }
 
-    /// Keeps a connection for the next call to the permit's host.
-    pub(super) fn keep(self: &Arc<Self>, permit: &Permit, mut connection: Connection) {
+    /// Keeps a connection for the next call to its host.
+    pub(super) fn keep(self: &Arc<Self>, mut connection: Connection) {
         connection.is_reused = true;
-        let idle_connection = IdleConnection { host: permit.host(), since: Instant::now(), connection };
+        let idle_connection = IdleConnection { since: Instant::now(), connection };
         let mut idle = self.idle();
         idle.connections.push_back(idle_connection);
         if !std::mem::replace(&mut idle.is_watched, true) {
@@ -148,7 +150,7 @@ impl Pool {
 impl Idle {
     /// The connection to a host that was used last.
     fn take(&mut self, host: usize) -> Option<Connection> {
-        let newest = self.connections.iter().rposition(|idle| idle.host == host)?;
+        let newest = self.connections.iter().rposition(|idle| idle.connection.host == host)?;
         self.connections.remove(newest).map(|idle| idle.connection)
     }
 

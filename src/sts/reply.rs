@@ -7,7 +7,6 @@
 
 use super::document::{self, ErrorElement, Unreadable};
 use super::{Endpoint, Identity, Rejection, StsFailure, StsResponse, Verdict, retry};
-use crate::credentials::Credentials;
 use crate::credentials::redact::Redactor;
 use http::{HeaderMap, Response};
 use http_body_util::BodyExt as _;
@@ -54,20 +53,16 @@ impl Reply {
         retry::retry_after(only.to_str().ok()?)
     }
 
-    /// Reads the reply to a question asked with these credentials. No part of their secrets is in what comes out,
-    /// even if STS or a proxy repeated it.
-    pub(super) fn read(
-        &self,
-        endpoint: &Endpoint,
-        credentials: &Credentials,
-    ) -> Result<StsResponse, StsFailure> {
+    /// Reads the reply to a call that had these secrets. No part of them is in what comes out, even if STS or a proxy
+    /// repeated it.
+    pub(super) fn read(&self, endpoint: &Endpoint, secrets: [&str; 2]) -> Result<StsResponse, StsFailure> {
         let not_sts = |well_formed, code| StsFailure::NotSts {
             endpoint: endpoint.clone(),
             status: self.status,
             well_formed,
             code,
         };
-        let redactor = Redactor::new(credentials);
+        let redactor = Redactor::new(secrets);
         if let Some(rejection) = self.without_a_document(&redactor) {
             return Ok(StsResponse::Rejection(rejection));
         }

@@ -8,7 +8,6 @@ use http::{HeaderValue, Uri, uri::Scheme};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::{HttpConnector, proxy::Tunnel};
 use hyper_util::rt::TokioIo;
-use rustls::crypto::aws_lc_rs;
 use rustls::{ClientConfig, RootCertStore};
 use std::error::Error;
 use std::sync::Arc;
@@ -161,15 +160,9 @@ fn tls_config(bundle: Option<&CaBundle>, needed: bool) -> Result<ClientConfig, S
             pem::certificates(file).map_err(|error| SetupError::CaBundle(name.clone(), error))?;
         return tls::client_config(certificates).map_err(|_| SetupError::Tls);
     }
-    let mut roots = RootCertStore::empty();
-    if needed {
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        if roots.is_empty() {
-            return Err(SetupError::NoRoots);
-        }
+    let roots = if needed { tls::system_roots() } else { RootCertStore::empty() };
+    if needed && roots.is_empty() {
+        return Err(SetupError::NoRoots);
     }
-    let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|_| SetupError::Tls)?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+    tls::client_config_with_roots(roots).map_err(|_| SetupError::Tls)
 }

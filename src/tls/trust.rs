@@ -1,4 +1,4 @@
-//! The TLS client configuration for a CA bundle.
+//! The TLS client configurations: for a CA bundle, and for the system's CA certificates.
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{VerifierBuilderError, WebPkiServerVerifier, verify_server_name};
@@ -30,6 +30,25 @@ pub fn client_config(bundle: Vec<CertificateDer<'static>>) -> Result<ClientConfi
         .dangerous()
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth())
+}
+
+/// The CA certificates of this system, as far as they can be parsed. None is an error to whoever needs them.
+#[must_use]
+pub fn system_roots() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots
+}
+
+/// A client that trusts servers whose certificate is issued by one of these.
+///
+/// # Errors
+///
+/// When the TLS library has no protocol versions.
+pub fn client_config_with_roots(roots: RootCertStore) -> Result<ClientConfig, Error> {
+    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+    let config = config.with_safe_default_protocol_versions()?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
 /// webpki's rules, and one of OpenSSL's: a server may present a certificate that is in the bundle itself, even if it is

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 #[tokio::test]
 async fn verdicts_codes_and_retries_are_counted() {
     let app = App::with_sandbox(&[]).await;
-    assert_eq!(value(&app, "sts_verify_total{verdict=\"invalid\"}").await, Some(0.0));
+    assert_eq!(value(&app, "sts_verify_total{verdict=\"invalid\",proof=\"credentials\"}").await, Some(0.0));
     for access_key in
         ["AKIASBXUSER00EXAMPLE", "ASIASBXEXPIREEXAMPLE", "AKIASBXFLAKY0EXAMPLE", "AKIASBXDENIEDEXAMPLE"]
     {
@@ -15,9 +15,9 @@ async fn verdicts_codes_and_retries_are_counted() {
     }
     app.verify_text("{}").await;
     for (series, count) in [
-        ("sts_verify_total{verdict=\"valid\"}", 2.0),
-        ("sts_verify_total{verdict=\"invalid\"}", 1.0),
-        ("sts_verify_total{verdict=\"indeterminate\"}", 1.0),
+        ("sts_verify_total{verdict=\"valid\",proof=\"credentials\"}", 2.0),
+        ("sts_verify_total{verdict=\"invalid\",proof=\"credentials\"}", 1.0),
+        ("sts_verify_total{verdict=\"indeterminate\",proof=\"credentials\"}", 1.0),
         ("sts_errors_total{code=\"ExpiredToken\"}", 1.0),
         ("sts_errors_total{code=\"MissingParameter\"}", 1.0),
         ("sts_retries_total", 2.0),
@@ -105,18 +105,17 @@ async fn figures(app: &App, accept: &str) -> (String, String) {
 async fn the_classic_format_is_given_unless_openmetrics_is_asked_for() {
     let app = App::with_sandbox(&[]).await;
     app.verify(&body_of(caller("AKIASBXUSER00EXAMPLE"))).await;
-    let version = env!("CARGO_PKG_VERSION");
     for accept in ["text/plain;version=0.0.4", "*/*"] {
         let (media_type, text) = figures(&app, accept).await;
         assert_eq!(media_type, "text/plain; version=0.0.4; charset=utf-8");
         for line in [
             "# HELP sts_verify_total Verdicts given.",
             "# TYPE sts_verify_total counter",
-            "sts_verify_total{verdict=\"valid\"} 1",
+            "sts_verify_total{verdict=\"valid\",proof=\"credentials\"} 1",
             "# TYPE process_cpu_seconds_total counter",
             "# TYPE http_server_request_duration_seconds histogram",
             "# TYPE build_info gauge",
-            &format!("build_info{{version=\"{version}\"}} 1"),
+            &format!("{} 1", build_info()),
         ] {
             assert!(text.lines().any(|of_text| of_text == line), "{line}\n{text}");
         }
@@ -124,7 +123,7 @@ async fn the_classic_format_is_given_unless_openmetrics_is_asked_for() {
     }
     let (media_type, text) = figures(&app, "application/openmetrics-text;version=1.0.0").await;
     assert_eq!(media_type, "application/openmetrics-text; version=1.0.0; charset=utf-8");
-    for line in ["# TYPE sts_verify counter", "sts_verify_total{verdict=\"valid\"} 1"] {
+    for line in ["# TYPE sts_verify counter", "sts_verify_total{verdict=\"valid\",proof=\"credentials\"} 1"] {
         assert!(text.lines().any(|of_text| of_text == line), "{line}\n{text}");
     }
     assert!(text.ends_with("# EOF\n"), "{text}");

@@ -51,7 +51,7 @@ async fn callers_who_ask_the_same_at_once_share_one_call_and_all_that_came_of_it
     assert_eq!((shared, stub.count()), (19, 2), "one call of two attempts");
     assert_eq!(metric(&app, "sts_verify_shared_total{source=\"in_flight\"}").await, Some(19.0));
     assert_eq!(metric(&app, "sts_verify_shared_total{source=\"cache\"}").await, Some(0.0));
-    assert_eq!(metric(&app, "sts_verify_total{verdict=\"valid\"}").await, Some(20.0));
+    assert_eq!(metric(&app, "sts_verify_total{verdict=\"valid\",proof=\"credentials\"}").await, Some(20.0));
     let calls = "sts_request_duration_seconds_count{region=\"us-east-1\",outcome=\"identity\"}";
     assert_eq!(metric(&app, calls).await, Some(1.0));
     assert_eq!(metric(&app, "sts_retries_total").await, Some(1.0));

@@ -55,6 +55,9 @@ REFUSED = [
     ({"topologySpread": {"whenUnsatisfiable": "Never"}}, "/topologySpread/whenUnsatisfiable"),
 ]
 
+# The namespace that deploy/kubernetes/components/redis lets the pods out to.
+REDIS = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "redis"}}}
+
 
 def check_release(claims, name, objects):
     promises.check_inside(claims, name, objects, chart.NAMESPACE)
@@ -248,6 +251,8 @@ def check_same(claims, name, folder):
         "tls": {"enabled": True},
         "policies": {"existingConfigMap": "sts-verify-policies"},
         "serviceMonitor": {"enabled": True},
+        "settingsFromSecrets": {"STS_VERIFY_REDIS_URL": {"name": "sts-verify-redis", "key": "url"}},
+        "networkPolicy": {"extraEgress": [{"to": [REDIS], "ports": [{"port": 6379}]}]},
     }
     ours = {(item["kind"], item["metadata"]["name"]): item for item in chart.objects(values)}
     left = {kind for kind, _ in theirs.keys() - ours.keys()}

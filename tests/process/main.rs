@@ -29,6 +29,7 @@ mod metrics_listener;
 mod otel_settings;
 mod profile;
 mod proxies;
+mod redis;
 mod sandbox;
 mod secrets;
 mod settings;

@@ -19,7 +19,7 @@ async fn with_a_listener_of_their_own_figures_are_there_and_nowhere_else() {
     assert_eq!(answer.status(), 200);
     assert_eq!(header(&answer, "content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
     let text = answer.text().await.unwrap();
-    assert!(text.contains("\nsts_verify_total{verdict=\"valid\"} 1\n"), "{text}");
+    assert!(text.contains("\nsts_verify_total{verdict=\"valid\",proof=\"credentials\"} 1\n"), "{text}");
 
     for path in ["/verify", "/docs/", "/openapi.json"] {
         let answer = service.client.get(format!("{figures}{path}")).send().await.unwrap();

@@ -11,6 +11,7 @@ use crate::observability::metrics::Metrics;
 use crate::observability::trace::{CURRENT, Current, Origin};
 use crate::observability::{
     CLIENT_CLOSED_REQUEST, SharedRecord, UNMATCHED, account_for_log, code_for_log, request_id_for_log, spans,
+    token_id_for_log,
 };
 use crate::sts::Verdict;
 use axum::extract::{MatchedPath, Request};
@@ -102,7 +103,9 @@ impl AccessLine {
             sts_request_id = request_id_for_log(record.sts_request_id.as_deref()),
             account = account_for_log(record.account.as_deref()),
             api_key = record.api_key.as_ref().map(KeyName::as_str),
+            proof = record.proof,
             access_key = record.access_key,
+            web_identity_token_id = token_id_for_log(record.web_identity_token_id.as_deref()),
             region = record.region.as_deref(),
             retries = record.retries,
             shared = record.shared,

@@ -8,8 +8,8 @@
 //! in any case, so that callers behind one address do not shut each other out.
 
 use super::client_address::address_of;
-use crate::callers::CallerLimit;
 use crate::callers::api_keys::ApiKeys;
+use crate::callers::{CallerId, CallerLimit};
 use crate::http::error::ApiError;
 use crate::observability::SharedRecord;
 use crate::observability::metrics::Metrics;
@@ -49,7 +49,7 @@ pub(crate) async fn authenticate(
     let presented = presented(request.headers());
     let good = || presented.iter().find_map(|key| guard.keys.find(key));
     let Some((id, name)) = (presented.len() <= MOST_KEYS).then(good).flatten() else {
-        return guard.turn_away(&request, !presented.is_empty());
+        return guard.turn_away(address_of(&request, guard.trusted_proxies), !presented.is_empty()).await;
     };
     // Nobody further in has a use for them.
     request.headers_mut().remove(AUTHORIZATION);
@@ -63,8 +63,8 @@ pub(crate) async fn authenticate(
 
 impl KeyGuard {
     /// The answer to a request without a good key.
-    fn turn_away(&self, request: &Request, key_given: bool) -> Response {
-        let limited = self.failures.check(address_of(request, self.trusted_proxies)).err();
+    async fn turn_away(&self, address: CallerId, key_given: bool) -> Response {
+        let limited = self.failures.check(address).await.err();
         self.metrics.unauthenticated(limited.is_some());
         let error = match limited {
             Some(retry_after) => ApiError::AuthenticationLimited { retry_after },

@@ -24,7 +24,7 @@ pub(crate) async fn limit_callers(
     request: Request,
     next: Next,
 ) -> Response {
-    match guard.limit.check(caller_of(&request, guard.trusted_proxies)) {
+    match guard.limit.check(caller_of(&request, guard.trusted_proxies)).await {
         Ok(()) => next.run(request).await,
         Err(retry_after) => {
             guard.metrics.caller_limited();

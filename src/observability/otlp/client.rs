@@ -10,11 +10,9 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{self, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use opentelemetry_http::{HttpClient, HttpError};
-use rustls::crypto::aws_lc_rs;
 use rustls::{ClientConfig, RootCertStore};
 use std::error::Error;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
@@ -74,16 +72,10 @@ fn trusting(bundle: &Path) -> Result<ClientConfig, Box<dyn Error>> {
 }
 
 fn trusting_the_system(needed: bool) -> Result<ClientConfig, String> {
-    let mut roots = RootCertStore::empty();
-    if needed {
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        if roots.is_empty() {
-            let none = "no CA certificates were found on this system (SSL_CERT_FILE, SSL_CERT_DIR)";
-            return Err(format!("OTEL_EXPORTER_OTLP_CERTIFICATE: {none}; set it"));
-        }
+    let roots = if needed { tls::system_roots() } else { RootCertStore::empty() };
+    if needed && roots.is_empty() {
+        let none = "no CA certificates were found on this system (SSL_CERT_FILE, SSL_CERT_DIR)";
+        return Err(format!("OTEL_EXPORTER_OTLP_CERTIFICATE: {none}; set it"));
     }
-    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|_| "the TLS library has no protocol versions")?;
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
+    tls::client_config_with_roots(roots).map_err(|error| error.to_string())
 }

@@ -10,7 +10,7 @@ mod keys;
 
 pub use issuers::{AcceptedIssuers, partition_of_issuer};
 
-use super::{ProofError, ProofFailure};
+use super::{ProofError, ProofFailure, replay};
 use crate::identity::CallerArn;
 use crate::sts::Transport;
 use claims::{Claims, Expected};
@@ -107,6 +107,14 @@ impl TokenVerifier {
             useful_until: UNIX_EPOCH + Duration::from_secs(claims.useful_until.unsigned_abs()),
             claims: token.payload,
         })
+    }
+}
+
+impl VerifiedToken {
+    /// What a token is known by when it may be used once: the SHA-256 of its issuer and its id, each behind its length.
+    #[must_use]
+    pub fn replay_id(&self) -> [u8; 32] {
+        replay::digest(&[&self.issuer, &self.token_id])
     }
 }
 

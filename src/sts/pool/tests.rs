@@ -50,7 +50,9 @@ fn pool(max_connections: usize, hosts: usize) -> Arc<Pool> {
 /// Asks a host once. Returns the connection before it is kept or closed, and its permit.
 async fn ask(pool: &Arc<Pool>, number: usize, host: &Host) -> (Permit, Connection) {
     let permit = pool.acquire(number).await;
-    let Ok(mut connection) = pool.connection(&permit, &host.route).await else { panic!("no connection") };
+    let Ok(mut connection) = pool.connection(&permit, number, &host.route).await else {
+        panic!("no connection")
+    };
     let request = Request::get("/").header("host", "sts").body(Full::<Bytes>::default()).unwrap();
     let response = connection.send(request).await.unwrap_or_else(|error| panic!("{}", error.error()));
     assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "ok");
@@ -58,9 +60,9 @@ async fn ask(pool: &Arc<Pool>, number: usize, host: &Host) -> (Permit, Connectio
 }
 
 async fn ask_and_keep(pool: &Arc<Pool>, number: usize, host: &Host) -> bool {
-    let (permit, connection) = ask(pool, number, host).await;
+    let (_permit, connection) = ask(pool, number, host).await;
     let is_reused = connection.is_reused;
-    pool.keep(&permit, connection);
+    pool.keep(connection);
     is_reused
 }
 
@@ -106,7 +108,7 @@ async fn a_host_whose_calls_hang_leaves_its_share_to_the_others() {
     let route = Arc::new(route);
     let stuck = |pool: Arc<Pool>, route: Arc<Route>| async move {
         let permit = pool.acquire(0).await;
-        let connection = pool.connection(&permit, &route).await;
+        let connection = pool.connection(&permit, 0, &route).await;
         std::future::pending::<()>().await;
         drop(connection);
     };
@@ -130,9 +132,9 @@ async fn no_call_waits_for_ever_and_no_connection_is_lost() {
         tokio::spawn(async move {
             let number = n % 3;
             let call = async {
-                let (permit, connection) = ask(&pool, number, &hosts[number]).await;
+                let (_permit, connection) = ask(&pool, number, &hosts[number]).await;
                 if n % 5 != 0 {
-                    pool.keep(&permit, connection);
+                    pool.keep(connection);
                 }
             };
             let patience = if n % 7 == 0 { Duration::from_micros(n as u64 * 13 % 3_000) } else { PATIENCE };
@@ -161,8 +163,8 @@ async fn a_connection_that_is_idle_for_too_long_is_closed() {
     let pool = Arc::new(Pool { idle_timeout: Duration::from_millis(20), ..pool });
     for _ in 0..2 {
         let (one, other) = (ask(&pool, 0, &host).await, ask(&pool, 0, &host).await);
-        for (permit, connection) in [one, other] {
-            pool.keep(&permit, connection);
+        for (_permit, connection) in [one, other] {
+            pool.keep(connection);
         }
         ended(&host, *host.accepted.borrow()).await;
         assert_eq!(pool.idle().connections.len(), 0);

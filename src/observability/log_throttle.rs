@@ -1,4 +1,4 @@
-//! Warnings that would come with every connection are written once a minute.
+//! A line of the log that would come too often.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -8,10 +8,10 @@ const QUIET: Duration = Duration::from_mins(1);
 
 /// Says the same not more often than once a minute.
 #[derive(Default)]
-pub(super) struct LogThrottle(Mutex<Option<Instant>>);
+pub(crate) struct LogThrottle(Mutex<Option<Instant>>);
 
 impl LogThrottle {
-    pub(super) fn say(&self, what: impl FnOnce()) {
+    pub(crate) fn say(&self, what: impl FnOnce()) {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if last.is_none_or(|last| last.elapsed() >= QUIET) {
             *last = Some(Instant::now());
