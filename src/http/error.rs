@@ -4,6 +4,7 @@
 //! botocore's errors.
 
 use crate::credentials::ValidationError;
+use crate::http::head_error::HeadError;
 use crate::proof::ProofError;
 use crate::sts::{Rejection, StsFailure};
 use axum::http::header::{ACCEPT, ACCEPT_ENCODING, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -24,6 +25,8 @@ pub enum ApiError {
     UnsupportedMediaType,
     /// The body has a `Content-Encoding`, such as this one.
     UnsupportedContentCoding(&'static str),
+    /// The head is refused.
+    Head(HeadError),
     /// The body is longer than the operator allows.
     TooLarge,
     /// The body did not arrive in time.
@@ -73,6 +76,12 @@ pub enum ApiError {
     Forbidden,
     /// As many requests as the operator allows are waiting for STS.
     Overloaded,
+    /// The bodies being read take as much memory as the operator allows.
+    BodiesOverloaded,
+    /// As many connections as the operator allows are open.
+    ConnectionsOverloaded,
+    /// This client's address has as many connections open as the operator allows.
+    TooManyConnections,
     /// A fault of this program. Nothing is told about it; the log has more.
     Internal,
 }
@@ -120,7 +129,11 @@ impl ApiError {
     pub fn answer(&self) -> ErrorAnswer {
         let (status, exception, code) = self.class();
         let retry_after = match self {
-            Self::Overloaded | Self::ReplayStoreUnavailable => RETRY_HERE,
+            Self::Overloaded
+            | Self::BodiesOverloaded
+            | Self::ConnectionsOverloaded
+            | Self::TooManyConnections
+            | Self::ReplayStoreUnavailable => RETRY_HERE,
             Self::RateLimited { retry_after } | Self::AuthenticationLimited { retry_after } => {
                 Some(*retry_after)
             }
@@ -161,6 +174,10 @@ impl ApiError {
             Self::UnsupportedMediaType | Self::UnsupportedContentCoding(_) => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "RequestError", "UnsupportedMediaType")
             }
+            Self::Head(error) => {
+                let (status, code) = error.class();
+                return (status, "RequestError", code.into());
+            }
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "RequestError", "RequestTooLarge"),
             Self::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, "RequestError", "RequestTimeout"),
             Self::BodyCutOff => (StatusCode::BAD_REQUEST, "RequestError", "IncompleteBody"),
@@ -185,10 +202,12 @@ impl ApiError {
             Self::Unauthorized { .. } | Self::NoProof => {
                 (StatusCode::UNAUTHORIZED, "ServiceError", "Unauthorized")
             }
-            Self::RateLimited { .. } | Self::AuthenticationLimited { .. } => {
+            Self::RateLimited { .. } | Self::AuthenticationLimited { .. } | Self::TooManyConnections => {
                 (StatusCode::TOO_MANY_REQUESTS, "ServiceError", "RateLimited")
             }
-            Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "ServiceError", "Overloaded"),
+            Self::Overloaded | Self::BodiesOverloaded | Self::ConnectionsOverloaded => {
+                (StatusCode::SERVICE_UNAVAILABLE, "ServiceError", "Overloaded")
+            }
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "ServiceError", "InternalError"),
         };
         (status, exception, code.into())
@@ -209,6 +228,7 @@ impl ApiError {
             Self::UnsupportedContentCoding(coding) => {
                 format!("The request body must have no Content-Encoding; it has {coding}.").into()
             }
+            Self::Head(error) => error.message().into(),
             Self::TooLarge => "The request body is too large.".into(),
             Self::BodyTimeout => "The request body did not arrive in time.".into(),
             Self::BodyCutOff => "The request body ended too early.".into(),
@@ -239,6 +259,13 @@ impl ApiError {
                 "It cannot be found out whether the proof was used before: the store of used proofs cannot be asked.".into()
             }
             Self::Overloaded => "As many requests as this service takes are waiting for STS.".into(),
+            Self::BodiesOverloaded => {
+                "The request bodies being read take as much memory as this service allows.".into()
+            }
+            Self::ConnectionsOverloaded => "As many connections as this service takes are open.".into(),
+            Self::TooManyConnections => {
+                "This client's address has as many connections open as this service allows.".into()
+            }
         };
         Some(text)
     }

@@ -9,12 +9,13 @@ use crate::http::middleware::authentication::{API_KEY_HEADER, KeyGuard, authenti
 use crate::http::middleware::rate_limit::{CallerGuard, limit_callers};
 use crate::http::middleware::request_id::REQUEST_ID_HEADER;
 use crate::http::openapi;
+use crate::http::request_head;
 use crate::http::routes::{gate, health, lambda, metrics, verify};
 use crate::http::state::AppState;
 use crate::http::verification::{CACHE_STATUS_HEADER, VERDICT_HEADER};
 use crate::observability::metrics::Metrics;
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::Request;
 use axum::http::header::{
     AGE, AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ORIGIN, REFERRER_POLICY,
     RETRY_AFTER, STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
@@ -30,7 +31,6 @@ use tower::layer::layer_fn;
 use tower::util::{MapResponseLayer, option_layer};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, Any as AnyOrigin, CorsLayer};
-use tower_http::timeout::RequestBodyDeadlineLayer;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -114,9 +114,11 @@ fn caller_guard(state: &AppState) -> Option<CallerGuard> {
 
 /// What is no route, or no method of one, is answered in the one error shape.
 fn with_fallbacks<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
-    routes
-        .fallback(|| async { ApiError::NotFound })
-        .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
+    routes.fallback(no_route).method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
+}
+
+async fn no_route(request: Request) -> ApiError {
+    request_head::reason(&request)
 }
 
 /// What the listener of the metrics serves: these, and health for whoever restarts a process that does not answer. The
@@ -194,8 +196,6 @@ fn with_layers(
         // From the body of the next one, which may be the panic's answer, back to axum's.
         MapResponseLayer::new(IntoResponse::into_response),
         CatchPanicLayer::custom(answer_a_panic),
-        RequestBodyDeadlineLayer::new(http.read_timeout),
-        DefaultBodyLimit::max(http.max_body_bytes),
     ))
 }
 

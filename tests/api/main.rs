@@ -5,17 +5,22 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod helpers;
+mod raw;
 mod stub;
 
 mod answers;
 mod authentication;
+mod bodies;
 mod body_form;
 mod callers;
 mod connections;
+mod departures;
 mod documents;
+mod early_answers;
 mod echoes;
 mod failures;
 mod fuzz_corpus;
+mod heads;
 mod hosts;
 mod http;
 mod isolation;
@@ -33,4 +38,5 @@ mod sharing;
 mod spellings;
 mod stopping;
 mod sts_connections;
+mod unread_answers;
 mod verdicts;

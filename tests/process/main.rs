@@ -40,5 +40,6 @@ mod smuggling;
 mod stopping;
 mod sts_connections;
 mod tls;
+mod tls_connections;
 mod traces;
 mod unread_log;
