@@ -5,6 +5,7 @@ pub(crate) mod body;
 pub(crate) mod connection;
 pub(crate) mod context;
 pub mod error;
+pub(crate) mod gate;
 pub mod head_error;
 mod media_type;
 pub(crate) mod middleware;

@@ -6,100 +6,30 @@
 mod codes;
 mod connections;
 mod format;
+mod labels;
 mod process;
 
 pub(crate) use codes::known_code;
 pub(crate) use connections::{BodyFigures, ConnectionFigures, WaitedFor};
 pub(crate) use format::Format;
+pub use labels::ReloadedFile;
 
 use super::{RedisWatch, logs};
-use crate::config::build;
 use crate::sts::{StsFailure, StsResponse, Verdict};
+use labels::{
+    BuildLabels, CodeLabels, FileLabels, GateLabels, HttpLabels, SourceLabels, StsLabels, VerdictLabels, Word,
+};
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
-use std::fmt::{self, Write as _};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Bounds of the buckets of durations, in seconds: from an answer out of the cache to the deadline.
 const SECONDS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 20.0];
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-#[expect(clippy::struct_field_names, reason = "OpenTelemetry's names")]
-struct HttpLabels {
-    http_request_method: &'static str,
-    http_route: String,
-    http_response_status_code: u32,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct VerdictLabels {
-    verdict: Word,
-    proof: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct StsLabels {
-    region: String,
-    outcome: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct SourceLabels {
-    source: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct CodeLabels {
-    code: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct BuildLabels {
-    version: &'static str,
-    revision: &'static str,
-    target: &'static str,
-}
-
-impl BuildLabels {
-    const THIS: Self = Self { version: build::VERSION, revision: build::REVISION, target: build::TARGET };
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct FileLabels {
-    file: &'static str,
-}
-
-/// A file that is read again on SIGHUP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ReloadedFile {
-    ApiKeys,
-    Tls,
-}
-
-impl ReloadedFile {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::ApiKeys => "api_keys",
-            Self::Tls => "tls",
-        }
-    }
-}
-
-/// A verdict as the value of a label.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Word(Verdict);
-
-impl EncodeLabelValue for Word {
-    fn encode(&self, encoder: &mut LabelValueEncoder) -> Result<(), fmt::Error> {
-        encoder.write_str(self.0.as_str())
-    }
-}
 
 /// All figures of a process.
 pub struct Metrics {
@@ -107,6 +37,7 @@ pub struct Metrics {
     http: Family<HttpLabels, Histogram>,
     active: Gauge,
     verdicts: Family<VerdictLabels, Counter>,
+    gates: Family<GateLabels, Counter>,
     sts: Family<StsLabels, Histogram>,
     codes: Family<CodeLabels, Counter>,
     retries: Counter,
@@ -114,6 +45,7 @@ pub struct Metrics {
     unauthenticated: Counter,
     authentication_limited: Counter,
     reload_failures: Family<FileLabels, Counter>,
+    files_loaded: Family<FileLabels, Gauge>,
     shared: Family<SourceLabels, Counter>,
     rate_limited: Counter,
     redis: Arc<RedisWatch>,
@@ -130,6 +62,7 @@ impl Default for Metrics {
             http: Family::new_with_constructor(durations),
             active: Gauge::default(),
             verdicts: Family::default(),
+            gates: Family::default(),
             sts: Family::new_with_constructor(durations),
             codes: Family::default(),
             retries: Counter::default(),
@@ -137,6 +70,7 @@ impl Default for Metrics {
             unauthenticated: Counter::default(),
             authentication_limited: Counter::default(),
             reload_failures: Family::default(),
+            files_loaded: Family::default(),
             shared: Family::default(),
             rate_limited: Counter::default(),
             redis: Arc::new(RedisWatch::new()),
@@ -156,6 +90,7 @@ impl Metrics {
         registry.register("http_server_request_duration_seconds", http, self.http.clone());
         registry.register("http_server_active_requests", "Requests being answered", self.active.clone());
         registry.register("sts_verify", "Verdicts given", self.verdicts.clone());
+        registry.register("sts_verify_gate", "Decisions of gates, by policy", self.gates.clone());
         let sts = "Time of a call to STS, all its attempts and the waits between them, in seconds";
         registry.register("sts_request_duration_seconds", sts, self.sts.clone());
         registry.register("sts_errors", "Errors answered, by code", self.codes.clone());
@@ -165,8 +100,10 @@ impl Metrics {
         registry.register("sts_verify_unauthenticated", unauthenticated, self.unauthenticated.clone());
         let limited = "Of these, requests answered 429: their address had come without a good key too often";
         registry.register("sts_verify_authentication_limited", limited, self.authentication_limited.clone());
-        let reload = "Files that could not be read again on SIGHUP";
+        let reload = "Changed files that could not be loaded";
         registry.register("sts_verify_reload_failures", reload, self.reload_failures.clone());
+        let loaded = "When a file was last loaded, in seconds since 1970";
+        registry.register("sts_verify_file_loaded_timestamp_seconds", loaded, self.files_loaded.clone());
         let shared = "Answers that STS was not asked for: another caller's call, or a kept answer";
         registry.register("sts_verify_shared", shared, self.shared.clone());
         let limited = "Requests refused because their caller asked too often";
@@ -188,9 +125,6 @@ impl Metrics {
             for proof in ["credentials", "signed_request", "web_identity_token"] {
                 let _ = self.verdicts.get_or_create(&VerdictLabels { verdict: Word(verdict), proof });
             }
-        }
-        for file in [ReloadedFile::ApiKeys, ReloadedFile::Tls] {
-            let _ = self.reload_failures.get_or_create(&FileLabels { file: file.as_str() });
         }
         for source in ["in_flight", "cache"] {
             let _ = self.shared.get_or_create(&SourceLabels { source });
@@ -231,6 +165,11 @@ impl Metrics {
         self.verdicts.get_or_create(&VerdictLabels { verdict: Word(verdict), proof }).inc();
     }
 
+    /// A gate decided: `allowed`, `denied`, `unauthenticated`, or `unknown`. The policy is one of the operator's.
+    pub(crate) fn gate_decided(&self, policy: &str, decision: &'static str) {
+        self.gates.get_or_create(&GateLabels { policy: policy.to_owned(), decision }).inc();
+    }
+
     /// An error was answered, whatever the route.
     pub(crate) fn error_answered(&self, code: &str) {
         self.codes.get_or_create(&CodeLabels { code: known_code(code) }).inc();
@@ -249,7 +188,15 @@ impl Metrics {
         }
     }
 
-    /// A file could not be read again on SIGHUP.
+    /// A file was loaded. One that never failed has 0 failures, which is not absent: alerts compare with it.
+    pub(crate) fn file_loaded(&self, file: ReloadedFile) {
+        let labels = FileLabels { file: file.as_str() };
+        let _ = self.reload_failures.get_or_create(&labels);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.files_loaded.get_or_create(&labels).set(now.as_secs().try_into().unwrap_or(i64::MAX));
+    }
+
+    /// A file that has changed could not be loaded.
     pub(crate) fn reload_failed(&self, file: ReloadedFile) {
         self.reload_failures.get_or_create(&FileLabels { file: file.as_str() }).inc();
     }

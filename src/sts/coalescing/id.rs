@@ -23,7 +23,7 @@ impl QuestionIds {
     /// # Errors
     ///
     /// What the system says when it has no randomness.
-    pub(super) fn new() -> Result<Self, getrandom::Error> {
+    pub(crate) fn new() -> Result<Self, getrandom::Error> {
         let mut key = Zeroizing::new([0; 64]);
         getrandom::fill(key.as_mut())?;
         Ok(Self(HmacReset::new((&*key).into())))

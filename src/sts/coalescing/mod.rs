@@ -14,9 +14,9 @@ use crate::sts::{
     CallOutcome, Identity, Rejection, StsCall, StsFailure, StsResponse, Verdict, Waiter, Waiters,
     WantsRetries,
 };
-use cache::ExpiringCache;
+pub(crate) use cache::ExpiringCache;
 use futures_util::future::{BoxFuture, FutureExt as _, Shared, WeakShared};
-use id::{QuestionId, QuestionIds};
+pub(crate) use id::{QuestionId, QuestionIds};
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
