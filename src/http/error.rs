@@ -259,13 +259,9 @@ impl ApiError {
                 "It cannot be found out whether the proof was used before: the store of used proofs cannot be asked.".into()
             }
             Self::Overloaded => "As many requests as this service takes are waiting for STS.".into(),
-            Self::BodiesOverloaded => {
-                "The request bodies being read take as much memory as this service allows.".into()
-            }
+            Self::BodiesOverloaded => "Request bodies take as much memory as this service allows.".into(),
             Self::ConnectionsOverloaded => "As many connections as this service takes are open.".into(),
-            Self::TooManyConnections => {
-                "This client's address has as many connections open as this service allows.".into()
-            }
+            Self::TooManyConnections => "This address has as many connections as allowed.".into(),
         };
         Some(text)
     }

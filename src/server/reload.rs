@@ -115,13 +115,11 @@ pub async fn run(hangup: Arc<Notify>, files: Vec<WatchedFiles>, metrics: Arc<Met
             look(&mut files, all, &metrics);
             files
         });
-        files = match looked.await {
-            Ok(files) => files,
-            Err(_) => {
-                error!("a file was not reloaded: its reader panicked; no file is looked at any more");
-                return;
-            }
+        let Ok(looked) = looked.await else {
+            error!("a file was not reloaded: its reader panicked; no file is looked at any more");
+            return;
         };
+        files = looked;
     }
 }
 
