@@ -1,7 +1,7 @@
 //! Loads files again when they change: API keys, the certificate with its key, policies, CA bundles. No connection is dropped for it, and
 //! a file that is wrong leaves everything as it was.
 //!
-//! Files are looked at by their content, every [`INTERVAL`]: so it does not matter whether one is rewritten, replaced by another, or
+//! Files are looked at by their content, every three seconds: so it does not matter whether one is rewritten, replaced by another, or
 //! reached through a link that changes (Kubernetes' `..data`), and no watch of the system's can be missed. What was seen twice in a row is
 //! loaded, so that a file that is just being written is left alone. SIGHUP loads all files at once.
 
