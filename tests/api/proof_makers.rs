@@ -95,8 +95,7 @@ impl Signer {
 
     /// A presigned URL with another query.
     pub fn url_for(&self, query: &str) -> String {
-        let mut request =
-            http::Request::get(format!("https://{}/?{query}", self.host)).body(()).unwrap();
+        let mut request = http::Request::get(format!("https://{}/?{query}", self.host)).body(()).unwrap();
         let url = request.uri().to_string();
         self.sign("GET", &url, "", SignatureLocation::QueryParams).apply_to_request_http1x(&mut request);
         request.uri().to_string()
@@ -123,11 +122,8 @@ impl Signer {
     /// The members of a login with another body.
     pub fn login_for(&self, body: &str) -> Value {
         let url = format!("https://{}/", self.host);
-        let headers: Map<String, Value> = self
-            .post_headers(&url, body)
-            .into_iter()
-            .map(|(name, value)| (name, json!([value])))
-            .collect();
+        let headers: Map<String, Value> =
+            self.post_headers(&url, body).into_iter().map(|(name, value)| (name, json!([value]))).collect();
         json!({
             "iam_http_request_method": "POST",
             "iam_request_url": BASE64_STANDARD.encode(url),

@@ -11,7 +11,8 @@ use sts_sandbox::Sandbox;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-const CLOCK: &str = "Signature expired: 20220127T001427Z is now earlier than 20220127T014428Z (20220127T015928Z - 15 min.)";
+const CLOCK: &str =
+    "Signature expired: 20220127T001427Z is now earlier than 20220127T014428Z (20220127T015928Z - 15 min.)";
 
 type Call = JoinHandle<reqwest::Result<Response>>;
 
@@ -38,7 +39,9 @@ async fn a_custom_endpoint_gets_the_request_with_the_host_that_was_signed_and_no
     let mut login = signer.login();
     // Headers that nobody signed, as clients and intermediaries add them.
     let mut headers: Value = serde_json::from_slice(&decoded(&login["iam_request_headers"])).unwrap();
-    for (name, value) in [("Accept", "application/json"), ("Cookie", "a=b"), ("X-Forwarded-Host", "evil.example")] {
+    for (name, value) in
+        [("Accept", "application/json"), ("Cookie", "a=b"), ("X-Forwarded-Host", "evil.example")]
+    {
         headers[name] = value.into();
     }
     login["iam_request_headers"] = headers;
@@ -50,7 +53,13 @@ async fn a_custom_endpoint_gets_the_request_with_the_host_that_was_signed_and_no
     let (line, names, body) = parts(&requests[1]);
     assert_eq!((line, body), ("POST / HTTP/1.1", crate::proof_makers::BODY));
     let expected = [
-        "authorization", "content-length", "content-type", "host", "user-agent", "x-amz-date", "x-amz-security-token",
+        "authorization",
+        "content-length",
+        "content-type",
+        "host",
+        "user-agent",
+        "x-amz-date",
+        "x-amz-security-token",
         "x-sts-verify-audience",
     ];
     assert_eq!(names, expected);
@@ -76,9 +85,11 @@ async fn several_audiences_are_tried_in_order_each_over_a_connection_of_its_own(
     };
     let bound = |audience| signer(ROLE).with_headers(&[("x-k8s-aws-id", audience)]);
     let mut asked = 0;
-    for (audience, attempts) in
-        [("two.example", &["one", "two"][..]), ("one.example", &["one"]), ("three.example", &["one", "two", "three"])]
-    {
+    for (audience, attempts) in [
+        ("two.example", &["one", "two"][..]),
+        ("one.example", &["one"]),
+        ("three.example", &["one", "two", "three"]),
+    ] {
         let (said, answer) = post(&app, &posted(&bound(audience).url())).await;
         assert_eq!(said, valid(), "{audience}: {answer}");
         assert_eq!(answer["aws_res"]["ResponseMetadata"]["RetryAttempts"], 0);
@@ -146,8 +157,12 @@ async fn the_same_proof_at_once_is_one_call_and_another_is_not() {
     let stub = Stub::always(Reply::Held(may, Box::new(identity()))).await;
     let app = app_asking(&stub.url, &[]).await;
     let (one, other) = (signer(ROLE), signer(USER));
-    let bodies =
-        [posted(&one.url()), serde_json::json!({"token": one.eks_token()}), one.login(), posted(&other.url())];
+    let bodies = [
+        posted(&one.url()),
+        serde_json::json!({"token": one.eks_token()}),
+        one.login(),
+        posted(&other.url()),
+    ];
     // A URL and its token are one request to STS; the POST is another.
     let calls: Vec<Call> = bodies.iter().chain([&bodies[0]]).map(|body| call(&app, body)).collect();
     waiting(&app, 5.0).await;

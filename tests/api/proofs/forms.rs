@@ -29,7 +29,8 @@ async fn each_form_is_read_wherever_its_tool_puts_it() {
         login["iam_request_headers"] = headers;
         login
     };
-    let flat: Value = headers.as_object().unwrap().iter().map(|(name, value)| (name.clone(), value[0].clone())).collect();
+    let flat: Value =
+        headers.as_object().unwrap().iter().map(|(name, value)| (name.clone(), value[0].clone())).collect();
     for body in [
         json!({"kind": "ExecCredential", "apiVersion": "client.authentication.k8s.io/v1beta1", "spec": {}, "status": {"token": eks}}),
         json!({"kind": "TokenReview", "spec": {"token": eks}}),
@@ -55,9 +56,20 @@ async fn each_form_is_read_wherever_its_tool_puts_it() {
 async fn each_binding_and_each_host_of_each_partition_is_accepted() {
     let (app, _) = app_with_sandbox(&[]).await;
     for (access_key_id, hosts) in [
-        (ROLE, &["sts.amazonaws.com", "sts-fips.us-east-1.amazonaws.com", "sts.us-east-1.api.aws", "sts-fips.us-east-1.api.aws"][..]),
+        (
+            ROLE,
+            &[
+                "sts.amazonaws.com",
+                "sts-fips.us-east-1.amazonaws.com",
+                "sts.us-east-1.api.aws",
+                "sts-fips.us-east-1.api.aws",
+            ][..],
+        ),
         (USER, &["sts.us-east-1.amazonaws.com"]),
-        ("AKIASBXCHINA0EXAMPLE", &["sts.cn-north-1.amazonaws.com.cn", "sts.cn-north-1.api.amazonwebservices.com.cn"]),
+        (
+            "AKIASBXCHINA0EXAMPLE",
+            &["sts.cn-north-1.amazonaws.com.cn", "sts.cn-north-1.api.amazonwebservices.com.cn"],
+        ),
         ("ASIASBXGOVROLEXAMPLE", &["sts.us-gov-west-1.amazonaws.com", "sts.us-gov-west-1.api.aws"]),
         ("AKIASBXEUSC00EXAMPLE", &["sts.eusc-de-east-1.amazonaws.eu"]),
     ] {

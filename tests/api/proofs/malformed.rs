@@ -92,7 +92,10 @@ fn logins() -> Vec<Value> {
     vec![
         login_with("iam_request_url", json!("https://sts.amazonaws.com/")),
         login_with("iam_request_url", base64("sts.amazonaws.com")),
-        login_with("iam_request_url", json!(BASE64_STANDARD.encode("https://sts.amazonaws.com/").trim_end_matches('='))),
+        login_with(
+            "iam_request_url",
+            json!(BASE64_STANDARD.encode("https://sts.amazonaws.com/").trim_end_matches('=')),
+        ),
         login_with("iam_request_url", json!(BASE64_STANDARD.encode([0xff, 0xfe]))),
         login_with("iam_request_body", json!("~")),
         login_with("iam_request_headers", json!("~")),

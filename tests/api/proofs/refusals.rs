@@ -2,9 +2,7 @@
 
 use super::{ROLE, Said, USER, app_asking, app_with_sandbox, post, posted, said, say, signer, valid};
 use crate::helpers::caller;
-use crate::proof_makers::{
-    AUDIENCE, BODY, Signer, claims, es384, unsigned_token, web_identity_token, with,
-};
+use crate::proof_makers::{AUDIENCE, BODY, Signer, claims, es384, unsigned_token, web_identity_token, with};
 use crate::stub::{Stub, identity};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -86,10 +84,7 @@ async fn proof_expired() {
     bodies.push(token(&[("exp", seconds_from_now(-1))]));
     bodies.push(token(&[("iat", seconds_from_now(-901))]));
     assert_refused(&["--token-issuers=*"], "ProofExpired", "indeterminate", bodies).await;
-    let bodies = vec![
-        posted(&signer(ROLE).signed(-61).url()),
-        token(&[("iat", seconds_from_now(-61))]),
-    ];
+    let bodies = vec![posted(&signer(ROLE).signed(-61).url()), token(&[("iat", seconds_from_now(-61))])];
     let shorter = ["--token-issuers=*", "--max-proof-age=60s"];
     assert_refused(&shorter, "ProofExpired", "indeterminate", bodies).await;
 }
@@ -160,7 +155,9 @@ async fn region_mismatch_and_region_not_allowed() {
     let bodies = vec![
         posted(&signer.clone().at_host("sts.eu-west-1.amazonaws.com").url()),
         signer.clone().at_host("sts.eu-west-1.api.aws").login(),
-        posted(&Signer { region: "eu-west-1".to_owned(), ..signer.clone() }.at_host("sts.amazonaws.com").url()),
+        posted(
+            &Signer { region: "eu-west-1".to_owned(), ..signer.clone() }.at_host("sts.amazonaws.com").url(),
+        ),
     ];
     let flags = ["--allowed-regions=us-east-1,eu-west-1"];
     assert_refused(&flags, "RegionMismatch", "invalid", bodies).await;

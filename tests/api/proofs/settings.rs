@@ -16,7 +16,14 @@ async fn each_kind_is_accepted_where_it_is_named_and_nowhere_else() {
     let token = web_identity_token(&sandbox, caller(ROLE), &[AUDIENCE]).await;
     let kinds: [(&str, Vec<Value>); 3] = [
         ("credentials", vec![body_of(caller(ROLE))]),
-        ("signed-requests", vec![posted(&signer(ROLE).url()), signer(ROLE).login(), json!({"token": signer(ROLE).eks_token()})]),
+        (
+            "signed-requests",
+            vec![
+                posted(&signer(ROLE).url()),
+                signer(ROLE).login(),
+                json!({"token": signer(ROLE).eks_token()}),
+            ],
+        ),
         ("web-identity-tokens", vec![json!({"token": token}), json!({"WebIdentityToken": token})]),
     ];
     for accept in

@@ -128,7 +128,9 @@ async fn a_proof_that_is_refused_before_is_not_taken() {
     let stub = Stub::always(identity()).await;
     let app = app_asking(&stub.url, &[&ONCE[..], &["--allowed-regions=us-east-1"]].concat()).await;
     let url = signer(ROLE).url();
-    for refused in [url.replace("Action=GetCallerIdentity", "Action=AssumeRole"), url.replace("com/?", "com/x?")] {
+    for refused in
+        [url.replace("Action=GetCallerIdentity", "Action=AssumeRole"), url.replace("com/?", "com/x?")]
+    {
         assert_eq!(post(&app, &posted(&refused)).await.0.2, "RequestNotAllowed");
     }
     assert_eq!(post(&app, &posted(&url)).await.0, valid());

@@ -77,7 +77,8 @@ async fn an_issuer_whose_keys_cannot_be_had_is_told_as_sts_is() {
         (&page.url, 502, "ResponseParserError"),
     ] {
         let issuers = format!("--token-issuers={issuer}");
-        let app = app_asking(&sts.url, &[&issuers, "--attempt-timeout=300ms", "--connect-timeout=300ms"]).await;
+        let app =
+            app_asking(&sts.url, &[&issuers, "--attempt-timeout=300ms", "--connect-timeout=300ms"]).await;
         let body = json!({"token": unsigned_token(&es384(), &claims(issuer))});
         assert_eq!(say(&app, &body).await, said(status, code, code, "indeterminate"), "{issuer}");
     }
