@@ -80,11 +80,7 @@ async fn the_log_line_tells_the_kind_of_a_proof_and_the_id_of_a_token() {
 
     let old = Signer::of(caller(ROLE)).signed(-1_000).url();
     let line = line_of(&service, &json!({"presigned_url": old}), 3).await;
-    assert_eq!(
-        (&line["proof"], &line["code"]),
-        (&json!("signed_request"), &json!("ProofExpired")),
-        "{line}"
-    );
+    assert_eq!((&line["proof"], &line["code"]), (&json!("signed_request"), &json!("ProofExpired")), "{line}");
     let forged = unsigned_token(&es384(), &claims(&sandbox));
     let line = line_of(&service, &json!({"token": forged}), 4).await;
     assert_eq!(line["code"], "SignatureMismatch", "{line}");
@@ -197,7 +193,8 @@ async fn nothing_of_a_proof_is_in_an_answer_a_log_line_a_metric_or_a_trace() {
                 let answer = request.json(body).send().await.unwrap();
                 assert_ne!(answer.status(), 500, "{body}");
                 let mut headers = answer.headers().clone();
-                let tail = headers.remove("x-amz-log-result").map(|tail| BASE64_STANDARD.decode(tail).unwrap());
+                let tail =
+                    headers.remove("x-amz-log-result").map(|tail| BASE64_STANDARD.decode(tail).unwrap());
                 let text = format!("{headers:?} {}", answer.text().await.unwrap());
                 secrets.assert_not_in("an answer", text.as_bytes());
                 secrets.assert_not_in("the end of the log", &tail.unwrap_or_default());

@@ -55,25 +55,29 @@ async fn each_form_is_read_wherever_its_tool_puts_it() {
 #[tokio::test]
 async fn each_binding_and_each_host_of_each_partition_is_accepted() {
     let (app, _) = app_with_sandbox(&[]).await;
-    for (access_key_id, hosts) in [
+    for (access_key_ids, hosts) in [
         (
-            ROLE,
+            [USER, ROLE],
             &[
+                "sts.us-east-1.amazonaws.com",
                 "sts.amazonaws.com",
                 "sts-fips.us-east-1.amazonaws.com",
                 "sts.us-east-1.api.aws",
                 "sts-fips.us-east-1.api.aws",
             ][..],
         ),
-        (USER, &["sts.us-east-1.amazonaws.com"]),
         (
-            "AKIASBXCHINA0EXAMPLE",
+            ["AKIASBXCHINA0EXAMPLE", "ASIASBXCHIROLEXAMPLE"],
             &["sts.cn-north-1.amazonaws.com.cn", "sts.cn-north-1.api.amazonwebservices.com.cn"],
         ),
-        ("ASIASBXGOVROLEXAMPLE", &["sts.us-gov-west-1.amazonaws.com", "sts.us-gov-west-1.api.aws"]),
-        ("AKIASBXEUSC00EXAMPLE", &["sts.eusc-de-east-1.amazonaws.eu"]),
+        (
+            ["AKIASBXGOVUSREXAMPLE", "ASIASBXGOVROLEXAMPLE"],
+            &["sts.us-gov-west-1.amazonaws.com", "sts.us-gov-west-1.api.aws"],
+        ),
+        (["AKIASBXEUSC00EXAMPLE", "ASIASBXEUSROLEXAMPLE"], &["sts.eusc-de-east-1.amazonaws.eu"]),
     ] {
-        for host in hosts {
+        let hosts = hosts.iter().flat_map(|host| access_key_ids.map(|access_key_id| (host, access_key_id)));
+        for (host, access_key_id) in hosts {
             for binding in BINDINGS {
                 let signer = signer(access_key_id).at_host(host).with_headers(&[(binding, AUDIENCE)]);
                 for proof in [posted(&signer.url()), signer.login()] {
