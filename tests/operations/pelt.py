@@ -6,7 +6,6 @@ import json
 import re
 
 from leaks import Watch
-from mutations import Mutator
 
 BATCH = 16  # requests sent on a connection before its answers are read
 AT_ONCE = 48  # connections of a process
@@ -14,6 +13,8 @@ QUIET = 0.5  # seconds without a byte after which an odd request is taken for on
 LOST = 60  # seconds for an answer that has to come
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.I)
 STATUS = re.compile(rb"HTTP/1\.[01] (\d{3}) ")
+CODE = re.compile(rb'error_code\\?":\\?"(\w+)')
+NAMED = re.compile(rb'"Arn\\?":\\?"([^"\\]+)')
 CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.I)
 
 
@@ -22,20 +23,20 @@ class Findings:
 
     def __init__(self):
         self.sent = self.odd = self.unanswered = self.bytes = 0
-        self.statuses, self.faults = collections.Counter(), []
+        self.statuses, self.codes, self.faults = collections.Counter(), collections.Counter(), []
 
     def fault(self, what, request, answer=b""):
         if len(self.faults) < 10:
             self.faults.append(f"{what}: {request[:1500]!r} was answered {answer[:1500]!r}")
 
     def as_dict(self):
-        return {**vars(self), "statuses": dict(self.statuses)}
+        return {**vars(self), "statuses": dict(self.statuses), "codes": dict(self.codes)}
 
 
 class Pelter:
-    def __init__(self, address, seed, source, table):
+    def __init__(self, address, source, mutator):
         self.address, self.source = address.split(":"), source
-        self.mutator = Mutator(seed, table)
+        self.mutator = mutator
         self.watch = Watch(self.mutator.secrets)
         self.found = Findings()
 
@@ -102,6 +103,9 @@ class Pelter:
         if not status:
             return self.found.fault("not HTTP", request, answer)
         self.found.statuses[int(status[1])] += 1
+        self.found.codes.update(code.decode() for code in CODE.findall(answer))
+        if self.mutator.names is not None and not set(NAMED.findall(answer)) <= self.mutator.names:
+            self.found.fault("somebody else is named", request, answer)
         if int(status[1]) >= 500 and not is_excused(int(status[1]), answer):
             self.found.fault("a fault of our own", request, answer)
         if self.watch.find(answer) is not None:
@@ -148,8 +152,8 @@ def split_answers(data):
         data = rest[size:]
 
 
-async def throw(address, seed, source, table, framed, raw):
-    pelter = Pelter(address, seed, source, table)
+async def throw(address, source, mutator, framed, raw):
+    pelter = Pelter(address, source, mutator)
     shares = [pelter.framed(-(-framed // AT_ONCE)) for _ in range(AT_ONCE)]
     shares += [pelter.raw(-(-raw // AT_ONCE)) for _ in range(AT_ONCE)]
     await asyncio.gather(*shares)

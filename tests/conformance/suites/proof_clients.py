@@ -165,13 +165,13 @@ class Scene:
         self.count(client, body["aws_res"], document)
 
     def the_documents_commands(self):
-        """What docs/proofs.md tells a client to run is run, with nothing changed but the service's address."""
-        text = (ROOT / "docs" / "proofs.md").read_text()
-        blocks = re.findall(r"^```(sh|python|js)\n(.*?)^```$", text, re.S | re.M)
-        self.suite.check("docs/proofs.md has a command for each client", lambda: equal(len(blocks) >= 6, True, len(blocks)))
-        for language, block in blocks:
-            name = f"docs/proofs.md: {block.strip().splitlines()[0][:60]}"
-            self.suite.check(name, self.run_block, language, block)
+        """What README and docs/proofs.md tell a client to run is run, with nothing changed but the service's address."""
+        for document, least in (("README.md", 2), ("docs/proofs.md", 6)):
+            blocks = re.findall(r"^```(sh|python|js)\n(.*?)^```$", (ROOT / document).read_text(), re.S | re.M)
+            blocks = [(language, block) for language, block in blocks if AUDIENCE in block]
+            self.suite.check(f"{document} has its commands", lambda: equal(len(blocks) >= least, True, len(blocks)))
+            for language, block in blocks:
+                self.suite.check(f"{document}: {block.strip().splitlines()[0][:60]}", self.run_block, language, block)
 
     def run_block(self, language, block):
         assert "localhost:8080" in block, "it posts to the service"
@@ -187,7 +187,7 @@ class Scene:
         identity = json.loads(done.stdout).get("aws_res")
         assert identity, done.stdout
         assert re.search(r":(assumed-role|role)/", identity["Arn"]), identity
-        self.counts["commands of docs/proofs.md"] += 1
+        self.counts["commands of README and docs"] += 1
 
     def assert_nothing_of_a_proof(self):
         log = "".join(self.program.lines)
