@@ -115,7 +115,7 @@ def nothing_is_open(service):
 
 
 def judge(report, plan, found):
-    leaks = [fault for fault in found["faults"] if "secret" in fault]
+    leaks = [fault for fault in found["faults"] if fault.startswith("part of a secret")]
     report.holds(f"bad input: {plan.mutated} mutated requests were sent", found["sent"] >= plan.mutated, found["sent"])
     report.holds("bad input: every answer is one of ours, none a fault of our own", not found["faults"], *found["faults"])
     report.holds("bad input: no part of a secret in an answer", not leaks, *leaks)

@@ -111,8 +111,8 @@ class Pelter:
         if self.watch.find(answer) is not None:
             # All of them are made up: they may be seen here.
             self.found.fault("part of a secret in an answer", request, answer)
-        body = answer.partition(b"\r\n\r\n")[2]
-        if int(status[1]) >= 400 and body and not is_error(body):
+        head, _, body = answer.partition(b"\r\n\r\n")
+        if int(status[1]) >= 400 and body and not is_error(head, body):
             self.found.fault("an error in another shape", request, answer)
 
 
@@ -124,9 +124,11 @@ def is_excused(status, answer):
     return status in (502, 504) and b"\r\nx-sts-verdict: indeterminate" in head
 
 
-def is_error(body):
+def is_error(head, body):
+    """Ours, or Lambda's own where its service would have refused the payload."""
+    of_lambda = b"\r\nx-amzn-errortype:" in head.lower()
     try:
-        return list(json.loads(body)) == ["exception", "error_code", "error_message"]
+        return list(json.loads(body)) == (["Type", "Message"] if of_lambda else ["exception", "error_code", "error_message"])
     except ValueError:
         return False
 
