@@ -31,7 +31,7 @@ const LONGEST_REFUSAL: usize = 140;
 const AUDIENCE: &str = "verify.example.com";
 
 /// When the inputs in `corpus/` are a minute old: 15 January 2027, 08:01 UTC.
-const NOW: Duration = Duration::from_secs(1_800_000_060);
+const NOW: Duration = Duration::from_mins(30_000_001);
 
 /// An issuer that cannot be asked.
 const ISSUER: &str = "http://127.0.0.1:1";

@@ -113,6 +113,51 @@ async fn the_example_of_each_form_of_a_proof_is_read_as_one_and_is_too_old() {
     assert!(token["value"]["claims"].is_object(), "{token}");
 }
 
+/// The error codes of the contract.
+const CODES: [&str; 41] = [
+    "InvalidClientTokenId",
+    "ExpiredToken",
+    "SignatureDoesNotMatch",
+    "MissingAuthenticationToken",
+    "IncompleteSignature",
+    "AccessDenied",
+    "RequestExpired",
+    "RegionDisabledException",
+    "Throttling",
+    "InternalFailure",
+    "ServiceUnavailable",
+    "503",
+    "EndpointConnectionError",
+    "ConnectionClosedError",
+    "ConnectTimeoutError",
+    "ReadTimeoutError",
+    "ResponseParserError",
+    "MalformedJson",
+    "MissingParameter",
+    "InvalidParameter",
+    "DuplicateParameter",
+    "RegionNotAllowed",
+    "MisdirectedRequest",
+    "UnsupportedMediaType",
+    "RequestTooLarge",
+    "Unauthorized",
+    "Overloaded",
+    "RateLimited",
+    "InternalError",
+    "ProofNotAccepted",
+    "AudienceMismatch",
+    "ProofExpired",
+    "ProofNotYetValid",
+    "ProofReplayed",
+    "EndpointNotAllowed",
+    "RegionMismatch",
+    "RequestNotAllowed",
+    "IssuerNotAllowed",
+    "SignatureMismatch",
+    "TokenNotAllowed",
+    "ReplayStoreUnavailable",
+];
+
 #[test]
 fn there_is_an_example_of_each_error_code_of_the_contract() {
     let operation = verify_operation();
@@ -122,49 +167,7 @@ fn there_is_an_example_of_each_error_code_of_the_contract() {
         let examples = examples.unwrap_or_else(|| panic!("{status} has no example"));
         codes.extend(examples.values().filter_map(|example| example["value"]["error_code"].as_str()));
     }
-    for code in [
-        "InvalidClientTokenId",
-        "ExpiredToken",
-        "SignatureDoesNotMatch",
-        "MissingAuthenticationToken",
-        "IncompleteSignature",
-        "AccessDenied",
-        "RequestExpired",
-        "RegionDisabledException",
-        "Throttling",
-        "InternalFailure",
-        "ServiceUnavailable",
-        "503",
-        "EndpointConnectionError",
-        "ConnectionClosedError",
-        "ConnectTimeoutError",
-        "ReadTimeoutError",
-        "ResponseParserError",
-        "MalformedJson",
-        "MissingParameter",
-        "InvalidParameter",
-        "DuplicateParameter",
-        "RegionNotAllowed",
-        "MisdirectedRequest",
-        "UnsupportedMediaType",
-        "RequestTooLarge",
-        "Unauthorized",
-        "Overloaded",
-        "RateLimited",
-        "InternalError",
-        "ProofNotAccepted",
-        "AudienceMismatch",
-        "ProofExpired",
-        "ProofNotYetValid",
-        "ProofReplayed",
-        "EndpointNotAllowed",
-        "RegionMismatch",
-        "RequestNotAllowed",
-        "IssuerNotAllowed",
-        "SignatureMismatch",
-        "TokenNotAllowed",
-        "ReplayStoreUnavailable",
-    ] {
+    for code in CODES {
         assert!(codes.contains(code), "no example of {code}");
     }
 }

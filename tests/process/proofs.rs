@@ -140,8 +140,8 @@ fn bodies(token: &str) -> (Vec<Value>, Secrets) {
     let eks = signer(0).eks_token();
     let headers = BASE64_STANDARD.decode(login["iam_request_headers"].as_str().unwrap()).unwrap();
     let authorization = String::from_utf8(headers).unwrap();
-    let signed = authorization.split_once("Signature=").unwrap().1[..64].to_owned();
-    let mut secrets = vec![session.to_owned(), signature_in(&url), signature_in(&old), signed];
+    let of_login = authorization.split_once("Signature=").unwrap().1[..64].to_owned();
+    let mut secrets = vec![session.to_owned(), signature_in(&url), signature_in(&old), of_login];
     secrets.extend(token.split('.').skip(1).map(str::to_owned));
     let posted = |url: String| json!({"presigned_url": url});
     let jwt = |token: String| json!({"token": token});

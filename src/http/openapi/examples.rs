@@ -161,8 +161,6 @@ fn errors() -> Vec<(&'static str, ApiError)> {
         ("UnsupportedMediaType-coding", ApiError::UnsupportedContentCoding("gzip")),
         ("MisdirectedRequest", ApiError::MisdirectedRequest),
         ("InternalError", ApiError::Internal),
-        ("ProofNotAccepted", ApiError::ProofNotAccepted),
-        ("ReplayStoreUnavailable", ApiError::ReplayStoreUnavailable),
         (
             "EndpointConnectionError",
             ApiError::Sts(StsFailure::Unreachable(endpoint(), ConnectFailure::Route)),
@@ -184,8 +182,13 @@ fn errors() -> Vec<(&'static str, ApiError)> {
         ("ConnectTimeoutError", ApiError::Sts(StsFailure::ConnectTimeout(endpoint()))),
         ("ReadTimeoutError", ApiError::Sts(StsFailure::ReadTimeout(endpoint()))),
     ];
-    errors.extend(ProofError::EXAMPLES.map(|error| (error.code(), ApiError::Proof(error))));
-    errors.extend(REJECTIONS.map(|(key, code, message, status)| {
+    errors.extend(proof_errors());
+    errors.extend(rejections());
+    errors
+}
+
+fn rejections() -> impl Iterator<Item = (&'static str, ApiError)> {
+    REJECTIONS.into_iter().map(|(key, code, message, status)| {
         let rejection = Rejection {
             code: code.to_owned(),
             message: Some(message.to_owned()),
@@ -194,8 +197,16 @@ fn errors() -> Vec<(&'static str, ApiError)> {
             verdict: Verdict::Indeterminate,
         };
         (key, ApiError::Rejected(rejection))
-    }));
-    errors
+    })
+}
+
+/// What is said of proofs alone.
+fn proof_errors() -> impl Iterator<Item = (&'static str, ApiError)> {
+    let refused = ProofError::EXAMPLES.into_iter().map(|error| (error.code(), ApiError::Proof(error)));
+    refused.chain([
+        ("ProofNotAccepted", ApiError::ProofNotAccepted),
+        ("ReplayStoreUnavailable", ApiError::ReplayStoreUnavailable),
+    ])
 }
 
 /// What STS was recorded to answer: a name for the case, code, message, HTTP status.
