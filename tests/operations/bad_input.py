@@ -69,12 +69,13 @@ def pelted(report, plan):
         with Service(sandbox.address, **settings, **(collector.settings if traces else {})) as service:
             table = callers(sandbox.lines)
             mutators = [Mutator(plan.seed + number, table) for number in range(PROCESSES)]
-            provers = [ProofMutator(plan.seed + number, table, sandbox.address) for number in range(PROCESSES)]
-            for prover in provers:
-                prover.learn_names(service.address)
             before = service.memory()
             service.forget_peak()
             found = throw_all(service.address, mutators, plan.mutated)
+            # Made now: a proof is good for 15 minutes.
+            provers = [ProofMutator(plan.seed + number, table, sandbox.address) for number in range(PROCESSES)]
+            for prover in provers:
+                prover.learn_names(service.address)
             proofs = throw_all(service.address, provers, plan.mutated, framed_share=1)
             well = verify(service.address, named(table, "an IAM user, with a path").question())
             report.holds("bad input: the process lives, and good credentials are still valid",

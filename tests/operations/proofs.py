@@ -57,7 +57,7 @@ def sign(caller, method, host, headers, query="", body=""):
 
 def token_of(caller, sandbox):
     """What the sandbox answers to GetWebIdentityToken."""
-    body = f"Action=GetWebIdentityToken&Version=2011-06-15&Audience.member.1={AUDIENCE}&SigningAlgorithm=ES384"
+    body = f"Action=GetWebIdentityToken&Version=2011-06-15&Audience.member.1={AUDIENCE}&SigningAlgorithm=ES384&DurationSeconds=900"
     _, headers = sign(caller, "POST", sandbox, {"content-type": FORM}, body=body)
     answer = request(sandbox, "POST", "/", body, headers).body.decode()
     return re.search("<WebIdentityToken>(.*)</WebIdentityToken>", answer)[1]
