@@ -27,6 +27,8 @@ mod isolation;
 mod lambda;
 mod metrics;
 mod openapi;
+mod proof_makers;
+mod proofs;
 mod reader;
 mod readme;
 mod region_hints;

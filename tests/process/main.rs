@@ -9,6 +9,9 @@ mod collector;
 #[allow(dead_code, reason = "shared with tests/api, which uses all of it")]
 mod helpers;
 mod program;
+#[path = "../api/proof_makers.rs"]
+#[allow(dead_code, reason = "shared with tests/api, which uses all of it")]
+mod proof_makers;
 #[path = "../api/stub.rs"]
 #[allow(dead_code, reason = "shared with tests/api, which uses all of it")]
 mod stub;
@@ -28,6 +31,7 @@ mod memory;
 mod metrics_listener;
 mod otel_settings;
 mod profile;
+mod proofs;
 mod proxies;
 mod redis;
 mod reload;
