@@ -7,7 +7,7 @@ use std::io::{self, BufRead, ErrorKind};
 use zeroize::Zeroizing;
 
 /// Reads lines.
-pub(super) struct Lines<R> {
+pub(in crate::batch) struct Lines<R> {
     input: R,
     /// The line at hand.
     buffer: Zeroizing<Vec<u8>>,
@@ -16,18 +16,18 @@ pub(super) struct Lines<R> {
 }
 
 /// A line without its end. What is not UTF-8 in it is replaced: a comment may be in another encoding, and a value cannot.
-pub(super) enum Line<'a> {
+pub(in crate::batch) enum Line<'a> {
     Text(u32, Cow<'a, str>),
     TooLong(u32),
 }
 
 impl<R: BufRead> Lines<R> {
-    pub(super) fn new(input: R) -> Self {
+    pub(in crate::batch) fn new(input: R) -> Self {
         Self { input, buffer: Zeroizing::default(), number: 0 }
     }
 
     /// The next line; an error with the number of the line that cannot be read.
-    pub(super) fn next(&mut self) -> Result<Option<Line<'_>>, (u32, io::Error)> {
+    pub(in crate::batch) fn next(&mut self) -> Result<Option<Line<'_>>, (u32, io::Error)> {
         self.number = self.number.saturating_add(1);
         let number = self.number;
         match self.fill().map_err(|error| (number, error))? {

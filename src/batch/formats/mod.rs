@@ -11,7 +11,7 @@ mod fields;
 mod ini;
 mod json;
 mod kingfisher;
-mod lines;
+pub(super) mod lines;
 mod proof;
 mod trufflehog;
 mod values;

@@ -14,7 +14,7 @@ use crate::credentials::Credentials;
 use crate::sts::{CallOutcome, Identity, Rejection, StsFailure, StsResponse, Waiter, Waiters, WantsRetries};
 use cache::ExpiringCache;
 use futures_util::future::{BoxFuture, FutureExt as _, Shared, WeakShared};
-use id::{QuestionId, QuestionIds};
+pub(crate) use id::{QuestionId, QuestionIds};
 use secrecy::ExposeSecret as _;
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
