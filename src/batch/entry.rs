@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 pub struct Place {
     /// The number of the file, from 0, in the order in which the files were given.
     pub file: u32,
-    /// The line, from 1. It stays at the largest number where a file has more lines.
+    /// The line, from 1; 0 for the file itself. It stays at the largest number where a file has more lines.
     pub line: u32,
     /// The name of a profile, where the format has names.
     pub name: Option<Box<str>>,

@@ -2,6 +2,7 @@
 //!
 //! A valid key and a decoy are not asked about again. An invalid one is: it may have been corrected since.
 
+use super::answer::Verdict;
 use super::formats::lines::{Line, Lines};
 use crate::sts::coalescing::QuestionIds;
 use serde::Deserialize;
@@ -11,7 +12,8 @@ use std::io::{self, BufRead};
 pub struct Resume {
     ids: QuestionIds,
     /// Sorted. 16 bytes each, since a list may have a million places.
-    done: Vec<[u8; 16]>,
+    valid: Vec<[u8; 16]>,
+    canaries: Vec<[u8; 16]>,
     /// Lines that are no rows; one at the end may have been cut off.
     pub unreadable: u64,
 }
@@ -33,7 +35,7 @@ impl Resume {
     /// When it cannot be read, or the system has no randomness.
     pub fn read(report: impl BufRead) -> io::Result<Self> {
         let ids = QuestionIds::new().map_err(|error| io::Error::other(error.to_string()))?;
-        let mut resume = Self { ids, done: Vec::new(), unreadable: 0 };
+        let mut resume = Self { ids, valid: Vec::new(), canaries: Vec::new(), unreadable: 0 };
         let mut lines = Lines::new(report);
         while let Some(line) = lines.next().map_err(|(_, error)| error)? {
             match line {
@@ -42,7 +44,8 @@ impl Resume {
                 Line::TooLong(_) => resume.unreadable += 1,
             }
         }
-        resume.done.sort_unstable();
+        resume.valid.sort_unstable();
+        resume.canaries.sort_unstable();
         Ok(resume)
     }
 
@@ -51,15 +54,24 @@ impl Resume {
             self.unreadable += 1;
             return;
         };
-        if row.verdict == "valid" || row.error_code.as_deref() == Some("CanaryAccount") {
-            self.done.push(self.id(&row.source, &row.access_key));
+        let id = self.id(&row.source, &row.access_key);
+        if row.verdict == Verdict::Valid.as_str() {
+            self.valid.push(id);
+        } else if row.error_code.as_deref() == Some("CanaryAccount") {
+            self.canaries.push(id);
         }
     }
 
-    /// Whether an entry has its answer.
+    /// The verdict of an entry that has its answer.
     #[must_use]
-    pub fn has(&self, source: &str, access_key: &str) -> bool {
-        self.done.binary_search(&self.id(source, access_key)).is_ok()
+    pub fn verdict(&self, source: &str, access_key: &str) -> Option<Verdict> {
+        let id = self.id(source, access_key);
+        let known = |ids: &[[u8; 16]]| ids.binary_search(&id).is_ok();
+        match (known(&self.valid), known(&self.canaries)) {
+            (true, _) => Some(Verdict::Valid),
+            (false, true) => Some(Verdict::Skipped),
+            (false, false) => None,
+        }
     }
 
     fn id(&self, source: &str, access_key: &str) -> [u8; 16] {
@@ -86,8 +98,10 @@ mod tests {
         ]
         .concat();
         let resume = Resume::read(&report.as_bytes()[..report.len() - 20]).unwrap();
-        let known: Vec<_> = (1..7).filter(|n| resume.has(&format!("a:{n}"), "AKIA…MPLE")).collect();
-        assert_eq!((known, resume.unreadable), (vec![1, 2], 1));
-        assert!(!resume.has("a:1", "ASIA…MPLE"));
+        let known = |n: u32| resume.verdict(&format!("a:{n}"), "AKIA…MPLE");
+        let (valid, skipped) = (Some(Verdict::Valid), Some(Verdict::Skipped));
+        assert_eq!([1, 2, 3, 4, 5, 6].map(known), [valid, skipped, None, None, None, None]);
+        assert_eq!(resume.unreadable, 1);
+        assert_eq!(resume.verdict("a:1", "ASIA…MPLE"), None);
     }
 }

@@ -72,6 +72,8 @@ pub struct Totals {
     pub passed_over: u64,
     /// Entries that [`Output::is_done`].
     pub done_before: u64,
+    /// Those of them that are valid.
+    pub valid_before: u64,
 }
 
 impl Totals {
@@ -84,9 +86,9 @@ impl Totals {
 
 /// Where answers go.
 pub trait Output {
-    /// Whether an entry is passed over, because its answer is known from before.
-    fn is_done(&self, _: &Place, _: &KeyInfo) -> bool {
-        false
+    /// The verdict of an entry that is passed over, because its answer is known from before.
+    fn is_done(&self, _: &Place, _: &KeyInfo) -> Option<Verdict> {
+        None
     }
 
     /// The answer for an entry.
@@ -281,8 +283,9 @@ impl Runner {
             None => Vec::new(),
         };
         self.totals.read += 1;
-        if output.is_done(&place, &key) {
+        if let Some(verdict) = output.is_done(&place, &key) {
             self.totals.done_before += 1;
+            self.totals.valid_before += u64::from(verdict == Verdict::Valid);
             return Ok(());
         }
         let question = self.fingerprint(&request.credentials, routes.first());

@@ -3,9 +3,11 @@
 mod api_key;
 mod check;
 mod healthcheck;
+mod manual;
 mod sandbox;
 mod serve;
 mod signals;
+mod verify;
 
 use crate::config::{Cli, Command, EXIT_USAGE, parse_command_line};
 use crate::http::router::document;
@@ -28,10 +30,13 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return report(&error, ExitCode::FAILURE),
     };
-    match runtime.block_on(run(cli)) {
-        Ok(()) => ExitCode::SUCCESS,
+    let code = match runtime.block_on(run(cli)) {
+        Ok(code) => code,
         Err((error, code)) => report(error.as_ref(), code),
-    }
+    };
+    // A name that is being looked up is not waited for.
+    runtime.shutdown_background();
+    code
 }
 
 /// One line on stderr: the log may not be open yet, and may not be read.
@@ -40,10 +45,11 @@ fn report(error: &(dyn Error + 'static), code: ExitCode) -> ExitCode {
     code
 }
 
-async fn run(cli: Cli) -> Result<(), (Failure, ExitCode)> {
+async fn run(cli: Cli) -> Result<ExitCode, (Failure, ExitCode)> {
     let failure = |error: Failure| (error, ExitCode::FAILURE);
     let usage = |error: Failure| (error, ExitCode::from(EXIT_USAGE));
-    match cli.command.unwrap_or_else(|| Command::Serve(Box::new(cli.serve))) {
+    let done = match cli.command.unwrap_or_else(|| Command::Serve(Box::new(cli.serve))) {
+        Command::Verify(args) => return verify::run(*args).await,
         Command::Serve(args) => {
             let checked = serve::prepare(&args).await.map_err(usage)?;
             serve::run(&args, checked).await.map_err(failure)
@@ -62,7 +68,13 @@ async fn run(cli: Cli) -> Result<(), (Failure, ExitCode)> {
             let text = document().to_pretty_json().map_err(|error| failure(error.into()))?;
             print(&text).map_err(|error| failure(error.into()))
         }
-    }
+        Command::Completions(args) => manual::print_completions(&args).map_err(failure),
+        Command::Man(args) => match manual::page(&args) {
+            Ok(page) => manual::print_bytes(&page).map_err(|error| failure(error.into())),
+            Err(error) => Err(usage(error)),
+        },
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 /// Unlike `println!`, no panic when nobody reads any more.

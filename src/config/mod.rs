@@ -7,11 +7,13 @@ mod limits;
 mod otel;
 mod parse;
 mod usage;
+mod verify;
 
 pub use limits::LimitArgs;
 pub use otel::{Batch, OtelSettings, Sampling};
 pub use parse::{CorsOrigins, Regions};
 pub use usage::parse_command_line;
+pub use verify::{CompletionsArgs, FailOn, ManArgs, VerifyArgs};
 
 use crate::sts::{RetryMode, RetryPolicy, StsSettings};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -60,6 +62,9 @@ pub enum Command {
     /// Answer POST /verify (this is the default)
     #[command(after_help = ALSO_READ)]
     Serve(Box<ServeArgs>),
+    /// Say of many credentials which are alive and whose: of files, scanners' reports, other tools' output
+    #[command(after_help = verify::VERIFY_EXAMPLES)]
+    Verify(Box<VerifyArgs>),
     /// Stand in for STS: answer GetCallerIdentity for a table of made-up credentials, to try things without AWS
     Sandbox(SandboxArgs),
     /// Ask the /livez of this machine's own listener; exit 0 if it answers, 1 if not
@@ -72,6 +77,10 @@ pub enum Command {
     ApiKey(ApiKeyArgs),
     /// Print the OpenAPI document
     Openapi,
+    /// Print completions for a shell
+    Completions(CompletionsArgs),
+    /// Print the man page of the program or of a command
+    Man(ManArgs),
 }
 
 /// What is written to stdout, and how.

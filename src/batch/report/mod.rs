@@ -39,6 +39,7 @@ impl Sources {
         let file = self.file(place);
         match &place.name {
             Some(name) => format!("{file}:{name}"),
+            None if place.line == 0 => file.to_owned(),
             None => format!("{file}:{}", place.line),
         }
     }

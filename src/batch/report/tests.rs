@@ -70,7 +70,7 @@ fn a_table_fits_eighty_columns_whatever_stands_in_it() {
         assert!(!line.contains(char::is_control), "{line:?}");
     }
     let lines: Vec<_> = text.lines().collect();
-    assert_eq!(lines[1], "valid         AKIA…MPLE 123456789012 user/ops/ann              …keys of ann.csv:3");
+    assert_eq!(lines[1], "valid         AKIA…MPLE 123456789012 user/ops/ann              …eys of ann.csv:3");
     assert!(lines[2].contains("…ps/ops/") && lines[2].ends_with(".csv:123456789"), "{}", lines[2]);
     assert_eq!(lines.last(), Some(&"the summary"));
 }
