@@ -11,7 +11,6 @@ use crate::sts::{
 use futures_util::FutureExt as _;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// The region that is asked for a partition, where nothing says otherwise: the one that its global services are in
 /// (`implicitGlobalRegion` in the SDK's partition data).
@@ -33,8 +32,6 @@ pub struct Asker {
     partitions: Vec<Arc<StsClient>>,
     /// How often, and with which waits, what failed is asked again.
     pub(super) retry: RetryPolicy,
-    /// How long that may take.
-    pub(super) deadline: Duration,
 }
 
 /// Why STS cannot be asked as the settings say.
@@ -88,7 +85,7 @@ impl Asker {
         let sts = StsClientFactory::new(&settings, &transport).await?;
         let clients = partitions.iter().map(|partition| client_of(&sts, partition, &settings.region));
         let partitions = clients.collect::<Result<_, _>>()?;
-        Ok(Self { sts, partitions, retry, deadline: settings.deadline })
+        Ok(Self { sts, partitions, retry })
     }
 
     /// Whom to ask for an entry, one after the other; `None` when its region may not be asked.
@@ -111,9 +108,10 @@ impl Asker {
     /// Asks once. A panic on the way is an answer, too: nothing of a list may be lost.
     pub(super) async fn ask(&self, client: &StsClient, credentials: &Credentials) -> Attempt {
         let asked = AssertUnwindSafe(self.sts.ask_alone(client, credentials)).catch_unwind().await;
-        let outcome = asked.map_or(Err(StsFailure::Internal("a panic while STS was asked")), |asked: CallOutcome| {
-            asked.outcome
-        });
+        let outcome = asked
+            .map_or(Err(StsFailure::Internal("a panic while STS was asked")), |asked: CallOutcome| {
+                asked.outcome
+            });
         let (answer, kind) = match outcome {
             Ok(StsResponse::Identity(identity)) => (valid(identity), AttemptKind::Final),
             Ok(StsResponse::Rejection(rejection)) => {
@@ -124,7 +122,12 @@ impl Asker {
                 (failed(&failure), if may_pass(&failure) { AttemptKind::Failed } else { AttemptKind::Final })
             }
         };
-        Attempt { answer: Answer { region: Some(client.name().to_string()), ..answer }, kind }
+        // STS repeats the key of a header that it cannot read.
+        let masked =
+            |text: String| text.replace(credentials.access_key_id(), &credentials.masked_access_key());
+        let error_message = answer.error_message.map(masked);
+        let region = Some(client.name().to_string());
+        Attempt { answer: Answer { region, error_message, ..answer }, kind }
     }
 }
 
@@ -157,9 +160,13 @@ fn client_of(
     default_region: &str,
 ) -> Result<Arc<StsClient>, AskerError> {
     let usual = GLOBAL_REGIONS.iter().find(|(name, _)| *name == partition).map(|(_, region)| *region);
-    let regions = PARTITIONS.iter().find(|known| known.name == partition).map_or(&[][..], |known| known.regions);
-    let mut candidates =
-        [default_region].into_iter().chain(usual).chain(regions.iter().copied()).filter(|region| regions.contains(region));
+    let regions =
+        PARTITIONS.iter().find(|known| known.name == partition).map_or(&[][..], |known| known.regions);
+    let mut candidates = [default_region]
+        .into_iter()
+        .chain(usual)
+        .chain(regions.iter().copied())
+        .filter(|region| regions.contains(region));
     candidates.find_map(|region| sts.client(Some(region)).cloned()).ok_or(AskerError::NoRegion(partition))
 }
 

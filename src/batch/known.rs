@@ -102,10 +102,27 @@ impl Unpacker<'_> {
     fn answer(mut self) -> Option<Answer> {
         let [verdict] = self.take()?;
         let attempts = u32::from_le_bytes(self.take()?);
-        let [error_code, error_message, region, account, arn, user_id, request_id] =
-            [self.text()?, self.text()?, self.text()?, self.text()?, self.text()?, self.text()?, self.text()?];
+        let [error_code, error_message, region, account, arn, user_id, request_id] = [
+            self.text()?,
+            self.text()?,
+            self.text()?,
+            self.text()?,
+            self.text()?,
+            self.text()?,
+            self.text()?,
+        ];
         let verdict = *Verdict::ALL.get(usize::from(verdict))?;
-        Some(Answer { verdict, account, arn, user_id, error_code, error_message, region, request_id, attempts })
+        Some(Answer {
+            verdict,
+            account,
+            arn,
+            user_id,
+            error_code,
+            error_message,
+            region,
+            request_id,
+            attempts,
+        })
     }
 
     fn text(&mut self) -> Option<Option<String>> {

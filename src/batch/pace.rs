@@ -14,13 +14,19 @@ const DECREASE: f64 = 0.85;
 const INCREASE: f64 = 0.03;
 
 /// What is left of the best rate with each decrease: better times may come back, and may not.
-const FORGET: f64 = 0.95;
+const FORGET: f64 = 0.98;
 
 /// The time in which answers are counted, and in which there is one decrease.
 const WINDOW: Duration = Duration::from_secs(1);
 
-/// The least rate, and the least increase, in questions a second.
-const LEAST: f64 = 1.0;
+/// The least rate in questions a second: some of what throttles does so whatever the rate is.
+const LEAST_RATE: f64 = 5.0;
+
+/// The least rate to begin with, when little is known.
+const FIRST_RATE: f64 = 20.0;
+
+/// The least increase a second.
+const LEAST_INCREASE: f64 = 4.0;
 
 /// A timer wakes up late; so much of the time that it lost is made up for.
 const SLACK: Duration = Duration::from_millis(10);
@@ -104,7 +110,7 @@ impl Pace {
     pub(super) fn throttled(&mut self, now: Instant, asked: Instant) {
         self.forget(now);
         #[expect(clippy::cast_precision_loss, reason = "answers of one second")]
-        let measured = (self.answered.len() as f64).max(LEAST);
+        let measured = self.answered.len() as f64;
         match &mut self.limit {
             None => self.limit = Some(Limit::new(measured, now)),
             Some(limit) if asked > limit.decreased && now - limit.decreased >= WINDOW => {
@@ -123,10 +129,11 @@ impl Pace {
 
 impl Limit {
     fn new(measured: f64, now: Instant) -> Self {
-        let rate = (measured * DECREASE).max(LEAST);
+        let best = measured.max(FIRST_RATE / DECREASE);
+        let rate = best * DECREASE;
         Self {
             rate,
-            best: measured,
+            best,
             spacing: Spacing { next: Some(now), ..Spacing::per_second(rate) },
             decreased: now,
             increased: now,
@@ -137,7 +144,7 @@ impl Limit {
     fn decrease(&mut self, measured: f64, now: Instant) {
         let rate = self.rate.min(measured);
         self.best = rate.max(self.best * FORGET);
-        self.rate = (rate * DECREASE).max(LEAST);
+        self.rate = (rate * DECREASE).max(LEAST_RATE);
         self.spacing.set_rate(self.rate);
         (self.decreased, self.increased, self.used_up) = (now, now, false);
     }
@@ -148,7 +155,7 @@ impl Limit {
             return;
         }
         if self.used_up {
-            self.rate += (self.best * INCREASE).max(LEAST) * passed.min(WINDOW).as_secs_f64();
+            self.rate += (self.best * INCREASE).max(LEAST_INCREASE) * passed.min(WINDOW).as_secs_f64();
             self.spacing.set_rate(self.rate);
         }
         (self.increased, self.used_up) = (now, false);
@@ -198,16 +205,24 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn it_slows_down_with_sts_and_speeds_up_again() {
-        let told = simulate(60, |second| if (10..20).contains(&second) { 50 } else { 500 }, Duration::from_millis(20));
+        let told = simulate(
+            60,
+            |second| if (10..20).contains(&second) { 50 } else { 500 },
+            Duration::from_millis(20),
+        );
         let throttled: u32 = told[14..20].iter().map(|(_, throttled)| throttled).sum();
-        assert!(throttled < 100, "{told:?}");
+        assert!(throttled < 120, "{told:?}");
         assert!(told[59].0 > 300, "{told:?}");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_time_of_nothing_but_throttling_is_got_over() {
-        let told = simulate(60, |second| if (10..15).contains(&second) { 0 } else { 500 }, Duration::from_millis(20));
-        assert!(told[11..15].iter().all(|(_, throttled)| *throttled < 100), "{told:?}");
+        let told = simulate(
+            60,
+            |second| if (10..15).contains(&second) { 0 } else { 500 },
+            Duration::from_millis(20),
+        );
+        assert!(told[12..15].iter().all(|(_, throttled)| *throttled < 30), "{told:?}");
         assert!(told[59].0 > 300, "{told:?}");
     }
 

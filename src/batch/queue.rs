@@ -119,7 +119,10 @@ mod tests {
         }
         assert_eq!(delayed.pop_due(now), None);
         let later = now + Duration::from_secs(2);
-        assert_eq!([delayed.pop_due(later), delayed.pop_due(later), delayed.pop_due(later)], [Some(1), Some(2), None]);
+        assert_eq!(
+            [delayed.pop_due(later), delayed.pop_due(later), delayed.pop_due(later)],
+            [Some(1), Some(2), None]
+        );
         assert_eq!(delayed.first(), Some(now + Duration::from_secs(3)));
     }
 }

@@ -86,7 +86,9 @@ mod tests {
     #[test]
     fn valid_keys_and_decoys_are_known_and_a_cut_line_is_not() {
         let row = |source: &str, verdict: &str, code: &str| {
-            format!("{{\"source\":\"{source}\",\"access_key\":\"AKIA…MPLE\",\"verdict\":\"{verdict}\",\"error_code\":{code}}}\n")
+            format!(
+                "{{\"source\":\"{source}\",\"access_key\":\"AKIA…MPLE\",\"verdict\":\"{verdict}\",\"error_code\":{code}}}\n"
+            )
         };
         let report = [
             row("a:1", "valid", "null"),

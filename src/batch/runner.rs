@@ -209,7 +209,6 @@ struct Here {
     began: Option<Instant>,
     throttled: u32,
     failed: u32,
-    failing_since: Option<Instant>,
 }
 
 struct Asked {
@@ -373,7 +372,8 @@ impl Runner {
 
     /// Asks the first question of a partition whose turn it is.
     fn start_one(&mut self, now: Instant) {
-        let Some(at) = self.lanes.iter_mut().position(|lane| lane.next(now).is_some_and(|at| at <= now)) else {
+        let Some(at) = self.lanes.iter_mut().position(|lane| lane.next(now).is_some_and(|at| at <= now))
+        else {
             return;
         };
         // The partitions take turns.
@@ -429,22 +429,23 @@ impl Runner {
     /// When a question is asked again, if it is.
     fn again(&self, job: &mut Job, kind: AttemptKind, now: Instant) -> Option<Instant> {
         let here = &mut job.here;
-        match kind {
+        let wait = match kind {
             AttemptKind::Throttled => {
                 let (shortest, longest) = THROTTLED_BACKOFF;
-                let at = now + with_jitter(shortest, longest, here.throttled) + shortest;
                 here.throttled += 1;
-                (at <= here.began? + self.settings.give_up).then_some(at)
+                shortest + with_jitter(shortest, longest, here.throttled - 1)
             }
             AttemptKind::Failed => {
-                let asker = self.asker.as_ref()?;
-                let at = now + with_jitter(asker.retry.backoff, MAX_BACKOFF, here.failed);
+                let retry = &self.asker.as_ref()?.retry;
                 here.failed += 1;
-                let since = *here.failing_since.get_or_insert(now);
-                (here.failed < asker.retry.max_attempts && at < since + asker.deadline).then_some(at)
+                if here.failed >= retry.max_attempts {
+                    return None;
+                }
+                with_jitter(retry.backoff, MAX_BACKOFF, here.failed - 1)
             }
-            AttemptKind::Final | AttemptKind::UnknownKey { .. } => None,
-        }
+            AttemptKind::Final | AttemptKind::UnknownKey { .. } => return None,
+        };
+        (now + wait <= here.began? + self.settings.give_up).then_some(now + wait)
     }
 
     fn tell(

@@ -35,3 +35,8 @@ mod smuggling;
 mod stopping;
 mod tls;
 mod traces;
+mod verify_answers;
+mod verify_formats;
+mod verify_outputs;
+mod verify_program;
+mod verify_trouble;

@@ -7,7 +7,7 @@
 use super::Reading;
 use super::fields::{Fields, parse_name};
 use super::lines::{Line, Lines};
-use super::words::{Unclosed, Word, words};
+use super::words::{Word, words};
 use crate::batch::entry::{Emit, Item, Place, ReadError};
 use crate::credentials::Name;
 use std::io::BufRead;
@@ -18,12 +18,12 @@ pub(super) fn read(file: u32, input: impl BufRead, emit: &mut Emit<'_>) -> Readi
     let mut blocks = Blocks::default();
     while let Some(line) = lines.next()? {
         let finished = match line {
-            Line::Text(number, text) => match blocks.take_line(number, &text) {
-                Ok(finished) => finished.map(|fields| emit_key(file, fields, emit)),
-                Err(Unclosed) => Some(emit(Item::Unreadable(Place::line(file, number), ReadError::Quote))),
-            },
+            Line::Text(number, text) => {
+                blocks.take_line(number, &text).map(|fields| emit_key(file, fields, emit))
+            }
             Line::TooLong(number) => {
-                Some(emit(Item::Unreadable(Place::line(file, number), ReadError::TooLong)))
+                blocks.since.broken.get_or_insert((number, ReadError::TooLong));
+                None
             }
         };
         if let Some(ControlFlow::Break(())) = finished {
@@ -49,6 +49,9 @@ pub(super) fn names_a_value(line: &str) -> bool {
 }
 
 fn emit_key(file: u32, fields: Fields, emit: &mut Emit<'_>) -> ControlFlow<()> {
+    if let Some((line, reason)) = fields.broken {
+        return emit(Item::Unreadable(Place::line(file, line), reason));
+    }
     if !fields.are_a_key() {
         return Continue(());
     }
@@ -70,14 +73,16 @@ struct Blocks {
 
 impl Blocks {
     /// Takes a line in; gives the key that ends with it.
-    fn take_line(&mut self, number: u32, line: &str) -> Result<Option<Fields>, Unclosed> {
-        let words = match words(line) {
-            // A quote that is not closed may be an apostrophe in some text.
-            Err(Unclosed) if !mentions_a_value(line) => return Ok(None),
-            words => words?,
+    fn take_line(&mut self, number: u32, line: &str) -> Option<Fields> {
+        let Ok(words) = words(line) else {
+            // A quote that is not closed may also be an apostrophe in some text.
+            if mentions_a_value(line) {
+                self.since.broken.get_or_insert((number, ReadError::Quote));
+            }
+            return None;
         };
         if words.is_empty() {
-            return Ok(self.end_of_paragraph());
+            return self.end_of_paragraph();
         }
         let mut finished = None;
         for (name, value) in assignments(&words) {
@@ -87,11 +92,11 @@ impl Blocks {
                 finished = self.end_of_paragraph().or_else(|| Some(std::mem::take(&mut self.before)));
             }
             if self.since.is_empty() {
-                self.since = Fields::at(number);
+                self.since.line = number;
             }
             self.since.put(name, value);
         }
-        Ok(finished)
+        finished
     }
 
     fn end_of_paragraph(&mut self) -> Option<Fields> {

@@ -12,6 +12,8 @@ const REGION_HINT: &[u8] = b"AWS_REGION";
 pub(super) struct Fields {
     pub(super) line: u32,
     values: Vec<(Name, SecretString)>,
+    /// A line that cannot be read, and why. Without its value, a session's token say, the others would make another key.
+    pub(super) broken: Option<(u32, ReadError)>,
 }
 
 /// What a name in a file stands for; `region` is a hint.
@@ -24,7 +26,7 @@ pub(super) fn parse_name(name: &str) -> Option<Name> {
 
 impl Fields {
     pub(super) fn at(line: u32) -> Self {
-        Self { line, values: Vec::new() }
+        Self { line, ..Self::default() }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -48,6 +50,7 @@ impl Fields {
             self.line = other.line;
         }
         self.values.append(&mut other.values);
+        self.broken = self.broken.or(other.broken);
     }
 
     /// Whether these are meant to be an AWS key. An environment may well have a `SECRET_KEY` of something else.
@@ -81,8 +84,7 @@ pub(super) fn request(
     token: Option<&str>,
 ) -> Result<VerifyRequest, ReadError> {
     let mut fields = CredentialFields::default();
-    let named =
-        [("AccessKeyId", access_key), ("SecretAccessKey", secret_key), ("SessionToken", token)];
+    let named = [("AccessKeyId", access_key), ("SecretAccessKey", secret_key), ("SessionToken", token)];
     for (name, value) in named {
         if let (Some(name), Some(value)) = (Name::parse(name.as_bytes()), value) {
             fields.put(name, FieldValue::Text(value.into()));

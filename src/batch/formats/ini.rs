@@ -19,7 +19,10 @@ pub(super) fn read(file: u32, input: impl BufRead, emit: &mut Emit<'_>) -> Readi
     let mut section = Section::default();
     while let Some(line) = lines.next()? {
         let flow = match line {
-            Line::TooLong(number) => emit(Item::Unreadable(Place::line(file, number), ReadError::TooLong)),
+            Line::TooLong(number) => {
+                section.fields.broken.get_or_insert((number, ReadError::TooLong));
+                Continue(())
+            }
             Line::Text(number, text) if text.trim_start().starts_with('[') => {
                 let next = match section_name(&text) {
                     Some(name) => Ok(Section::new(number, name)),
@@ -87,13 +90,16 @@ impl Section {
         self.nested = value.is_empty();
         if let Some(name) = parse_name(name.trim()) {
             if self.fields.is_empty() && self.name.is_none() {
-                self.fields = Fields::at(number);
+                self.fields.line = number;
             }
             self.fields.put(name, value);
         }
     }
 
     fn emit(self, file: u32, emit: &mut Emit<'_>) -> ControlFlow<()> {
+        if let Some((line, reason)) = self.fields.broken {
+            return emit(Item::Unreadable(Place::line(file, line), reason));
+        }
         if !self.fields.are_a_key() {
             return Continue(());
         }

@@ -51,7 +51,9 @@ fn one_json_object_an_array_and_one_a_line_are_read() {
     assert_eq!(auto(&format!("{object}\r\n\r\n{object}\r\n")), [entry(1), entry(3)]);
     let pretty = object.replace(['{', '}', ','], "\n$0\n").replace("$0", "");
     assert_eq!(auto(&format!("{{\n\"Credentials\": {{{pretty}, \"x\": 1}}}}")).len(), 1);
-    let nested = format!("{{\n    \"Credentials\": {{\n        \"AccessKeyId\": \"{ID}\",\n        \"SecretAccessKey\": \"{SECRET}\"\n    }}\n}}\n");
+    let nested = format!(
+        "{{\n    \"Credentials\": {{\n        \"AccessKeyId\": \"{ID}\",\n        \"SecretAccessKey\": \"{SECRET}\"\n    }}\n}}\n"
+    );
     assert_eq!(auto(&nested), [entry(1)]);
     let region = object.replace('}', ", \"region\": \"eu-west-1\"}");
     assert_eq!(auto(&region), [format!("{} Named(\"eu-west-1\")", entry(1))]);
@@ -110,6 +112,17 @@ fn profiles_with_keys_are_entries_named_by_them() {
 }
 
 #[test]
+fn a_value_that_is_too_long_takes_its_key_with_it_and_no_other() {
+    let long = "x".repeat(MAX_ENTRY_BYTES);
+    let section = format!("aws_access_key_id={ID}\naws_secret_access_key={SECRET}\n");
+    let too_long = |line: u32| format!("{line}: The entry is longer than 1 MiB.");
+    let file = format!("[a]\n{section}aws_session_token={long}\n[b]\n{section}");
+    assert_eq!(auto(&file), [too_long(4), format!("5[b] {ID} {SECRET} -")]);
+    let file = format!("{section}aws_session_token={long}\n\n{section}");
+    assert_eq!(auto(&file), [too_long(3), entry(5)]);
+}
+
+#[test]
 fn a_profile_that_is_named_by_its_secret_is_not_told() {
     let file = format!("[{SECRET}]\naws_access_key_id={ID}\naws_secret_access_key={SECRET}\n");
     assert_eq!(auto(&file), [format!("1[[redacted]] {ID} {SECRET} -")]);
@@ -140,7 +153,8 @@ fn assignments_of_every_shell_are_read() {
 
 #[test]
 fn several_keys_in_one_environment_are_told_apart() {
-    let session = format!("AWS_SESSION_TOKEN={TOKEN}\nAWS_ACCESS_KEY_ID={OTHER}\nAWS_SECRET_ACCESS_KEY={SECRET}\n");
+    let session =
+        format!("AWS_SESSION_TOKEN={TOKEN}\nAWS_ACCESS_KEY_ID={OTHER}\nAWS_SECRET_ACCESS_KEY={SECRET}\n");
     let user = format!("AWS_ACCESS_KEY_ID={ID}\nAWS_SECRET_ACCESS_KEY={SECRET}\n");
     let of_session = |line: u32| format!("{line} {OTHER} {SECRET} {TOKEN}");
     // The token that stands first is not the user's.
@@ -150,6 +164,9 @@ fn several_keys_in_one_environment_are_told_apart() {
         auto(&format!("{user}{user}AWS_ACCESS_KEY_ID={ID}\n")),
         [entry(1), entry(3), "5: stsSecretKey is missing or empty.".to_owned()]
     );
+    // Without its token a session would be called invalid.
+    let broken = session.replacen(TOKEN, &format!("'{TOKEN}"), 1);
+    assert_eq!(auto(&format!("{broken}\n{user}")), ["1: A quote is not closed.".to_owned(), entry(5)]);
 }
 
 #[test]
@@ -157,7 +174,10 @@ fn a_csv_file_is_read_by_its_header() {
     for (header, row) in [
         ("Access key ID,Secret access key", format!("{ID},{SECRET}")),
         ("\"User name\",\"Access key ID\",\"Secret access key\"", format!("\"a, b\",{ID},\"{SECRET}\"")),
-        ("User Name,Password,Access key ID,Secret access key,Console login link", format!("ann,,{ID},{SECRET},https://x")),
+        (
+            "User Name,Password,Access key ID,Secret access key,Console login link",
+            format!("ann,,{ID},{SECRET},https://x"),
+        ),
         ("aws_secret_access_key;aws_access_key_id", format!("{SECRET};{ID}")),
         ("AccessKeyId\tSecretAccessKey\tSessionToken", format!("{ID}\t{SECRET}\t")),
         ("Notes,Access key ID,Secret access key", format!("\"two\nlines\",{ID},{SECRET}")),
@@ -165,7 +185,8 @@ fn a_csv_file_is_read_by_its_header() {
         assert_eq!(auto(&format!("{header}\r\n{row}\r\n")), [entry(2)], "{header}");
         assert_eq!(auto(&format!("{header}\n\n{row}\n{header}\n{row}")).len(), 2, "{header}");
     }
-    let region = format!("Access key ID,Secret access key,Region,Session token\n{OTHER},{SECRET},eu-west-3,{TOKEN}\n");
+    let region =
+        format!("Access key ID,Secret access key,Region,Session token\n{OTHER},{SECRET},eu-west-3,{TOKEN}\n");
     assert_eq!(auto(&region), [format!("2 {OTHER} {SECRET} {TOKEN} Hints([\"eu-west-3\"])")]);
 }
 
@@ -194,13 +215,20 @@ fn a_broken_record_costs_no_other() {
 #[test]
 fn trufflehog_s_findings_are_read_in_both_forms() {
     let finding = |detector: &str, rest: &str| {
-        format!(r#"{{"SourceMetadata":{{}},"DetectorType":2,"DetectorName":"{detector}","Verified":false,"Raw":"{ID}",{rest},"ExtraData":{{"account":"1"}}}}"#)
+        format!(
+            r#"{{"SourceMetadata":{{}},"DetectorType":2,"DetectorName":"{detector}","Verified":false,"Raw":"{ID}",{rest},"ExtraData":{{"account":"1"}}}}"#
+        )
     };
     let input = [
         finding("AWS", &format!(r#""RawV2":"{ID}:{SECRET}""#)),
         finding("AWSSessionKey", &format!(r#""RawV2":"{OTHER}:{SECRET}:{TOKEN}""#)),
         finding("Github", r#""RawV2":"""#),
-        finding("AWS", &format!(r#""RawV2":"x","SecretParts":{{"access_key_id":"{ID}","secret_access_key":"{SECRET}"}}"#)),
+        finding(
+            "AWS",
+            &format!(
+                r#""RawV2":"x","SecretParts":{{"access_key_id":"{ID}","secret_access_key":"{SECRET}"}}"#
+            ),
+        ),
         finding("AWS", r#""RawV2":"","SecretParts":null"#),
     ];
     let expected = [
@@ -220,7 +248,14 @@ fn betterleaks_findings_are_read_in_every_release_s_names() {
     for (rule, secret, sets) in [
         ("RuleID", "Secret", format!(r#""RequiredSets":[{{"Components":[{}]}}]"#, component(ID))),
         ("RuleID", "Secret", format!(r#""ComponentSets":[[{}]]"#, component(ID))),
-        ("ruleID", "secret", format!(r#""componentSets":[{{"components":[{}],"validation":{{}}}}]"#, component(ID).to_lowercase().replace(&ID.to_lowercase(), ID))),
+        (
+            "ruleID",
+            "secret",
+            format!(
+                r#""componentSets":[{{"components":[{}],"validation":{{}}}}]"#,
+                component(ID).to_lowercase().replace(&ID.to_lowercase(), ID)
+            ),
+        ),
         ("rule_id", "secret", format!(r#""component_sets":[{{"components":[{}]}}]"#, component(ID))),
     ] {
         let finding = format!(r#"{{"{rule}":"aws-secret-access-key","{secret}":"{SECRET}",{sets}}}"#);
@@ -242,12 +277,24 @@ fn betterleaks_findings_are_read_in_every_release_s_names() {
 #[test]
 fn kingfisher_s_findings_are_read_in_a_report_and_a_line_each() {
     let record = |rule: &str, snippet: &str, command: &str| {
-        format!(r#"{{"rule":{{"name":"x","id":"{rule}"}},"finding":{{"snippet":"{snippet}","line":3,"path":"a.py"{command}}}}}"#)
+        format!(
+            r#"{{"rule":{{"name":"x","id":"{rule}"}},"finding":{{"snippet":"{snippet}","line":3,"path":"a.py"{command}}}}}"#
+        )
     };
-    let user = record("kingfisher.aws.2", SECRET, &format!(r#","validate_command":"kingfisher validate --rule 'kingfisher.aws.2' --var AKID='{ID}' '{SECRET}'""#));
-    let session = record("kingfisher.aws.4", TOKEN, &format!(
-        r#","validate_command":"kingfisher validate --rule 'a' --var AKID='{OTHER}' --var AWS_SECRET_ACCESS_KEY='{SECRET}' '{TOKEN}'""#
-    ));
+    let user = record(
+        "kingfisher.aws.2",
+        SECRET,
+        &format!(
+            r#","validate_command":"kingfisher validate --rule 'kingfisher.aws.2' --var AKID='{ID}' '{SECRET}'""#
+        ),
+    );
+    let session = record(
+        "kingfisher.aws.4",
+        TOKEN,
+        &format!(
+            r#","validate_command":"kingfisher validate --rule 'a' --var AKID='{OTHER}' --var AWS_SECRET_ACCESS_KEY='{SECRET}' '{TOKEN}'""#
+        ),
+    );
     let other = record("kingfisher.github.1", "ghp", "");
     let alone = record("kingfisher.aws.2", SECRET, "");
     let missing = |line: u32| format!("{line}: stsAccessKey is missing or empty.");
@@ -255,7 +302,9 @@ fn kingfisher_s_findings_are_read_in_a_report_and_a_line_each() {
     let over = || "passed over".to_owned();
     let lines = [user.as_str(), &session, &other, &alone, r#"{"access_map":[]}"#].join("\n");
     assert_eq!(auto(&lines), [entry(1), of_session(2), over(), missing(4), over()]);
-    let report = format!("{{\"findings\":[{user},{session},{other}],\"metadata\":{{\"a\":1}}}}\n{{\"metadata\":1,\"findings\":[{user}]}}");
+    let report = format!(
+        "{{\"findings\":[{user},{session},{other}],\"metadata\":{{\"a\":1}}}}\n{{\"metadata\":1,\"findings\":[{user}]}}"
+    );
     assert_eq!(auto(&report), [entry(1), of_session(1), over(), entry(2)]);
 }
 
@@ -270,14 +319,20 @@ fn byte_order_marks_and_utf_16_are_taken() {
         assert_eq!(all(Format::Csv, input), [entry(2)]);
     }
     assert_eq!(all(Format::Auto, &little[2..]), ["1: The file is not text. UTF-16 needs a byte order mark."]);
-    assert_eq!(all(Format::Ini, b"\x7fELF\0\0"), ["1: The file is not text. UTF-16 needs a byte order mark."]);
+    assert_eq!(
+        all(Format::Ini, b"\x7fELF\0\0"),
+        ["1: The file is not text. UTF-16 needs a byte order mark."]
+    );
 }
 
 #[test]
 fn what_is_of_no_format_is_said_once() {
     assert_eq!(auto(""), Vec::<String>::new());
     assert_eq!(auto("\n# nothing\n\n"), Vec::<String>::new());
-    assert_eq!(auto("Dear all,\nkeys are in the safe.\n"), ["1: The format cannot be told. Name it with --format."]);
+    assert_eq!(
+        auto("Dear all,\nkeys are in the safe.\n"),
+        ["1: The format cannot be told. Name it with --format."]
+    );
     assert_eq!(auto("user,password\nann,x\n"), ["1: The format cannot be told. Name it with --format."]);
 }
 

@@ -47,11 +47,7 @@ pub(super) fn words(line: &str) -> Result<Vec<Word>, Unclosed> {
 }
 
 /// In double quotes a backslash keeps the next character from its meaning; in single quotes it has none.
-fn take_quoted(
-    quote: char,
-    characters: &mut std::str::Chars<'_>,
-    text: &mut String,
-) -> Result<(), Unclosed> {
+fn take_quoted(quote: char, characters: &mut std::str::Chars<'_>, text: &mut String) -> Result<(), Unclosed> {
     while let Some(character) = characters.next() {
         match character {
             character if character == quote => return Ok(()),

@@ -34,27 +34,30 @@ pub(super) fn write_row(writer: &mut impl Write, row: &Row<'_>) -> io::Result<()
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     let principal = row.principal.as_ref();
     let part = |part: Option<&String>| part.cloned().unwrap_or_default();
-    write(writer, [
-        row.source.to_owned(),
-        row.access_key.to_owned(),
-        row.verdict.to_owned(),
-        text(row.account),
-        text(row.arn),
-        text(row.user_id),
-        part(principal.map(|principal| &principal.partition)),
-        text(principal.map(|principal| principal.kind)),
-        part(principal.and_then(|principal| principal.path.as_ref())),
-        part(principal.and_then(|principal| principal.name.as_ref())),
-        part(principal.and_then(|principal| principal.session.as_ref())),
-        row.key.kind.to_owned(),
-        text(row.key.account),
-        row.key.canary.to_string(),
-        text(row.error_code),
-        text(row.error_message),
-        text(row.region),
-        text(row.request_id),
-        row.attempts.to_string(),
-    ])
+    write(
+        writer,
+        [
+            row.source.to_owned(),
+            row.access_key.to_owned(),
+            row.verdict.to_owned(),
+            text(row.account),
+            text(row.arn),
+            text(row.user_id),
+            part(principal.map(|principal| &principal.partition)),
+            text(principal.map(|principal| principal.kind)),
+            part(principal.and_then(|principal| principal.path.as_ref())),
+            part(principal.and_then(|principal| principal.name.as_ref())),
+            part(principal.and_then(|principal| principal.session.as_ref())),
+            row.key.kind.to_owned(),
+            text(row.key.account),
+            row.key.canary.to_string(),
+            text(row.error_code),
+            text(row.error_message),
+            text(row.region),
+            text(row.request_id),
+            row.attempts.to_string(),
+        ],
+    )
 }
 
 fn write<T: AsRef<[u8]>>(writer: &mut impl Write, fields: [T; COLUMNS.len()]) -> io::Result<()> {

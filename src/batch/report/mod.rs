@@ -71,7 +71,12 @@ impl<W: Write> Report<W> {
     /// # Errors
     ///
     /// The writer's own.
-    pub fn begin(mut writer: W, format: ReportFormat, style: TableStyle, sources: Sources) -> io::Result<Self> {
+    pub fn begin(
+        mut writer: W,
+        format: ReportFormat,
+        style: TableStyle,
+        sources: Sources,
+    ) -> io::Result<Self> {
         let form = match format {
             ReportFormat::Table => {
                 style.write_header(&mut writer)?;
@@ -131,7 +136,8 @@ impl<W: Write> Report<W> {
     /// The writer's own.
     pub fn finish(mut self, complete: bool, summary: &str) -> io::Result<()> {
         match &self.form {
-            Form::Table(_) => writeln!(self.writer, "\n{summary}")?,
+            // In two lines, which fit where the rows do.
+            Form::Table(_) => writeln!(self.writer, "\n{}", summary.replacen("; ", "\n", 1))?,
             Form::Sarif(_) => sarif::Sarif::end(&mut self.writer, complete)?,
             Form::Ndjson | Form::Csv => {}
         }

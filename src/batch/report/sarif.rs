@@ -9,8 +9,15 @@ use serde_json::{Value, json};
 use std::io::{self, Write};
 
 /// What may stand in a path of a URI as it is (RFC 3986, section 3.3).
-const PATH: AsciiSet =
-    NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/').remove(b'@').remove(b'+').remove(b',');
+const PATH: AsciiSet = NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'/')
+    .remove(b'@')
+    .remove(b'+')
+    .remove(b',');
 
 const LIVE: &str = "live-aws-key";
 const UNKNOWN: &str = "unverified-aws-key";
@@ -40,7 +47,7 @@ impl Sarif {
                 rule(UNKNOWN, "warning", "An AWS key could not be verified", "AWS STS could not say whether this key is live: ask again."),
             ],
         });
-        write!(
+        writeln!(
             writer,
             "{{\"$schema\":\"https://json.schemastore.org/sarif-2.1.0.json\",\"version\":\"2.1.0\",\"runs\":[{{\"tool\":{},\"results\":[",
             json!({"driver": driver})
@@ -57,23 +64,30 @@ impl Sarif {
     ) -> io::Result<()> {
         let Some(result) = result(row, file, line) else { return Ok(()) };
         let separator = if std::mem::take(&mut self.is_first) { "" } else { "," };
-        write!(writer, "{separator}\n{result}")
+        writeln!(writer, "{separator}{result}")
     }
 
     pub(super) fn end(writer: &mut impl Write, complete: bool) -> io::Result<()> {
         let invocation = json!({"executionSuccessful": complete});
-        writeln!(writer, "\n],\"invocations\":[{invocation}]}}]}}")
+        writeln!(writer, "],\"invocations\":[{invocation}]}}]}}")
     }
 }
 
 fn result(row: &Row<'_>, file: &str, line: u32) -> Option<Value> {
     let (rule, index, level, text) = match row.verdict {
-        "valid" => (LIVE, 0, "error", format!("The AWS key {} is live: {}.", row.access_key, row.arn.unwrap_or("-"))),
-        "indeterminate" => (UNKNOWN, 1, "warning", format!(
-            "Nobody knows whether the AWS key {} is live: {}.",
-            row.access_key,
-            row.error_code.unwrap_or("-")
-        )),
+        "valid" => {
+            (LIVE, 0, "error", format!("The AWS key {} is live: {}.", row.access_key, row.arn.unwrap_or("-")))
+        }
+        "indeterminate" => (
+            UNKNOWN,
+            1,
+            "warning",
+            format!(
+                "Nobody knows whether the AWS key {} is live: {}.",
+                row.access_key,
+                row.error_code.unwrap_or("-")
+            ),
+        ),
         _ => return None,
     };
     Some(json!({

@@ -15,7 +15,9 @@ pub fn summary(totals: &Totals, took: Duration) -> String {
         let _ = write!(text, "{separator} {} {}", totals.of(verdict), verdict.as_str());
     }
     let _ = write!(text, "; {} unreadable", totals.unreadable);
-    for (count, what) in [(totals.passed_over, "findings of other rules"), (totals.done_before, "answered before")] {
+    for (count, what) in
+        [(totals.passed_over, "findings of other rules"), (totals.done_before, "answered before")]
+    {
         if count > 0 {
             let _ = write!(text, ", {count} {what}");
         }

@@ -29,7 +29,11 @@ impl TableStyle {
         let account = row.account.or(row.key.account).unwrap_or("-");
         let resource = row.arn.and_then(|arn| arn.splitn(6, ':').nth(5)).or(row.arn);
         let who = resource.or(row.error_code).unwrap_or("-");
-        self.write_cells(writer, [row.verdict, row.access_key, account, who, row.source], color_of(row.verdict))
+        self.write_cells(
+            writer,
+            [row.verdict, row.access_key, account, who, row.source],
+            color_of(row.verdict),
+        )
     }
 
     fn write_cells(

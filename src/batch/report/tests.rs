@@ -62,16 +62,27 @@ fn a_row_of_json_has_all_members_in_their_order() {
 
 #[test]
 fn a_table_fits_eighty_columns_whatever_stands_in_it() {
-    let long = Answer { arn: Some(format!("arn:aws:iam::123456789012:user/{}/ann", "ops/".repeat(40))), ..valid() };
-    let hostile = Answer { error_code: Some("\x1b[2J漢字漢字漢字漢字漢字漢字漢字漢字漢字".to_owned()), ..Answer::skipped("", "") };
-    let text = report(ReportFormat::Table, &[(3, None, valid()), (123_456_789, None, long), (5, Some("a\tb\r"), hostile)]);
+    let long =
+        Answer { arn: Some(format!("arn:aws:iam::123456789012:user/{}/ann", "ops/".repeat(40))), ..valid() };
+    let hostile = Answer {
+        error_code: Some("\x1b[2J漢字漢字漢字漢字漢字漢字漢字漢字漢字".to_owned()),
+        ..Answer::skipped("", "")
+    };
+    let text = report(
+        ReportFormat::Table,
+        &[(3, None, valid()), (123_456_789, None, long), (5, Some("a\tb\r"), hostile)],
+    );
     for line in text.lines() {
         assert!(unicode_width::UnicodeWidthStr::width(line) <= 80, "{line}");
         assert!(!line.contains(char::is_control), "{line:?}");
     }
     let lines: Vec<_> = text.lines().collect();
     assert_eq!(lines[1], "valid         AKIA…MPLE 123456789012 user/ops/ann              …eys of ann.csv:3");
-    assert!(lines[2].contains("…ps/ops/") && lines[2].ends_with(".csv:123456789"), "{}", lines[2]);
+    assert!(
+        lines[2].contains("…ops/ops/ops/ops/ops//ann …") && lines[2].ends_with(".csv:123456789"),
+        "{}",
+        lines[2]
+    );
     assert_eq!(lines.last(), Some(&"the summary"));
 }
 
@@ -99,7 +110,11 @@ fn csv_has_a_header_and_quotes_what_needs_it() {
 
 #[test]
 fn sarif_has_live_keys_as_errors_and_unknown_ones_as_warnings() {
-    let unknown = Answer { verdict: Verdict::Indeterminate, error_code: Some("Throttling".to_owned()), ..Answer::skipped("", "") };
+    let unknown = Answer {
+        verdict: Verdict::Indeterminate,
+        error_code: Some("Throttling".to_owned()),
+        ..Answer::skipped("", "")
+    };
     let invalid = Answer { verdict: Verdict::Invalid, ..unknown.clone() };
     for rows in [&[][..], &[(3, None, valid()), (4, None, invalid), (9, Some("dev"), unknown)]] {
         let sarif: serde_json::Value = serde_json::from_str(&report(ReportFormat::Sarif, rows)).unwrap();

@@ -68,7 +68,11 @@ async fn work(
     began: Instant,
 ) -> Result<ExitCode, BatchError> {
     let sources = Sources(inputs.names());
-    let format = args.output.unwrap_or(if stdout().is_terminal() { ReportFormat::Table } else { ReportFormat::Ndjson });
+    let format = args.output.unwrap_or(if stdout().is_terminal() {
+        ReportFormat::Table
+    } else {
+        ReportFormat::Ndjson
+    });
     let terminal = Terminal::new();
     let report = Report::begin(terminal.writer(), format, style(), sources)?;
     let items = inputs.read(&terminal);
@@ -117,7 +121,10 @@ fn resume(path: &Path) -> Result<Resume, Failure> {
     let read = File::open(path).and_then(|file| Resume::read(BufReader::new(file)));
     let resume = read.map_err(|error| format!("--resume: {}", error.kind()))?;
     if resume.unreadable > 0 {
-        say(&format!("sts-verify: --resume: {} lines are no rows; they are asked about again", resume.unreadable));
+        say(&format!(
+            "sts-verify: --resume: {} lines are no rows; they are asked about again",
+            resume.unreadable
+        ));
     }
     Ok(resume)
 }
