@@ -16,6 +16,7 @@ mod failures;
 mod http;
 mod isolation;
 mod lambda;
+mod list_corpus;
 mod metrics;
 mod openapi;
 mod reader;
