@@ -33,7 +33,11 @@ pub fn list(input: &[u8]) {
                 }
             };
             // UTF-16 has more line ends than bytes of theirs.
-            assert!((1..=lines.max(1)).contains(&place.line) || input.starts_with(b"\xff\xfe") || input.starts_with(b"\xfe\xff"));
+            assert!(
+                (1..=lines.max(1)).contains(&place.line)
+                    || input.starts_with(b"\xff\xfe")
+                    || input.starts_with(b"\xfe\xff")
+            );
             ControlFlow::Continue(())
         });
     }

@@ -1,6 +1,6 @@
-//! Betterleaks' report: findings in an array or a line each. A key is in two findings or three: that of the rule, and those
-//! that it needs. A release calls the latter `RequiredSets`, `ComponentSets`, `componentSets` or `component_sets`; each set is
-//! one combination (`report/finding.go`).
+//! Betterleaks' findings. A key is in two of them or three: that of the rule, and those that it needs. A release calls the
+//! latter `RequiredSets`, `ComponentSets`, `componentSets` or `component_sets`; each set is one combination. The secret is
+//! the member `Secret` or `secret`, and from 2.0 on `match.value`.
 //!
 //! Which of them is the access key, the secret and the token is told by their form: rules are named by their users.
 
@@ -17,7 +17,7 @@ pub(super) fn read(finding: &Value) -> Option<Vec<Found>> {
     if !is_about_keys(text(finding, "ruleid")?) {
         return None;
     }
-    let own = text(finding, "secret").unwrap_or_default();
+    let own = secret_of(finding).unwrap_or_default();
     let sets = member(finding, "requiredsets").or_else(|| member(finding, "componentsets"));
     let sets = sets.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     if sets.is_empty() {
@@ -40,9 +40,13 @@ pub(super) fn is_about_keys(rule: &str) -> bool {
     rule.contains("aws") && !rule.contains("bedrock")
 }
 
+fn secret_of(finding: &Value) -> Option<&str> {
+    text(finding, "secret").or_else(|| text(member(finding, "match")?, "value"))
+}
+
 /// The secrets of the findings in a set.
 fn secrets_in<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
-    if let Some(secret) = text(value, "secret") {
+    if let Some(secret) = secret_of(value) {
         found.push(secret);
         return;
     }

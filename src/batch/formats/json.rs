@@ -30,34 +30,42 @@ pub(super) fn read(file: u32, input: impl BufRead, format: Format, emit: &mut Em
     Ok(Continue(()))
 }
 
-/// Reads one object. A report of any scanner may be told to be JSON: it is.
+/// Reads one object. Whichever scanner a report is said to be of, it is read by its members.
 fn read_object(
     text: &str,
     format: Format,
     place: &impl Fn() -> Place,
     emit: &mut Emit<'_>,
 ) -> ControlFlow<()> {
-    let format = match format {
-        Format::Auto | Format::Json | Format::Ndjson => scanner_of(text).unwrap_or(format),
-        named => named,
+    let named = matches!(format, Format::Trufflehog | Format::Betterleaks | Format::Kingfisher);
+    if !named && !is_report(text) {
+        return emit(credentials(text, place()));
+    }
+    match serde_json::from_str(text) {
+        Ok(report) => read_report(&report, place, emit),
+        Err(_) => emit(Item::Unreadable(place(), ReadError::NotAnObject)),
+    }
+}
+
+/// Reads a finding, or what is put around one or several. What holds none says nothing of keys.
+fn read_report(report: &Json, place: &impl Fn() -> Place, emit: &mut Emit<'_>) -> ControlFlow<()> {
+    if let Some(findings) = report.get("findings").and_then(Json::as_array) {
+        return findings.iter().try_for_each(|finding| read_report(finding, place, emit));
+    }
+    let found = match (report.get("rule"), report.get("finding")) {
+        (None, Some(finding)) => return read_report(finding, place, emit),
+        (Some(rule), Some(finding)) => kingfisher::read(rule, finding),
+        _ if report.get("DetectorName").is_some() => trufflehog::read(report),
+        _ if text(report, "ruleid").is_some() => betterleaks::read(report),
+        _ => return Continue(()),
     };
-    let read: fn(&Json) -> Option<Vec<Found>> = match format {
-        Format::Trufflehog => trufflehog::read,
-        Format::Betterleaks => betterleaks::read,
-        Format::Kingfisher => kingfisher::read,
-        _ => return emit(credentials(text, place())),
-    };
-    let Ok(finding) = serde_json::from_str(text) else {
-        return emit(Item::Unreadable(place(), ReadError::NotAnObject));
-    };
-    let Some(found) = read(&finding) else { return emit(Item::PassedOver) };
-    for one in found {
+    let Some(found) = found else { return emit(Item::PassedOver) };
+    found.into_iter().try_for_each(|one| {
         emit(match one {
             Ok(request) => Item::Entry(place(), Question::Credentials(request)),
             Err(reason) => Item::Unreadable(place(), reason),
-        })?;
-    }
-    Continue(())
+        })
+    })
 }
 
 fn credentials(text: &str, place: Place) -> Item {
@@ -70,18 +78,23 @@ fn credentials(text: &str, place: Place) -> Item {
     }
 }
 
-/// The scanner whose report an object is from, by the names of its members in any release.
-fn scanner_of(text: &str) -> Option<Format> {
-    let members: BTreeMap<String, IgnoredAny> = serde_json::from_str(text).ok()?;
-    let has = |names: &[&str]| names.iter().any(|name| members.contains_key(*name));
-    if has(&["DetectorName"]) && has(&["Raw", "RawV2", "SecretParts"]) {
-        Some(Format::Trufflehog)
-    } else if has(&["RuleID", "ruleID", "ruleId", "rule_id"]) {
-        Some(Format::Betterleaks)
-    } else {
-        let is_record = has(&["rule"]) && has(&["finding"]);
-        (is_record || has(&["findings", "access_map", "audit"])).then_some(Format::Kingfisher)
-    }
+/// Whether an object is from a scanner's report, by the names of its members in any release.
+fn is_report(text: &str) -> bool {
+    const NAMES: [&str; 10] = [
+        "DetectorName",
+        "RuleID",
+        "ruleID",
+        "ruleId",
+        "rule_id",
+        "finding",
+        "findings",
+        // What comes after the findings.
+        "access_map",
+        "audit",
+        "scan",
+    ];
+    let members: serde_json::Result<BTreeMap<String, IgnoredAny>> = serde_json::from_str(text);
+    members.is_ok_and(|members| NAMES.iter().any(|name| members.contains_key(*name)))
 }
 
 /// A member by its name, without regard to case and `_`.

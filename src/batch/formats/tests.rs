@@ -258,7 +258,9 @@ fn betterleaks_findings_are_read_in_every_release_s_names() {
         ),
         ("rule_id", "secret", format!(r#""component_sets":[{{"components":[{}]}}]"#, component(ID))),
     ] {
-        let finding = format!(r#"{{"{rule}":"aws-secret-access-key","{secret}":"{SECRET}",{sets}}}"#);
+        let finding = format!(
+            r#"{{"{rule}":"aws-secret-access-key","{secret}":"{SECRET}","match":"x","Match":"x",{sets}}}"#
+        );
         let other = format!(r#"{{"{rule}":"github-pat","{secret}":"ghp_x"}}"#);
         let report = format!("[\n {finding},\n {other}\n]");
         assert_eq!(auto(&report), [entry(2), "passed over".to_owned()], "{report}");
@@ -272,6 +274,22 @@ fn betterleaks_findings_are_read_in_every_release_s_names() {
     assert_eq!(auto(&finding), [format!("1 {OTHER} {SECRET} {TOKEN}"), format!("1 {OTHER} {SECRET} -")]);
     let alone = format!(r#"{{"RuleID":"aws-access-token","Secret":"{ID}"}}"#);
     assert_eq!(auto(&alone), ["1: stsSecretKey is missing or empty."]);
+    // Release 2.0: as JSON and as JSON Lines.
+    let value = |secret: &str| format!(r#""match":{{"full":"x = {secret}","value":"{secret}"}}"#);
+    let finding = format!(
+        r#"{{"rule_id":"aws-access-token",{},"component_sets":[{{"components":[{{"rule_id":"aws-secret-access-key",{}}}]}}]}}"#,
+        value(ID),
+        value(SECRET)
+    );
+    let other = format!(r#"{{"rule_id":"github-pat",{}}}"#, value("ghp"));
+    let json = format!(
+        "{{\n \"schema_version\": \"1\",\n \"findings\": [\n{finding},\n {other}\n],\n \"scan\": {{}}\n}}\n"
+    );
+    assert_eq!(auto(&json), [entry(4), "passed over".to_owned()]);
+    let line = |finding: &str| format!("{{\"schema_version\":\"1\",\"finding\":{finding}}}\n");
+    let lines =
+        line(&finding) + &line(&other) + "{\"schema_version\":\"1\",\"scan\":{\"state\":\"complete\"}}\n";
+    assert_eq!(auto(&lines), [entry(1), "passed over".to_owned()]);
 }
 
 #[test]
@@ -300,8 +318,16 @@ fn kingfisher_s_findings_are_read_in_a_report_and_a_line_each() {
     let missing = |line: u32| format!("{line}: stsAccessKey is missing or empty.");
     let of_session = |line: u32| format!("{line} {OTHER} {SECRET} {TOKEN}");
     let over = || "passed over".to_owned();
-    let lines = [user.as_str(), &session, &other, &alone, r#"{"access_map":[]}"#].join("\n");
-    assert_eq!(auto(&lines), [entry(1), of_session(2), over(), missing(4), over()]);
+    let by_id = format!(
+        r#"{{"rule":{{"name":"aws-access-token","id":"betterleaks.aws-access-token"}},"finding":{{"snippet":"{ID}",
+        "dependent_captures":{{"AWS_SECRET_ACCESS_KEY":"{SECRET}"}}}}}}"#
+    )
+    .replace('\n', "");
+    let after = r#"{"access_map":[]}
+{"audit":{}}
+{"findings":2,"kingfisher":{}}"#;
+    let lines = [user.as_str(), &session, &other, &alone, &by_id, after].join("\n");
+    assert_eq!(auto(&lines), [entry(1), of_session(2), over(), missing(4), entry(5)]);
     let report = format!(
         "{{\"findings\":[{user},{session},{other}],\"metadata\":{{\"a\":1}}}}\n{{\"metadata\":1,\"findings\":[{user}]}}"
     );

@@ -269,8 +269,8 @@ impl Splitter {
     }
 
     fn is_before_findings(&self) -> bool {
-        let mut text = self.text.iter().filter(|byte| !byte.is_ascii_whitespace());
-        b"{\"findings\":[".iter().all(|byte| text.next() == Some(byte)) && text.next().is_none()
+        let mut text = self.text.iter().rev().filter(|byte| !byte.is_ascii_whitespace());
+        b"\"findings\":[".iter().rev().all(|byte| text.next() == Some(byte))
     }
 
     /// What the end of the file leaves open.
@@ -322,7 +322,7 @@ mod tests {
 
     #[test]
     fn the_findings_of_an_object_are_values_and_the_rest_of_it_is_not() {
-        let input = "{\"findings\": [{\"a\":1},{\"b\":2}], \"metadata\": {\"x\": \"]}\"}}\n{\"c\":3}\n";
+        let input = "{\"version\": 1, \"findings\": [{\"a\":1},{\"b\":2}], \"metadata\": {\"x\": \"]}\"}}\n{\"c\":3}\n";
         assert_eq!(
             values(input),
             [(1, "{\"a\":1}".to_owned()), (1, "{\"b\":2}".to_owned()), (2, "{\"c\":3}".to_owned())]
