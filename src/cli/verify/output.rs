@@ -5,7 +5,8 @@ use crate::batch::entry::{Place, ReadError};
 use crate::batch::report::Report;
 use crate::batch::resume::Resume;
 use crate::batch::runner::{Output, Totals};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use std::fmt;
 use std::io::{self, IsTerminal as _, Write, stderr, stdout};
 use std::time::Duration;
 
@@ -15,8 +16,8 @@ const BUFFER_BYTES: usize = 64 * 1024;
 /// How often the bar is drawn again.
 const TICK: Duration = Duration::from_millis(200);
 
-const WITH_TOTAL: &str = "{bar:20} {pos}/{len}  {per_sec}  {eta} left  {msg}";
-const WITHOUT_TOTAL: &str = "{spinner} {pos}  {per_sec}  {elapsed}  {msg}";
+const WITH_TOTAL: &str = "{bar:12} {pos}/{len}  {rate}/s  {eta} left  {wide_msg}";
+const WITHOUT_TOTAL: &str = "{spinner} {pos}  {rate}/s  {elapsed}  {wide_msg}";
 
 /// Standard error with its progress bar, which is hidden where that is no terminal.
 #[derive(Clone)]
@@ -51,7 +52,10 @@ impl Terminal {
 fn set_template(bar: &ProgressBar, template: &str) {
     // The templates are constants and hold; without one the bar would only look otherwise.
     if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
+        bar.set_style(style.with_key("rate", |state: &ProgressState, text: &mut dyn fmt::Write| {
+            // The bar takes no errors.
+            let _ = write!(text, "{:.0}", state.per_sec());
+        }));
     }
 }
 
@@ -119,7 +123,9 @@ impl Output for Console {
         let told: u64 = totals.verdicts.iter().sum();
         self.terminal.0.set_position(told + totals.done_before);
         if self.terminal.shows_progress() {
-            let counts = Verdict::ALL.map(|verdict| format!("{} {}", totals.of(verdict), verdict.as_str()));
+            let met = Verdict::ALL.into_iter().filter(|verdict| totals.of(*verdict) > 0);
+            let counts: Vec<_> =
+                met.map(|verdict| format!("{} {}", totals.of(verdict), verdict.as_str())).collect();
             self.terminal.0.set_message(counts.join(", "));
         }
         self.report.flush()
