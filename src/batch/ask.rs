@@ -127,7 +127,7 @@ impl Asker {
             |text: String| text.replace(credentials.access_key_id(), &credentials.masked_access_key());
         let error_message = answer.error_message.map(masked);
         let region = Some(client.name().to_string());
-        Attempt { answer: Answer { region, error_message, ..answer }, kind }
+        Attempt { answer: Answer { error_message, region, ..answer }, kind }
     }
 }
 

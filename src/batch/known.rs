@@ -51,7 +51,7 @@ impl KnownAnswers {
     pub(super) fn get(&self, question: &Fingerprint) -> Option<Answer> {
         let (chunk, start) = *self.places.get(question)?;
         let packed = self.chunks.get(chunk as usize)?.get(start as usize..)?;
-        Unpacker { packed, shared: &self.shared }.answer()
+        Unpacker { packed, shared: &self.shared }.answer().ok()
     }
 
     fn pack(&mut self, answer: &Answer) -> Vec<u8> {
@@ -98,8 +98,11 @@ struct Unpacker<'a> {
     shared: &'a [Box<str>],
 }
 
+/// A packed answer that ends too early. It does not happen: what is unpacked here was packed here.
+struct Cut;
+
 impl Unpacker<'_> {
-    fn answer(mut self) -> Option<Answer> {
+    fn answer(mut self) -> Result<Answer, Cut> {
         let [verdict] = self.take()?;
         let attempts = u32::from_le_bytes(self.take()?);
         let [error_code, error_message, region, account, arn, user_id, request_id] = [
@@ -111,37 +114,30 @@ impl Unpacker<'_> {
             self.text()?,
             self.text()?,
         ];
-        let verdict = *Verdict::ALL.get(usize::from(verdict))?;
-        Some(Answer {
-            verdict,
-            account,
-            arn,
-            user_id,
-            error_code,
-            error_message,
-            region,
-            request_id,
-            attempts,
-        })
+        let verdict = *Verdict::ALL.get(usize::from(verdict)).ok_or(Cut)?;
+        Ok(Answer { verdict, account, arn, user_id, error_code, error_message, region, request_id, attempts })
     }
 
-    fn text(&mut self) -> Option<Option<String>> {
+    fn text(&mut self) -> Result<Option<String>, Cut> {
         match u16::from_le_bytes(self.take()?) {
-            NONE => Some(None),
+            NONE => Ok(None),
             INLINE => {
                 let length = usize::from(u16::from_le_bytes(self.take()?));
-                let (text, rest) = self.packed.split_at_checked(length)?;
+                let (text, rest) = self.packed.split_at_checked(length).ok_or(Cut)?;
                 self.packed = rest;
-                Some(Some(String::from_utf8_lossy(text).into_owned()))
+                Ok(Some(String::from_utf8_lossy(text).into_owned()))
             }
-            number => self.shared.get(usize::from(number) - 1).map(|text| Some(text.to_string())),
+            number => {
+                let text = self.shared.get(usize::from(number) - 1).ok_or(Cut)?;
+                Ok(Some(text.to_string()))
+            }
         }
     }
 
-    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (taken, rest) = self.packed.split_first_chunk()?;
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], Cut> {
+        let (taken, rest) = self.packed.split_first_chunk().ok_or(Cut)?;
         self.packed = rest;
-        Some(*taken)
+        Ok(*taken)
     }
 }
 

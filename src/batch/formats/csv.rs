@@ -126,15 +126,17 @@ fn split(record: &str, delimiter: u8) -> Option<Vec<Zeroizing<String>>> {
     Some(fields.collect())
 }
 
+/// A line and its number; without its text if that is too long.
+type NumberedLine = (u32, Option<Zeroizing<String>>);
+
 /// Lines, of which some were looked at and are read again.
 struct LineQueue<R> {
     lines: Lines<R>,
-    waiting: VecDeque<(u32, Option<Zeroizing<String>>)>,
+    waiting: VecDeque<NumberedLine>,
 }
 
 impl<R: BufRead> LineQueue<R> {
-    /// The next line; without its text if that is too long.
-    fn next(&mut self) -> Result<Option<(u32, Option<Zeroizing<String>>)>, (u32, std::io::Error)> {
+    fn next(&mut self) -> Result<Option<NumberedLine>, (u32, std::io::Error)> {
         if let Some(line) = self.waiting.pop_front() {
             return Ok(Some(line));
         }

@@ -4,8 +4,8 @@ use super::values::{Value, Values};
 use super::{Format, Reading, betterleaks, kingfisher, proof, trufflehog};
 use crate::batch::entry::{Emit, Item, Place, Question, ReadError};
 use crate::credentials::{ValidationError, VerifyRequest};
-use serde::de::IgnoredAny;
 use serde_json::Value as Json;
+use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::ops::ControlFlow::{self, Continue};
@@ -93,7 +93,7 @@ fn is_report(text: &str) -> bool {
         "audit",
         "scan",
     ];
-    let members: serde_json::Result<BTreeMap<String, IgnoredAny>> = serde_json::from_str(text);
+    let members: serde_json::Result<BTreeMap<String, &RawValue>> = serde_json::from_str(text);
     members.is_ok_and(|members| NAMES.iter().any(|name| members.contains_key(*name)))
 }
 

@@ -66,12 +66,32 @@ impl<R: BufRead> Values<R> {
 enum State {
     /// Between values.
     Between,
-    /// In a value that is no object; whether in a string.
-    Other { string: bool },
+    /// In a value that is no object.
+    Other,
     /// In an object; whether what follows `findings`, of which nothing is kept.
     Object { tail: bool },
     /// Behind a broken object: what does not begin another is passed over.
     Lost,
+}
+
+/// Whether the next character is one of a string.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Text {
+    Outside,
+    Inside,
+    /// Behind a backslash.
+    Escaped,
+}
+
+impl Text {
+    /// What follows a character of a string.
+    fn after(self, byte: u8) -> Self {
+        match (self, byte) {
+            (Self::Outside, _) | (Self::Inside, b'"') => Self::Outside,
+            (Self::Inside, b'\\') => Self::Escaped,
+            _ => Self::Inside,
+        }
+    }
 }
 
 struct Splitter {
@@ -79,8 +99,7 @@ struct Splitter {
     text: Zeroizing<Vec<u8>>,
     too_long: bool,
     depth: u32,
-    in_string: bool,
-    escaped: bool,
+    string: Text,
     /// Whether the array is the `findings` of an object.
     in_findings: bool,
     line: u32,
@@ -102,8 +121,7 @@ impl Default for Splitter {
             text: Zeroizing::default(),
             too_long: false,
             depth: 0,
-            in_string: false,
-            escaped: false,
+            string: Text::Outside,
             in_findings: false,
             line: 1,
             column: 0,
@@ -129,14 +147,14 @@ impl Splitter {
         self.text.clear();
         self.text.push(b'{');
         self.began = began;
-        (self.too_long, self.depth, self.in_string, self.escaped) = (false, 1, false, false);
+        (self.too_long, self.depth, self.string) = (false, 1, Text::Outside);
     }
 
     /// Takes a byte in; gives the value that ends with it.
     fn take(&mut self, byte: u8) -> Option<(u32, Value)> {
         let value = match self.state {
             State::Between | State::Lost => self.take_between(byte),
-            State::Other { string } => self.take_other(byte, string),
+            State::Other => self.take_other(byte),
             State::Object { tail } => self.take_in_object(byte, tail),
         };
         self.column = self.column.saturating_add(1);
@@ -160,36 +178,32 @@ impl Splitter {
             b']' if self.in_findings => {
                 self.in_findings = false;
                 self.state = State::Object { tail: true };
-                (self.depth, self.in_string, self.escaped) = (1, false, false);
+                (self.depth, self.string) = (1, Text::Outside);
             }
             b',' | b'[' | b']' => {}
             byte if byte.is_ascii_whitespace() => {}
             byte => {
                 self.began = self.here();
-                self.escaped = false;
-                self.state = State::Other { string: byte == b'"' };
+                self.string = if byte == b'"' { Text::Inside } else { Text::Outside };
+                self.state = State::Other;
             }
         }
         None
     }
 
-    fn take_other(&mut self, byte: u8, string: bool) -> Option<(u32, Value)> {
-        let escaped = std::mem::take(&mut self.escaped);
-        let ends = match byte {
-            b'\n' => true,
-            b'\\' if string && !escaped => {
-                self.escaped = true;
-                false
-            }
-            b'"' => string && !escaped,
-            b',' | b'[' | b']' | b'{' => !string,
-            byte => !string && byte.is_ascii_whitespace(),
+    fn take_other(&mut self, byte: u8) -> Option<(u32, Value)> {
+        let before = self.string;
+        self.string = before.after(byte);
+        let ends = match (before, byte) {
+            (_, b'\n') | (Text::Outside, b',' | b'[' | b']' | b'{') => true,
+            (Text::Outside, byte) => byte.is_ascii_whitespace(),
+            _ => self.string == Text::Outside,
         };
         if !ends {
             return None;
         }
         self.state = State::Between;
-        if byte == b'{' {
+        if before == Text::Outside && byte == b'{' {
             self.begin(self.here());
         }
         self.tell_other()
@@ -206,11 +220,16 @@ impl Splitter {
         if !tail {
             self.keep(byte);
         }
-        if self.in_string {
-            return self.take_in_string(byte, tail);
+        if self.string != Text::Outside {
+            self.string = self.string.after(byte);
+            if byte != b'\n' {
+                return None;
+            }
+            self.state = State::Lost;
+            return (!tail).then_some((self.began.0, Value::CutOff));
         }
         match byte {
-            b'"' => self.in_string = true,
+            b'"' => self.string = Text::Inside,
             b'{' if self.begins_another(tail) => {
                 self.next_began = Some(self.here());
                 self.state = State::Lost;
@@ -230,20 +249,6 @@ impl Splitter {
                     return (!tail).then_some((self.began.0, value));
                 }
             }
-            _ => {}
-        }
-        None
-    }
-
-    fn take_in_string(&mut self, byte: u8, tail: bool) -> Option<(u32, Value)> {
-        let escaped = std::mem::take(&mut self.escaped);
-        match byte {
-            b'\n' => {
-                self.state = State::Lost;
-                return (!tail).then_some((self.began.0, Value::CutOff));
-            }
-            b'\\' => self.escaped = !escaped,
-            b'"' if !escaped => self.in_string = false,
             _ => {}
         }
         None
@@ -277,98 +282,11 @@ impl Splitter {
     fn end(&mut self) -> Option<(u32, Value)> {
         match std::mem::replace(&mut self.state, State::Between) {
             State::Object { tail: false } => Some((self.began.0, Value::CutOff)),
-            State::Other { .. } => self.tell_other(),
+            State::Other => self.tell_other(),
             _ => None,
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use std::io::{BufReader, Cursor};
-
-    fn values(input: &str) -> Vec<(u32, String)> {
-        let mut values = Values::new(BufReader::with_capacity(5, Cursor::new(input.to_owned())));
-        let mut all = Vec::new();
-        while let Some((line, value)) = values.next().unwrap() {
-            let text = match value {
-                Value::Object => String::from_utf8_lossy(values.text()).into_owned(),
-                other => format!("{other:?}"),
-            };
-            all.push((line, text));
-        }
-        all
-    }
-
-    #[test]
-    fn objects_are_found_alone_a_line_each_and_in_arrays() {
-        for (input, expected) in [
-            ("{\"a\":1}", &[(1, "{\"a\":1}")][..]),
-            ("{\"a\":1}\n\n{\"b\":\"}\"}\n", &[(1, "{\"a\":1}"), (3, "{\"b\":\"}\"}")]),
-            ("[{\"a\":1},{\"b\":\"\\\"{\"}]", &[(1, "{\"a\":1}"), (1, "{\"b\":\"\\\"{\"}")]),
-            (
-                "[\n  {\n    \"a\": {\n      \"b\": 1 }\n  }\n]",
-                &[(2, "{\n    \"a\": {\n      \"b\": 1 }\n  }")],
-            ),
-            ("[]", &[]),
-            ("  \n", &[]),
-        ] {
-            let expected: Vec<_> = expected.iter().map(|(line, text)| (*line, (*text).to_owned())).collect();
-            assert_eq!(values(input), expected, "{input}");
-        }
-    }
-
-    #[test]
-    fn the_findings_of_an_object_are_values_and_the_rest_of_it_is_not() {
-        let input = "{\"version\": 1, \"findings\": [{\"a\":1},{\"b\":2}], \"metadata\": {\"x\": \"]}\"}}\n{\"c\":3}\n";
-        assert_eq!(
-            values(input),
-            [(1, "{\"a\":1}".to_owned()), (1, "{\"b\":2}".to_owned()), (2, "{\"c\":3}".to_owned())]
-        );
-    }
-
-    #[test]
-    fn a_broken_object_costs_no_other() {
-        let cut = "CutOff".to_owned();
-        for (input, expected) in [
-            ("{\"a\":\"x\n{\"b\":1}\n", &[(1, "CutOff"), (2, "{\"b\":1}")][..]),
-            ("{\"a\":\n{\"b\":1}\n{\"c\":1}\n", &[(1, "CutOff"), (2, "{\"b\":1}"), (3, "{\"c\":1}")]),
-            ("[\n  {\"a\": {\n    \"b\": \"x\n  },\n  {\"c\":1}\n]", &[(2, "CutOff"), (5, "{\"c\":1}")]),
-            (
-                "{\"a\":1}\nnoise {\"b\":1}\nmore noise\n",
-                &[(1, "{\"a\":1}"), (2, "Other"), (2, "{\"b\":1}"), (3, "Other")],
-            ),
-            ("[42, \"a{b\", {\"c\":1}]", &[(1, "Other"), (1, "{\"c\":1}")]),
-            ("{\"a\":", &[(1, "CutOff")]),
-            ("{\"findings\":[{\"a\":1}],\"x\n{\"b\":1}", &[(1, "{\"a\":1}"), (2, "{\"b\":1}")]),
-        ] {
-            let expected: Vec<_> = expected.iter().map(|(line, text)| (*line, (*text).to_owned())).collect();
-            assert_eq!(values(input), expected, "{input}");
-        }
-        assert_eq!(values("{")[0].1, cut);
-    }
-
-    #[test]
-    fn an_object_that_is_too_long_is_told_and_the_next_is_read() {
-        let input = format!("{{\"a\":\"{}\"}}\n{{\"b\":1}}\n", "x".repeat(MAX_ENTRY_BYTES));
-        assert_eq!(values(&input), [(1, "TooLong".to_owned()), (2, "{\"b\":1}".to_owned())]);
-    }
-
-    proptest! {
-        #[test]
-        fn whole_objects_a_line_each_are_all_found(texts in proptest::collection::vec("[a-z{}\\[\\]\" \\\\,:é]{0,12}", 0..8)) {
-            let objects: Vec<String> =
-                texts.iter().map(|text| serde_json::json!({"v": text, "n": {"w": [text]}}).to_string()).collect();
-            let found: Vec<String> = values(&objects.join("\n")).into_iter().map(|(_, text)| text).collect();
-            prop_assert_eq!(found, objects);
-        }
-
-        #[test]
-        fn no_text_makes_it_panic_or_hold_on(text in "[\\[\\]{}\":,a-c \n\\\\]{0,60}") {
-            let lines = u32::try_from(text.split('\n').count()).unwrap();
-            prop_assert!(values(&text).iter().all(|(line, _)| (1..=lines).contains(line)));
-        }
-    }
-}
+mod tests;

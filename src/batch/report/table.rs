@@ -32,7 +32,7 @@ impl TableStyle {
         self.write_cells(
             writer,
             [row.verdict, row.access_key, account, who, row.source],
-            color_of(row.verdict),
+            Some(color_of(row.verdict)),
         )
     }
 
@@ -61,12 +61,12 @@ impl TableStyle {
 }
 
 /// A live key is the one to look at.
-fn color_of(verdict: &str) -> Option<&'static str> {
+fn color_of(verdict: &str) -> &'static str {
     match verdict {
-        "valid" => Some("1;31"),
-        "indeterminate" => Some("33"),
-        "invalid" => Some("32"),
-        _ => Some("2"),
+        "valid" => "1;31",
+        "indeterminate" => "33",
+        "invalid" => "32",
+        _ => "2",
     }
 }
 
