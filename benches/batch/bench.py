@@ -47,10 +47,11 @@ Result = collections.namedtuple("Result", "seconds cpu memory verdicts")
 
 
 @contextlib.contextmanager
-def crowd(*arguments):
-    process = subprocess.Popen([os.environ["CROWD_BIN"], *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                               text=True)
-    url, *callers = process.stdout
+def crowd(count, *throttle):
+    process = subprocess.Popen([os.environ["CROWD_BIN"], *map(str, [count, *throttle])], stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, text=True)
+    # It keeps its output open, so that its end cannot be waited for.
+    url, *callers = (process.stdout.readline() for _ in range(1 + count))
     yield url.strip(), callers
     process.stdin.close()
     process.wait()
