@@ -20,7 +20,8 @@ use sts_verify::config::{Command, ServeArgs, parse_command_line};
 use sts_verify::credentials::VerifyRequest;
 use sts_verify::http::router::router;
 use sts_verify::http::state::AppState;
-use sts_verify::sts::{StsClientFactory, Transport};
+use sts_verify::proof::ProofVerifier;
+use sts_verify::sts::{Proxies, StsCall, StsClientFactory, Transport};
 use tokio::runtime::Runtime;
 use tower::ServiceExt as _;
 use zeroizing_alloc::ZeroAlloc;
@@ -49,7 +50,7 @@ fn main() {
     tracing_subscriber::fmt().with_writer(std::io::sink).init();
     let args = settings(&runtime.block_on(canned_sts()));
     read_credentials(&mut criterion);
-    ask_sts(&mut criterion, &runtime, &runtime.block_on(sts(&args)));
+    ask_sts(&mut criterion, &runtime, &runtime.block_on(sts(&args)).0);
     answer(&mut criterion, &runtime, &args);
     criterion.final_summary();
 }
@@ -82,12 +83,13 @@ fn read_credentials(criterion: &mut Criterion) {
 
 fn ask_sts(criterion: &mut Criterion, runtime: &Runtime, sts: &StsClientFactory) {
     criterion.bench_function("ask STS", |bencher| {
-        let question = || VerifyRequest::from_json(body().as_bytes()).ok().unwrap();
+        let call =
+            || StsCall::Credentials(VerifyRequest::from_json(body().as_bytes()).ok().unwrap().credentials);
         let region = sts.client(Some(REGION)).unwrap();
         bencher.to_async(runtime).iter_batched(
-            question,
-            async |question| {
-                let asked = sts.ask_alone(region, &question.credentials).await;
+            call,
+            async |call| {
+                let asked = sts.ask_alone(region, &call).await;
                 assert!(asked.outcome.is_ok());
             },
             BatchSize::SmallInput,
@@ -97,7 +99,8 @@ fn ask_sts(criterion: &mut Criterion, runtime: &Runtime, sts: &StsClientFactory)
 
 /// The router with all its layers: for a body that is refused, when STS is not asked, and for one that is answered.
 fn answer(criterion: &mut Criterion, runtime: &Runtime, args: &ServeArgs) {
-    let state = AppState::new(runtime.block_on(sts(args)), &args.http).unwrap();
+    let (sts, proofs) = runtime.block_on(sts(args));
+    let state = AppState::new(sts, proofs, &args.http).unwrap();
     let routes = router(state, &args.http, false);
     let mut group = criterion.benchmark_group("answer");
     let refused: fn() -> String = || "{}".to_owned();
@@ -135,11 +138,12 @@ fn settings(sts_url: &str) -> ServeArgs {
     }
 }
 
-async fn sts(args: &ServeArgs) -> StsClientFactory {
+async fn sts(args: &ServeArgs) -> (StsClientFactory, ProofVerifier) {
     let mut settings = args.sts_settings().unwrap();
-    settings.proxy_from_environment = false;
+    settings.proxies = Proxies::default();
     let transport = Transport::new(&settings).unwrap();
-    StsClientFactory::new(&settings, &transport).await.unwrap()
+    let proofs = ProofVerifier::new(args.http.proofs.settings(None).unwrap(), &settings, &transport).await;
+    (StsClientFactory::new(&settings, &transport).await.unwrap(), proofs)
 }
 
 /// Starts it on a free port, and gives its URL.

@@ -26,4 +26,6 @@ mod observability;
 pub mod policy;
 pub mod proof;
 pub mod server;
+pub mod store;
 pub mod sts;
+mod tls;

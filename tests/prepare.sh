@@ -23,6 +23,16 @@ install_packages() {
         die "apt-get install $* failed: $(tail -n 5 "$work/logs/apt.log")"
 }
 
+# Unpacks a Debian package into a folder, as any user; its dependencies have to be there.
+unpack_package() {
+    local download=$work/download
+    rm -rf "$download" && mkdir -p "$download" "$2"
+    say "unpacking $1"
+    (cd "$download" && apt-get download "$1") >"$work/logs/apt.log" 2>&1 ||
+        die "apt-get download $1 failed: $(tail -n 5 "$work/logs/apt.log")"
+    dpkg-deb -x "$download"/*.deb "$2"
+}
+
 # Runs an installation once for each state of the files that say what is wanted.
 once_for() {
     local stamp=$1 command=$2 wanted

@@ -5,7 +5,7 @@ use std::{fmt, io, time::SystemTime};
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
 
-use crate::{caller::Caller, sandbox::Sandbox, sts::Sts};
+use crate::{caller::Caller, sandbox::Sandbox};
 
 /// How many requests a sandbox keeps unless [`SandboxBuilder::keep_requests`] says otherwise.
 const KEPT_REQUESTS: usize = 1000;
@@ -77,8 +77,8 @@ impl SandboxBuilder {
         self
     }
 
-    /// Sets the clock of STS, which signatures, the memory of refusals and the throttle are measured by. Without it, the
-    /// system's.
+    /// Sets the clock of STS, which signatures, the memory of refusals, the throttle and web identity tokens go by. Without
+    /// it, the system's.
     #[must_use]
     pub fn clock(mut self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         self.clock = Box::new(move || clock().into());
@@ -105,6 +105,6 @@ impl SandboxBuilder {
     ///
     /// Outside of a Tokio runtime.
     pub fn start_on(self, listener: TcpListener) -> io::Result<Sandbox> {
-        Sandbox::new(Sts::new(self)?, listener)
+        Sandbox::new(self, listener)
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::{Map, Value};
+
 use crate::{error::StsError, made_up, regions::partition_of};
 
 /// An IAM principal that the sandbox knows, with credentials that are made up.
@@ -30,6 +32,8 @@ pub struct Caller {
     /// One line about the caller, for logs and for [`render_table`](crate::render_table).
     pub description: String,
     pub(crate) behaviour: Behaviour,
+    /// Added to what AWS tells of the caller in web identity tokens.
+    pub(crate) token_claims: Map<String, Value>,
     account: String,
     principal: Principal,
     /// The unique id of a user or a role.
@@ -84,14 +88,11 @@ pub enum Behaviour {
     ProxyPage,
     /// Status 200 with XML that stops in the middle.
     CutShort,
-}
-
-/// Whom GetCallerIdentity names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Identity {
-    pub arn: String,
-    pub user_id: String,
-    pub account: String,
+    /// The account's issuer of web identity tokens is switched off: GetWebIdentityToken is
+    /// `OutboundWebIdentityFederationDisabledException`.
+    FederationDisabled,
+    /// The web identity tokens that the caller gets have expired.
+    TokensExpired,
 }
 
 impl Caller {
@@ -142,6 +143,7 @@ impl Caller {
             region: "us-east-1".to_owned(),
             description: description.to_owned(),
             behaviour: Behaviour::default(),
+            token_claims: Map::new(),
             account,
             principal,
             unique_id: made_up::unique_id(kind, &seed),
@@ -191,11 +193,19 @@ impl Caller {
         self
     }
 
+    /// Sets one of AWS's own claims in the caller's web identity tokens, such as `org_id`, `ou_path`, `principal_tags` or
+    /// `lambda_source_function_arn`: a member of the claim `https://sts.amazonaws.com/`. One that the sandbox sets itself
+    /// (`aws_account`, `source_region`, `principal_id` and others) is replaced.
+    #[must_use]
+    pub fn with_token_claim(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.token_claims.insert(name.into(), value.into());
+        self
+    }
+
     /// The ARN that GetCallerIdentity tells.
     #[must_use]
     pub fn arn(&self) -> String {
-        let account = &self.account;
-        let partition = partition_of(&self.region).unwrap_or("aws");
+        let (account, partition) = (&self.account, self.partition());
         match &self.principal {
             Principal::User { path_and_name } => {
                 format!("arn:{partition}:iam::{account}:user/{path_and_name}")
@@ -209,6 +219,21 @@ impl Caller {
             }
             Principal::Root => format!("arn:{partition}:iam::{account}:root"),
         }
+    }
+
+    /// The ARN that web identity tokens tell: that of a role, with its path, in place of its session's.
+    #[must_use]
+    pub fn principal_arn(&self) -> String {
+        match &self.principal {
+            Principal::Role { path_and_name, .. } => {
+                format!("arn:{}:iam::{}:role/{path_and_name}", self.partition(), self.account)
+            }
+            _ => self.arn(),
+        }
+    }
+
+    fn partition(&self) -> &'static str {
+        partition_of(&self.region).unwrap_or("aws")
     }
 
     /// The UserId that GetCallerIdentity tells.
@@ -226,10 +251,6 @@ impl Caller {
     #[must_use]
     pub fn account(&self) -> &str {
         &self.account
-    }
-
-    pub(crate) fn identity(&self) -> Identity {
-        Identity { arn: self.arn(), user_id: self.user_id(), account: self.account.clone() }
     }
 }
 

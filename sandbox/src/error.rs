@@ -134,6 +134,65 @@ impl StsError {
         Self::worded(StatusCode::BAD_REQUEST, "InvalidAction", message)
     }
 
+    /// A parameter that is not as the operation's model says.
+    pub(crate) fn validation(message: String) -> Self {
+        Self::worded(StatusCode::BAD_REQUEST, "ValidationError", message)
+    }
+
+    /// A parameter that is not of its type (not recorded).
+    pub(crate) const fn malformed_input() -> Self {
+        Self::fixed(
+            StatusCode::BAD_REQUEST,
+            "MalformedInput",
+            "Unable to parse the value of DurationSeconds.",
+        )
+    }
+
+    /// Two tags with the same key.
+    pub(crate) const fn duplicate_tag_keys() -> Self {
+        Self::fixed(
+            StatusCode::BAD_REQUEST,
+            "InvalidParameterValue",
+            "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
+        )
+    }
+
+    /// A web identity token that would outlive the session that asks for it.
+    pub(crate) const fn session_duration_escalation() -> Self {
+        Self::fixed(
+            StatusCode::FORBIDDEN,
+            "SessionDurationEscalationException",
+            "Requested token expiry time must be before the original session's expiry time.",
+        )
+    }
+
+    /// An account whose issuer is switched off.
+    pub(crate) const fn federation_disabled() -> Self {
+        Self::fixed(
+            StatusCode::FORBIDDEN,
+            "OutboundWebIdentityFederationDisabledException",
+            "OutboundWebIdentityFederation is disabled.",
+        )
+    }
+
+    /// A web identity token that would be too long.
+    pub(crate) const fn payload_size_exceeded() -> Self {
+        Self::fixed(
+            StatusCode::BAD_REQUEST,
+            "JWTPayloadSizeExceededException",
+            "JWT payload exceeds maximum allowed size",
+        )
+    }
+
+    /// An operation that the global endpoint does not have.
+    pub(crate) const fn not_on_the_global_endpoint() -> Self {
+        Self::fixed(
+            StatusCode::BAD_REQUEST,
+            "InvalidAction",
+            "Operation not supported on STS global endpoint",
+        )
+    }
+
     /// `Receiver` where the fault is on STS's side.
     pub(crate) fn kind(&self) -> &'static str {
         if self.status.is_server_error() { "Receiver" } else { "Sender" }

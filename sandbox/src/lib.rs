@@ -5,7 +5,7 @@
 //! ```text
 //! server (HTTP) ─▶ sts ─▶ authorization   the form: which key signed, when, for which scope
 //!                      ─▶ check           clock, scope, key and token, expiry, signature (sigv4)
-//!                      ─▶ caller          what the caller's behaviour is
+//!                      ─▶ web_identity    a token, its claims, the keys; the documents of the issuer
 //!                      ─▶ response        XML or JSON (error)
 //! ```
 //!
@@ -16,8 +16,10 @@ mod builder;
 mod caller;
 mod check;
 mod error;
+mod log_fields;
 mod made_up;
 mod memory;
+mod on_the_way;
 mod regions;
 mod request;
 mod requests;
@@ -31,6 +33,7 @@ mod table;
 mod tests;
 mod throttle;
 mod verify;
+mod web_identity;
 
 pub use self::{
     builder::SandboxBuilder,

@@ -46,6 +46,13 @@ impl Received {
         parameter(&self.body, name).or_else(|| self.query_parameter(name))
     }
 
+    /// All parameters, names and values.
+    pub fn parameters(&self) -> impl Iterator<Item = (String, String)> {
+        let (body, query) =
+            (form_urlencoded::parse(&self.body), form_urlencoded::parse(self.query.as_bytes()));
+        body.chain(query).map(|(name, value)| (name.into_owned(), value.into_owned()))
+    }
+
     /// JSON for a client that asks for it by name, XML for all others, `*/*` included.
     pub fn format(&self) -> Format {
         let accept = self.header(header::ACCEPT).unwrap_or_default();

@@ -2,17 +2,17 @@
 //!
 //! The XML is byte for byte as it was recorded: no declaration, an indent of two spaces, a last newline.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
-use serde_json::json;
+use serde_json::{Value, json};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::{caller::Identity, error::StsError};
+use crate::{caller::Caller, error::StsError, web_identity::Token};
 
 const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
@@ -45,15 +45,27 @@ pub(crate) struct OutgoingResponse {
 
 impl OutgoingResponse {
     /// The result of GetCallerIdentity.
-    pub fn identity(format: Format, identity: &Identity, region: &str, now: OffsetDateTime) -> Self {
+    pub fn identity(format: Format, caller: &Caller, region: &str, now: OffsetDateTime) -> Self {
+        let (arn, user_id) = (caller.arn(), caller.user_id());
+        let members = [("Arn", &*arn), ("UserId", &*user_id), ("Account", caller.account())];
+        Self::success(format, "GetCallerIdentity", &members, &extended_request_id(region, now))
+    }
+
+    /// The result of GetWebIdentityToken.
+    pub fn web_identity_token(format: Format, token: &Token, region: &str, now: OffsetDateTime) -> Self {
+        let members = [("WebIdentityToken", &*token.jwt), ("Expiration", &*token.expiration)];
+        Self::success(format, "GetWebIdentityToken", &members, &extended_request_id(region, now))
+    }
+
+    fn success(format: Format, operation: &str, members: &[(&str, &str)], extended_id: &str) -> Self {
         let id = Uuid::new_v4().to_string();
         let body = match format {
-            Format::Xml => identity_xml(identity, &id),
-            Format::Json => identity_json(identity, &id),
+            Format::Xml => success_xml(operation, members, &id),
+            Format::Json => success_json(operation, members, &id),
         };
         let headers = vec![
             ("x-amzn-requestid", id),
-            ("x-amz-sts-extended-request-id", extended_request_id(region, now)),
+            ("x-amz-sts-extended-request-id", extended_id.to_owned()),
             ("content-type", format.content_type().to_owned()),
         ];
         Self { status: StatusCode::OK, label: "OK".into(), headers, body }
@@ -91,6 +103,12 @@ impl OutgoingResponse {
         self
     }
 
+    /// A JSON document that anybody may read.
+    pub fn document(document: &Value) -> Self {
+        let headers = vec![("content-type", "application/json".to_owned())];
+        Self { status: StatusCode::OK, label: "(document)".into(), headers, body: document.to_string() }
+    }
+
     /// The response to a health check of the process itself; STS has no such path.
     pub fn alive() -> Self {
         let headers = vec![("content-type", "text/plain; charset=utf-8".to_owned())];
@@ -114,28 +132,26 @@ impl From<OutgoingResponse> for Response<Full<Bytes>> {
     }
 }
 
-fn identity_xml(identity: &Identity, id: &str) -> String {
-    let (arn, user_id, account) =
-        (escape(&identity.arn), escape(&identity.user_id), escape(&identity.account));
+fn success_xml(operation: &str, members: &[(&str, &str)], id: &str) -> String {
+    let element = |(name, value): &(&str, &str)| format!("    <{name}>{}</{name}>\n", escape(value));
+    let members = members.iter().map(element).collect::<Vec<_>>().concat();
     format!(
-        "<GetCallerIdentityResponse xmlns=\"{NAMESPACE}\">
-  <GetCallerIdentityResult>
-    <Arn>{arn}</Arn>
-    <UserId>{user_id}</UserId>
-    <Account>{account}</Account>
-  </GetCallerIdentityResult>
+        "<{operation}Response xmlns=\"{NAMESPACE}\">
+  <{operation}Result>
+{members}  </{operation}Result>
   <ResponseMetadata>
     <RequestId>{id}</RequestId>
   </ResponseMetadata>
-</GetCallerIdentityResponse>
+</{operation}Response>
 "
     )
 }
 
-fn identity_json(identity: &Identity, id: &str) -> String {
-    let Identity { arn, user_id, account } = identity;
-    json!({"GetCallerIdentityResponse": {
-        "GetCallerIdentityResult": {"Account": account, "Arn": arn, "UserId": user_id},
+/// The members of the result come in the order of their names.
+fn success_json(operation: &str, members: &[(&str, &str)], id: &str) -> String {
+    let result: BTreeMap<_, _> = members.iter().copied().collect();
+    json!({format!("{operation}Response"): {
+        format!("{operation}Result"): result,
         "ResponseMetadata": {"RequestId": id},
     }})
     .to_string()

@@ -4,7 +4,11 @@ use std::{fmt, io, net::Ipv4Addr, sync::Arc};
 
 use bytes::Bytes;
 use http::Request;
-use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use tokio::{
+    net::TcpListener,
+    sync::oneshot,
+    task::{JoinHandle, spawn_blocking},
+};
 
 use crate::{builder::SandboxBuilder, caller::Caller, server::serve, sts::Sts};
 
@@ -30,18 +34,20 @@ impl Sandbox {
         SandboxBuilder::default()
     }
 
-    pub(crate) fn new(sts: Sts, listener: TcpListener) -> io::Result<Self> {
+    pub(crate) fn new(settings: SandboxBuilder, listener: TcpListener) -> io::Result<Self> {
         let mut address = listener.local_addr()?;
         if address.ip().is_unspecified() {
             address.set_ip(Ipv4Addr::LOCALHOST.into());
         }
-        let sts = Arc::new(sts);
+        let url = format!("http://{address}");
+        let sts = Arc::new(Sts::new(settings, url.clone())?);
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(serve(listener, sts.clone(), stopped));
-        Ok(Self { url: format!("http://{address}"), sts, stop: Some(stop), served })
+        Ok(Self { url, sts, stop: Some(stop), served })
     }
 
-    /// The URL for `AWS_ENDPOINT_URL_STS` or an SDK's endpoint URL, such as `http://127.0.0.1:43210`.
+    /// The URL for `AWS_ENDPOINT_URL_STS` or an SDK's endpoint URL, such as `http://127.0.0.1:43210`. It is also the
+    /// issuer of web identity tokens.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -57,6 +63,18 @@ impl Sandbox {
     #[must_use]
     pub fn requests(&self) -> Vec<Request<Bytes>> {
         self.sts.requests.all()
+    }
+
+    /// Replaces the keys that web identity tokens are signed with. As AWS's key ids are alike from key to key, the new keys
+    /// have the ids of the old ones. It takes up to a second.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no randomness or no memory.
+    pub async fn rotate_keys(&self) -> io::Result<()> {
+        let sts = self.sts.clone();
+        let rotated = spawn_blocking(move || sts.issuer.rotate_keys()).await.map_err(io::Error::other)?;
+        rotated.map_err(|_| io::Error::other("no new keys can be made"))
     }
 
     /// Serves until `shutdown` resolves. Then idle connections are closed at once, and responses under way have a second.
@@ -75,7 +93,7 @@ impl Sandbox {
 }
 
 impl Drop for Sandbox {
-    /// Closes the listener and every connection, whatever is under way.
+    /// Closes the listener and every connection, whatever is under way, as soon as the runtime comes to it.
     fn drop(&mut self) {
         self.served.abort();
     }

@@ -10,7 +10,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{oneshot, watch},
-    task::JoinSet,
+    task::{JoinSet, spawn_blocking},
     time::{sleep, timeout},
 };
 use tracing::{debug, warn};
@@ -120,7 +120,13 @@ async fn respond(
     let (head, body) = request.into_parts();
     let body = timeout(BODY_TIMEOUT, Limited::new(body, BODY_LIMIT).collect()).await;
     let body = body.map_err(|_| Closed::SlowBody)?.map_err(|_| Closed::BadBody)?.to_bytes();
-    let outcome = sts.respond(&refusals, Request::from_parts(head, body));
+    let request = sts.receive(Request::from_parts(head, body));
+    if sts.issuer.lacks_keys_for(&request) {
+        let sts = sts.clone();
+        // What fails now fails again when the response needs them.
+        _ = spawn_blocking(move || sts.issuer.keys().map(|_| ())).await;
+    }
+    let outcome = sts.respond(&refusals, request);
     if !outcome.wait.is_zero() {
         sleep(outcome.wait).await;
     }

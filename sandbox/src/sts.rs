@@ -1,7 +1,6 @@
 //! From a request to its response: the stages in order, and the one place where a caller's behaviour is acted on.
 
 use std::{
-    borrow::Cow,
     collections::HashMap,
     io,
     sync::atomic::{AtomicUsize, Ordering},
@@ -9,9 +8,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, header::AUTHORIZATION};
+use http::{Method, Request, header::HOST};
 use time::OffsetDateTime;
-use tracing::info;
 
 use crate::{
     authorization::Authorization,
@@ -19,17 +17,22 @@ use crate::{
     caller::{Behaviour, Caller},
     check,
     error::StsError,
+    log_fields::LogFields,
     memory::Refusals,
+    on_the_way,
     regions::partition_of,
     request::Received,
     requests::Requests,
     response::{Format, OutgoingResponse},
-    sigv4::SIGNATURE_PARAMETER,
     throttle::Throttle,
+    web_identity::{Issuer, Parameters},
 };
 
-/// The only path that is not STS's: for whoever has to know that the sandbox is up, a container's health check say.
+/// A path that is not STS's: for whoever has to know that the sandbox is up, a container's health check say.
 const HEALTH: &str = "/livez";
+
+/// The host of the endpoint that is not of one region.
+const GLOBAL: &str = "sts.amazonaws.com";
 
 /// The stand-in: what every connection shares.
 pub(crate) struct Sts {
@@ -39,6 +42,7 @@ pub(crate) struct Sts {
     remember_refusals: bool,
     throttle: Option<Throttle>,
     pub requests: Requests,
+    pub issuer: Issuer,
     clock: Box<dyn Fn() -> OffsetDateTime + Send + Sync>,
 }
 
@@ -64,12 +68,12 @@ impl From<OutgoingResponse> for Outcome {
 }
 
 impl Sts {
-    /// Takes the settings over.
+    /// Takes the settings over. The URL is the issuer of web identity tokens.
     ///
     /// # Errors
     ///
     /// When two callers have the same access key id, or a caller's region has not the form of a region's name.
-    pub fn new(settings: SandboxBuilder) -> io::Result<Self> {
+    pub fn new(settings: SandboxBuilder, url: String) -> io::Result<Self> {
         let invalid = |message| Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         let mut by_key = HashMap::new();
         for (index, caller) in settings.callers.iter().enumerate() {
@@ -88,6 +92,7 @@ impl Sts {
             remember_refusals: settings.remember_refusals,
             throttle: settings.throttle_above.map(Throttle::above),
             requests: Requests::keeping(settings.keep_requests),
+            issuer: Issuer::new(url),
             clock: settings.clock,
         })
     }
@@ -96,19 +101,31 @@ impl Sts {
         self.callers.iter().map(|known| &known.caller)
     }
 
-    /// Decides on a request over a connection on which `refusals` were remembered, and logs a line.
-    pub fn respond(&self, refusals: &Refusals, request: Request<Bytes>) -> Outcome {
+    /// Takes a request in, which is kept for the tests that ask for it.
+    pub fn receive(&self, request: Request<Bytes>) -> Received {
         self.requests.push(&request);
-        let request = Received::from(request);
+        request.into()
+    }
+
+    /// Decides on a request over a connection on which `refusals` were remembered, and logs a line.
+    pub fn respond(&self, refusals: &Refusals, request: Received) -> Outcome {
         if request.path == HEALTH {
             return OutgoingResponse::alive().into();
         }
         let (format, now) = (request.format(), (self.clock)());
+        if let Some(document) = self.issuer.document(&request.path).filter(|_| request.method == Method::GET)
+        {
+            return match document {
+                Ok(document) => OutgoingResponse::document(&document).into(),
+                Err(error) => OutgoingResponse::error(format, &error).into(),
+            };
+        }
         let authorization = Authorization::read(&request);
-        let fields = LogFields::of(self, authorization.as_ref().ok());
+        let known = authorization.as_ref().ok().and_then(|it| self.find(&it.access_key_id));
+        let fields = LogFields::of(authorization.as_ref().ok(), known.map(|known| &known.caller));
         let outcome = match authorization.and_then(|it| self.admit(refusals, request, it, now)) {
             Err(error) => OutgoingResponse::error(format, &error).into(),
-            Ok(known) => known.reply(format, &fields.region, now),
+            Ok(admitted) => self.reply(&admitted, format, now),
         };
         fields.log(outcome.response.as_ref());
         outcome
@@ -125,18 +142,19 @@ impl Sts {
         mut request: Received,
         mut authorization: Authorization,
         now: OffsetDateTime,
-    ) -> Result<&Known, StsError> {
+    ) -> Result<Admitted<'_>, StsError> {
         if self.throttle.as_ref().is_some_and(|throttle| !throttle.admits(now)) {
             return Err(StsError::throttling());
         }
         let known = self.find(&authorization.access_key_id);
-        if let Some(changed) = known.and_then(|it| on_the_way(&request, &it.caller, &authorization)) {
+        if let Some(changed) = known.and_then(|it| on_the_way::changed(&request, &it.caller, &authorization))
+        {
             request = changed;
             // The form is read again, so that the error is the one that the changed request really gets.
             authorization = Authorization::read(&request)?;
         }
         let caller = known.map(|known| &known.caller);
-        let sts_time = now + caller.map(clock_skew).unwrap_or_default();
+        let sts_time = now + caller.map(on_the_way::clock_skew).unwrap_or_default();
         check::before_the_signature(&authorization, caller, sts_time)?;
         let known = known.ok_or(StsError::invalid_token())?;
         let signed = check::signature(&request, &authorization, &known.caller.secret_access_key);
@@ -144,109 +162,65 @@ impl Sts {
             return Err(StsError::wrong_signature());
         }
         signed?;
-        action(&request)?;
-        Ok(known)
+        Ok(Admitted { known, operation: Operation::of(&request)?, region: authorization.scope.region })
     }
-}
 
-impl Known {
     /// What the caller of a request gets that passed every check.
-    fn reply(&self, format: Format, region: &str, now: OffsetDateTime) -> Outcome {
-        let calls = self.calls.fetch_add(1, Ordering::Relaxed);
-        let identity = self.caller.identity();
-        let named = || OutgoingResponse::identity(format, &identity, region, now);
-        match &self.caller.behaviour {
-            Behaviour::Error(error) => OutgoingResponse::error(format, error).into(),
-            Behaviour::FailsTwice if calls % 3 < 2 => {
-                OutgoingResponse::error(format, &StsError::internal_failure()).into()
+    fn reply(&self, admitted: &Admitted<'_>, format: Format, now: OffsetDateTime) -> Outcome {
+        let Admitted { known, operation, region } = admitted;
+        let calls = known.calls.fetch_add(1, Ordering::Relaxed);
+        let error = |error: &StsError| OutgoingResponse::error(format, error);
+        let caller = &known.caller;
+        let result = || match operation {
+            Operation::GetCallerIdentity => OutgoingResponse::identity(format, caller, region, now),
+            Operation::GetWebIdentityToken(parameters) => {
+                match self.issuer.token(caller, parameters, region, now) {
+                    Ok(token) => OutgoingResponse::web_identity_token(format, &token, region, now),
+                    Err(refused) => error(&refused),
+                }
             }
-            Behaviour::Slow(wait) => Outcome { wait: *wait, response: Some(named()) },
+        };
+        match &caller.behaviour {
+            Behaviour::Error(refused) => error(refused).into(),
+            Behaviour::FailsTwice if calls % 3 < 2 => error(&StsError::internal_failure()).into(),
+            Behaviour::Slow(wait) => Outcome { wait: *wait, response: Some(result()) },
             Behaviour::Silent => Outcome { wait: Duration::MAX, response: None },
             Behaviour::HangUp => Outcome { wait: Duration::ZERO, response: None },
             Behaviour::EmptyUnavailable => OutgoingResponse::empty_unavailable().into(),
             Behaviour::ProxyPage => OutgoingResponse::proxy_page().into(),
-            Behaviour::CutShort => named().cut_short().into(),
+            Behaviour::CutShort => result().cut_short().into(),
             // The behaviours that show earlier: a client may have got round them, say with a clock as wrong as STS's.
-            _ => named().into(),
+            _ => result().into(),
         }
     }
 }
 
-/// How far STS's clock is from the true time for this caller.
-fn clock_skew(caller: &Caller) -> time::Duration {
-    match caller.behaviour {
-        Behaviour::ClockAhead(by) => time::Duration::try_from(by).unwrap_or(time::Duration::MAX),
-        Behaviour::ClockBehind(by) => -time::Duration::try_from(by).unwrap_or(time::Duration::MAX),
-        _ => time::Duration::ZERO,
-    }
+/// A request that passed every check.
+struct Admitted<'a> {
+    known: &'a Known,
+    operation: Operation,
+    /// The region that was asked.
+    region: String,
 }
 
-/// The request as it arrives when something on its way changes it; `None` where nothing does.
-fn on_the_way(request: &Received, caller: &Caller, authorization: &Authorization) -> Option<Received> {
-    let header = request.header(AUTHORIZATION).unwrap_or_default();
-    let (query, region) = (&request.query, &authorization.scope.region);
-    let (header, query) = match caller.behaviour {
-        Behaviour::SignatureLost => (String::new(), String::new()),
-        Behaviour::SignatureMangled => {
-            let kept = query.split('&').filter(|pair| !pair.starts_with(SIGNATURE_PARAMETER));
-            (header.replacen("Credential=", "Credential= ", 1), kept.collect::<Vec<_>>().join("&"))
-        }
-        Behaviour::OtherRegion => (
-            header.replacen(&format!("/{region}/"), "/nowhere-1/", 1),
-            query.replacen(&format!("%2F{region}%2F"), "%2Fnowhere-1%2F", 1),
-        ),
-        _ => return None,
-    };
-    let mut changed = Received { query, ..request.clone() };
-    match HeaderValue::from_bytes(header.as_bytes()) {
-        Ok(value) if !value.is_empty() => _ = changed.headers.insert(AUTHORIZATION, value),
-        _ => _ = changed.headers.remove(AUTHORIZATION),
-    }
-    Some(changed)
+/// The operations that the sandbox has.
+enum Operation {
+    GetCallerIdentity,
+    GetWebIdentityToken(Parameters),
 }
 
-/// STS's other actions are not here, so they are refused as one that STS does not have.
-fn action(request: &Received) -> Result<(), StsError> {
-    let action = request.parameter("Action").unwrap_or_default();
-    let version = request.parameter("Version").unwrap_or_else(|| "NO_VERSION_SPECIFIED".to_owned());
-    match (action.as_str(), version.as_str()) {
-        ("GetCallerIdentity", "2011-06-15") => Ok(()),
-        _ => Err(StsError::invalid_action(&action, &version)),
-    }
-}
-
-/// What of a request may be logged. A request may hold anything, a secret in the place of the key included, so only a
-/// key of the usual form is shown, by its ends, and only a region of the right form. As the ends of all keys may be the
-/// same, the line has the caller's description.
-#[derive(Debug)]
-struct LogFields {
-    access_key: String,
-    region: Cow<'static, str>,
-    caller: String,
-}
-
-impl LogFields {
-    fn of(sts: &Sts, authorization: Option<&Authorization>) -> Self {
-        let key = authorization.map_or("", |it| it.access_key_id.as_str());
-        let region = authorization.map(|it| &it.scope.region).filter(|region| partition_of(region).is_some());
-        let caller = sts.find(key).map_or("-", |known| known.caller.description.as_str());
-        Self {
-            access_key: masked(key),
-            region: region.map_or(Cow::Borrowed("-"), |region| Cow::Owned(region.clone())),
-            caller: caller.to_owned(),
+impl Operation {
+    /// STS's other operations are not here, so they are refused as one that STS does not have.
+    fn of(request: &Received) -> Result<Self, StsError> {
+        let action = request.parameter("Action").unwrap_or_default();
+        let version = request.parameter("Version").unwrap_or_else(|| "NO_VERSION_SPECIFIED".to_owned());
+        match (action.as_str(), version.as_str()) {
+            ("GetCallerIdentity", "2011-06-15") => Ok(Self::GetCallerIdentity),
+            ("GetWebIdentityToken", "2011-06-15") if request.header(HOST).as_deref() == Some(GLOBAL) => {
+                Err(StsError::not_on_the_global_endpoint())
+            }
+            ("GetWebIdentityToken", "2011-06-15") => Parameters::read(request).map(Self::GetWebIdentityToken),
+            _ => Err(StsError::invalid_action(&action, &version)),
         }
     }
-
-    fn log(&self, response: Option<&OutgoingResponse>) {
-        let Self { access_key, region, caller } = self;
-        let code = response.map_or("(none)", |response| &response.label);
-        let status = response.map_or(0, |response| response.status.as_u16());
-        info!(code, status, access_key, %region, caller, "sandbox answered");
-    }
-}
-
-/// First four and last four characters.
-fn masked(key: &str) -> String {
-    let usual = key.len() == 20 && key.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
-    if usual { format!("{}…{}", &key[..4], &key[16..]) } else { "-".to_owned() }
 }

@@ -3,12 +3,17 @@
 
 use std::{fmt::Write as _, time::Duration};
 
+use serde_json::json;
+
 use crate::{
     caller::{Behaviour, Caller},
     error::StsError,
 };
 
 const ACCOUNT: &str = "123456789012";
+const ORGANIZATION: &str = "o-abc1234567";
+const FUNCTION: &str = "arn:aws:lambda:us-east-1:123456789012:function:sandbox";
+const INSTANCE: &str = "arn:aws-us-gov:ec2:us-gov-west-1:444455556666:instance/i-0123456789abcdef0";
 const HOUR: Duration = Duration::from_hours(1);
 
 /// Real tokens are some 300 to 1500 characters of base64 and begin like this one.
@@ -27,7 +32,15 @@ const LONG_TOKEN: &str = concat!(
 /// `Sandbox::builder().callers(table())`.
 #[must_use]
 pub fn table() -> Vec<Caller> {
-    [good(), refused_before_the_signature(), refused_after_the_signature(), failing()].concat()
+    [
+        good(),
+        good_elsewhere(),
+        good_but_for_tokens(),
+        refused_before_the_signature(),
+        refused_after_the_signature(),
+        failing(),
+    ]
+    .concat()
 }
 
 /// Callers that STS names.
@@ -37,15 +50,29 @@ fn good() -> Vec<Caller> {
             "USER00",
             "an IAM user, with a path",
             Caller::user(ACCOUNT, "division_abc/subdivision_xyz/Zhang@example.com-CLI"),
-        ),
+        )
+        .with_token_claim("org_id", ORGANIZATION)
+        .with_token_claim("ou_path", json!([format!("{ORGANIZATION}/r-ab12/ou-ab12-11111111/")]))
+        .with_token_claim("principal_tags", json!({"team": "platform"})),
         row(
             "ROLE00",
             "an assumed role, its token of a usual length",
-            Caller::role(ACCOUNT, "SandboxRole", "session-1"),
+            Caller::role(ACCOUNT, "service-role/SandboxRole", "session-1"),
         )
-        .with_session_token(LONG_TOKEN),
+        .with_session_token(LONG_TOKEN)
+        .with_token_claim("org_id", ORGANIZATION)
+        .with_token_claim("ou_path", json!([format!("{ORGANIZATION}/r-ab12/ou-ab12-22222222/")]))
+        .with_token_claim("principal_tags", json!({"environment": "production"}))
+        .with_token_claim("lambda_source_function_arn", FUNCTION)
+        .with_token_claim("source_identity", "Zhang@example.com"),
         row("FEDERA", "a federated user", Caller::federated_user(ACCOUNT, "Bob")),
         row("ROOT00", "the root user of an account", Caller::root(ACCOUNT)),
+    ]
+}
+
+/// Callers of other partitions that STS names.
+fn good_elsewhere() -> Vec<Caller> {
+    vec![
         row("CHINA0", "an IAM user in China (aws-cn)", Caller::user("111122223333", "Li"))
             .in_region("cn-north-1"),
         row(
@@ -53,13 +80,33 @@ fn good() -> Vec<Caller> {
             "an assumed role in GovCloud (aws-us-gov)",
             Caller::role("444455556666", "SandboxRole", "session-1"),
         )
-        .in_region("us-gov-west-1"),
+        .in_region("us-gov-west-1")
+        .with_token_claim("ec2_source_instance_arn", INSTANCE)
+        .with_token_claim("ec2_instance_source_vpc", "vpc-0123456789abcdef0")
+        .with_token_claim("ec2_instance_source_private_ipv4", "10.0.1.25")
+        .with_token_claim("ec2_role_delivery", "2"),
         row(
             "EUSC00",
             "an IAM user in the European Sovereign Cloud (aws-eusc)",
             Caller::user("777788889999", "Anna"),
         )
         .in_region("eusc-de-east-1"),
+    ]
+}
+
+/// Callers that STS names, and that get no web identity token, or one that is of no use.
+fn good_but_for_tokens() -> Vec<Caller> {
+    vec![
+        row(
+            "NOJWT0",
+            "good, but its account has web identity tokens switched off",
+            Caller::user(ACCOUNT, "sandbox/no-tokens").behaving(Behaviour::FederationDisabled),
+        ),
+        row(
+            "OLDJWT",
+            "good, but the web identity tokens it gets have expired",
+            Caller::user(ACCOUNT, "sandbox/old-tokens").behaving(Behaviour::TokensExpired),
+        ),
     ]
 }
 

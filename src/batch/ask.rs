@@ -2,11 +2,11 @@
 
 use super::answer::{Answer, Verdict};
 use super::entry::{ProofText, ReadError};
-use crate::credentials::{Credentials, RequestedRegion};
+use crate::credentials::RequestedRegion;
 use crate::sts::partitions::{PARTITIONS, all_regions, partition_of};
 use crate::sts::{
-    CallOutcome, Identity, Rejection, RetryPolicy, SetupError, StsClient, StsClientFactory, StsFailure,
-    StsResponse, StsSettings, Transport,
+    CallOutcome, Identity, Rejection, RetryPolicy, SetupError, StsCall, StsClient, StsClientFactory,
+    StsFailure, StsResponse, StsSettings, Transport,
 };
 use futures_util::FutureExt as _;
 use std::panic::AssertUnwindSafe;
@@ -106,8 +106,8 @@ impl Asker {
     }
 
     /// Asks once. A panic on the way is an answer, too: nothing of a list may be lost.
-    pub(super) async fn ask(&self, client: &StsClient, credentials: &Credentials) -> Attempt {
-        let asked = AssertUnwindSafe(self.sts.ask_alone(client, credentials)).catch_unwind().await;
+    pub(super) async fn ask(&self, client: &StsClient, call: &StsCall) -> Attempt {
+        let asked = AssertUnwindSafe(self.sts.ask_alone(client, call)).catch_unwind().await;
         let outcome = asked
             .map_or(Err(StsFailure::Internal("a panic while STS was asked")), |asked: CallOutcome| {
                 asked.outcome
@@ -123,9 +123,12 @@ impl Asker {
             }
         };
         // STS repeats the key of a header that it cannot read.
-        let masked =
-            |text: String| text.replace(credentials.access_key_id(), &credentials.masked_access_key());
-        let error_message = answer.error_message.map(masked);
+        let error_message = answer.error_message.map(|text| match call {
+            StsCall::Credentials(credentials) => {
+                text.replace(credentials.access_key_id(), &credentials.masked_access_key())
+            }
+            StsCall::Signed(_) => text,
+        });
         let region = Some(client.name().to_string());
         Attempt { answer: Answer { error_message, region, ..answer }, kind }
     }
@@ -184,7 +187,7 @@ fn valid(identity: Identity) -> Answer {
 fn rejected(rejection: Rejection, kind: AttemptKind) -> Answer {
     let verdict = match kind {
         AttemptKind::UnknownKey { dot: false } => Verdict::Indeterminate,
-        _ => rejection.verdict().into(),
+        _ => rejection.verdict.into(),
     };
     let Rejection { code, message, request_id, .. } = rejection;
     Answer { verdict, request_id, ..indeterminate(Some(code), message) }
@@ -196,7 +199,7 @@ fn failed(failure: &StsFailure) -> Answer {
         StsFailure::Closed(_) => "ConnectionClosedError",
         StsFailure::ConnectTimeout(_) => "ConnectTimeoutError",
         StsFailure::ReadTimeout(_) => "ReadTimeoutError",
-        StsFailure::NotSts { .. } => "ResponseParserError",
+        StsFailure::TooLong(_) | StsFailure::NotSts { .. } => "ResponseParserError",
         StsFailure::Internal(_) => "InternalError",
     };
     indeterminate(Some(code.to_owned()), Some(failure.to_string()))
@@ -222,7 +225,7 @@ fn kind_of(rejection: &Rejection) -> AttemptKind {
 /// Whether the service would ask again.
 fn may_pass(failure: &StsFailure) -> bool {
     match failure {
-        StsFailure::Internal(_) => false,
+        StsFailure::Internal(_) | StsFailure::TooLong(_) => false,
         StsFailure::NotSts { status, well_formed, .. } => *well_formed && (*status >= 500 || *status == 429),
         _ => true,
     }

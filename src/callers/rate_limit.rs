@@ -5,14 +5,19 @@
 //! when room is needed. While all room is taken by callers who are not replenished, nobody is forgotten (an attacker with
 //! many addresses could come again as somebody new otherwise): newcomers are put into one of [`OVERFLOW_BUCKETS`] crowds by
 //! chance, and all in a crowd share one limit.
+//!
+//! Where there is Redis it counts, so that all replicas give a caller one limit; its rule is the same. When it cannot be asked, each
+//! replica counts by itself again: callers may then ask more often, and nobody is refused for a fault of ours.
 
-use super::CallerId;
+use super::{CallerId, KeyId};
+use crate::store::Redis;
 use governor::clock::Clock;
 use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
 use governor::state::StateStore;
 use governor::state::keyed::ShrinkableKeyedStateStore;
 use governor::{Quota, RateLimiter};
+use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 use std::hash::BuildHasher as _;
 use std::num::NonZeroU32;
@@ -25,6 +30,13 @@ const CALLERS: usize = 100_000;
 
 /// How many limits all those share who come when the table is full.
 const OVERFLOW_BUCKETS: u64 = 1_024;
+
+/// A limit that replicas share.
+struct Shared {
+    redis: Redis,
+    /// Before the digest of a caller, in Redis.
+    prefix: &'static str,
+}
 
 /// So many in so much time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +57,11 @@ pub struct PerCaller {
 }
 
 impl PerCaller {
+    /// After how long a caller gets one more.
+    fn interval(&self) -> Duration {
+        (self.rate.period / self.rate.count.get()).max(Duration::from_nanos(1))
+    }
+
     /// How often an address may come without a good API key: 60 times at once and then once a second. That is enough to
     /// find a mistake, and the log stays readable.
     pub(crate) const FAILED_AUTHENTICATION: Self = {
@@ -55,6 +72,8 @@ impl PerCaller {
 
 /// The limit of each caller.
 pub(crate) struct CallerLimit<C: Clock<Instant = Nanos> = SinceStart> {
+    settings: PerCaller,
+    shared: Option<Shared>,
     limiter: RateLimiter<CallerId, Table, C, NoOpMiddleware<Nanos>>,
     /// The second in which those who are replenished were last looked for.
     tidied: AtomicU64,
@@ -64,26 +83,39 @@ impl CallerLimit {
     pub(crate) fn new(settings: &PerCaller) -> Self {
         Self::with_clock(settings, SinceStart(Instant::now()))
     }
+
+    /// The same limit, counted together with other replicas: by those that have this Redis and this prefix.
+    pub(crate) fn shared(&self, redis: &Redis, prefix: &'static str) -> Self {
+        Self { shared: Some(Shared { redis: redis.clone(), prefix }), ..Self::new(&self.settings) }
+    }
 }
 
 impl<C: Clock<Instant = Nanos>> CallerLimit<C> {
     fn with_clock(settings: &PerCaller, clock: C) -> Self {
-        let PerCaller { rate, burst } = *settings;
-        let period = (rate.period / rate.count.get()).max(Duration::from_nanos(1));
-        // Only a period of nothing has no quota.
-        let quota = Quota::with_period(period).unwrap_or(Quota::per_second(rate.count)).allow_burst(burst);
-        let limiter = RateLimiter::new(quota, Table::default(), clock);
-        Self { limiter, tidied: AtomicU64::new(u64::MAX) }
+        let interval = settings.interval();
+        // Only an interval of nothing has no quota.
+        let quota = Quota::with_period(interval).unwrap_or(Quota::per_second(settings.rate.count));
+        let limiter = RateLimiter::new(quota.allow_burst(settings.burst), Table::default(), clock);
+        Self { settings: *settings, shared: None, limiter, tidied: AtomicU64::new(u64::MAX) }
     }
 
     /// Counts a request. `Err` says after how many seconds its caller may ask again.
-    pub(crate) fn check(&self, caller: CallerId) -> Result<(), u16> {
+    pub(crate) async fn check(&self, caller: CallerId) -> Result<(), u16> {
+        if let Some(Shared { redis, prefix }) = &self.shared {
+            let PerCaller { burst, .. } = self.settings;
+            let counted = redis.count(&key(prefix, &caller), self.settings.interval(), burst).await;
+            if let Ok(counted) = counted {
+                return counted.map_err(whole_seconds);
+            }
+        }
+        self.check_here(caller)
+    }
+
+    /// Counts a request in this process.
+    fn check_here(&self, caller: CallerId) -> Result<(), u16> {
         self.make_room();
-        self.limiter.check_key(&caller).map_err(|until| {
-            let wait = until.wait_time_from(self.limiter.clock().now());
-            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-            seconds.max(1).try_into().unwrap_or(u16::MAX)
-        })
+        let counted = self.limiter.check_key(&caller);
+        counted.map_err(|until| whole_seconds(until.wait_time_from(self.limiter.clock().now())))
     }
 
     /// Looking through a full table takes a millisecond or two: once a second is enough.
@@ -95,6 +127,27 @@ impl<C: Clock<Instant = Nanos>> CallerLimit<C> {
             }
         }
     }
+}
+
+/// How a caller is known in Redis: by a digest, which is no secret, and has one form for keys and addresses.
+fn key(prefix: &str, caller: &CallerId) -> String {
+    let digest = match caller {
+        CallerId::Key(KeyId(id)) => Sha256::new_with_prefix("key").chain_update(id),
+        CallerId::V4(address) => Sha256::new_with_prefix("v4").chain_update(address.octets()),
+        CallerId::V6(network) => {
+            Sha256::new_with_prefix("v6").chain_update(network.map(u16::to_be_bytes).concat())
+        }
+        CallerId::OverflowBucket(number) => {
+            Sha256::new_with_prefix("crowd").chain_update(number.to_be_bytes())
+        }
+    };
+    format!("{prefix}{}", hex::encode(&digest.finalize()[..16]))
+}
+
+/// Rounded up.
+fn whole_seconds(wait: Duration) -> u16 {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    seconds.max(1).try_into().unwrap_or(u16::MAX)
 }
 
 /// The time since the process began; the governor's own clocks come with timers and futures.
@@ -177,16 +230,16 @@ mod tests {
 
     /// How many of so many requests of a caller are let through.
     fn allowed(limit: &CallerLimit<FakeRelativeClock>, caller: CallerId, requests: u32) -> u32 {
-        (0..requests).map(|_| u32::from(limit.check(caller).is_ok())).sum()
+        (0..requests).map(|_| u32::from(limit.check_here(caller).is_ok())).sum()
     }
 
     #[test]
     fn a_caller_may_ask_in_a_burst_and_then_as_fast_as_the_rate() {
         let (limit, clock) = limit();
         assert_eq!(allowed(&limit, caller(1), 9), 5);
-        assert_eq!(limit.check(caller(1)), Err(12));
+        assert_eq!(limit.check_here(caller(1)), Err(12));
         clock.advance(Duration::from_millis(11_001));
-        assert_eq!(limit.check(caller(1)), Err(1), "rounded up");
+        assert_eq!(limit.check_here(caller(1)), Err(1), "rounded up");
         clock.advance(Duration::from_secs(1));
         assert_eq!(allowed(&limit, caller(1), 9), 1);
         assert_eq!(allowed(&limit, caller(2), 9), 5, "another caller has a limit of its own");
@@ -198,7 +251,7 @@ mod tests {
     fn the_table_does_not_grow_however_many_callers_come() {
         let (limit, clock) = limit();
         for number in 0..2 * FLOOD {
-            let _ = limit.check(caller(number));
+            let _ = limit.check_here(caller(number));
             assert!(limit.limiter.len() <= CALLERS + 1_024);
             if number % 100_000 == 0 {
                 clock.advance(Duration::from_secs(1));
@@ -222,7 +275,7 @@ mod tests {
     fn those_who_are_rested_make_room_for_newcomers() {
         let (limit, clock) = limit();
         for number in 0..FLOOD {
-            let _ = limit.check(caller(number));
+            let _ = limit.check_here(caller(number));
         }
         clock.advance(Duration::from_mins(2));
         assert_eq!(allowed(&limit, caller(2 * FLOOD), 9), 5);
@@ -243,7 +296,7 @@ mod tests {
             let limit = CallerLimit::with_clock(&settings, clock.clone());
             assert_eq!(allowed(&limit, caller(1), tried), tried);
             let wait = (period / count.get()).as_secs().max(1);
-            let refused = limit.check(caller(1)).err().map(u64::from);
+            let refused = limit.check_here(caller(1)).err().map(u64::from);
             assert_eq!(refused, (burst == one).then_some(wait));
             clock.advance(Duration::from_hours(1));
         }

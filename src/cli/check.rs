@@ -3,13 +3,16 @@
 //!
 //! STS looks at the clock, then at the scope, then at the key (`contract.md`'s order). So InvalidClientTokenId is the
 //! good answer: it shows that the host's name, the route, TLS, the proxy and the clock are all right.
+//!
+//! `*` stands for the regions of every partition, and some partitions are isolated from the internet. So a partition of which no
+//! region can be reached is skipped if the regions were not named and it is not that of the default region.
 
-use crate::credentials::{Credentials, VerifyRequest};
+use crate::credentials::VerifyRequest;
+use crate::sts::partitions::partition_of;
 use crate::sts::{
-    CallOutcome, ConnectFailure, Endpoint, Rejection, SetupError, StsClient, StsClientFactory, StsFailure,
-    StsResponse, StsSettings, Transport,
+    CallOutcome, ConnectFailure, Rejection, SetupError, StsCall, StsClient, StsClientFactory, StsFailure,
+    StsResponse, StsSettings, Transport, Via,
 };
-use hyper_util::client::proxy::matcher::Matcher;
 use std::error::Error;
 use std::io;
 use std::sync::Arc;
@@ -22,46 +25,73 @@ const NOBODY: &str = r#"{
     "SecretAccessKey": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 }"#;
 
-/// The STS of the service's own settings, but asked once and no more.
-///
-/// # Errors
-///
-/// As at the start of the service.
-pub async fn sts(mut settings: StsSettings) -> Result<StsClientFactory, SetupError> {
-    settings.retry.max_attempts = 1;
-    StsClientFactory::new(&settings, &Transport::new(&settings)?).await
+/// What is asked, and how.
+pub struct Check {
+    sts: StsClientFactory,
+    transport: Transport,
+    /// The default region, whose partition is never skipped; `None` when the regions were named.
+    home: Option<String>,
 }
 
-/// Asks all regions at the same time and prints a line for each, in the order of their names.
-///
-/// # Errors
-///
-/// When something is not good, and when a line cannot be printed.
-pub async fn run(
-    sts: StsClientFactory,
-    print: impl Fn(&str) -> io::Result<()>,
-) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let sts = Arc::new(sts);
-    let mut asking = JoinSet::new();
-    let regions = sts.clients();
-    let width = regions.iter().map(|region| region.name().len()).max().unwrap_or_default();
-    for (place, region) in regions.into_iter().enumerate() {
-        let sts = sts.clone();
-        asking.spawn(async move { (place, Finding::of(&sts, region).await) });
+impl Check {
+    /// The STS of the service's own settings, but asked once and no more. `all_regions`: the regions were not named.
+    ///
+    /// # Errors
+    ///
+    /// As at the start of the service.
+    pub async fn new(mut settings: StsSettings, all_regions: bool) -> Result<Self, SetupError> {
+        settings.retry.max_attempts = 1;
+        let transport = Transport::new(&settings)?;
+        let sts = StsClientFactory::new(&settings, &transport).await?;
+        Ok(Self { sts, transport, home: all_regions.then_some(settings.region) })
     }
-    let mut findings = asking.join_all().await;
-    findings.sort_unstable_by_key(|(place, _)| *place);
-    for (_, finding) in &findings {
-        print(&finding.line(width))?;
+
+    /// Asks all regions at the same time and prints a line for each, in the order of their names.
+    ///
+    /// # Errors
+    ///
+    /// When something is not good, and when a line cannot be printed.
+    pub async fn run(
+        self,
+        print: impl Fn(&str) -> io::Result<()>,
+    ) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let check = Arc::new(self);
+        let mut asking = JoinSet::new();
+        let regions = check.sts.clients();
+        let width = regions.iter().map(|region| region.name().len()).max().unwrap_or_default();
+        for (place, region) in regions.into_iter().enumerate() {
+            let check = check.clone();
+            asking.spawn(async move { (place, Finding::of(&check, region).await) });
+        }
+        let mut findings = asking.join_all().await;
+        findings.sort_unstable_by_key(|(place, _)| *place);
+        let findings: Vec<_> = findings.into_iter().map(|(_, finding)| finding).collect();
+        let mut bad = 0;
+        for finding in &findings {
+            let counts = check.counts(finding, &findings);
+            bad += usize::from(finding.trouble.is_some() && counts);
+            print(&finding.line(width, counts))?;
+        }
+        if bad == 0 {
+            Ok(())
+        } else {
+            Err(format!("{bad} of {} regions are not good", findings.len()).into())
+        }
     }
-    let bad = findings.iter().filter(|(_, finding)| finding.trouble.is_some()).count();
-    if bad == 0 { Ok(()) } else { Err(format!("{bad} of {} regions are not good", findings.len()).into()) }
+
+    /// Whether a problem with a region is a failure of the check.
+    fn counts(&self, finding: &Finding, all: &[Finding]) -> bool {
+        let Some(home) = &self.home else { return true };
+        let partition = partition_of(finding.region.name());
+        let of_partition = |other: &&Finding| partition_of(other.region.name()) == partition;
+        partition == partition_of(home) || all.iter().filter(of_partition).any(Finding::was_reached)
+    }
 }
 
 /// What came of one region.
 struct Finding {
     region: Arc<StsClient>,
-    proxy: Option<String>,
+    via: Via,
     took: Duration,
     trouble: Option<Problem>,
 }
@@ -70,30 +100,49 @@ struct Finding {
 struct Problem {
     what: &'static str,
     more: String,
+    /// There was no connection to STS.
+    on_the_way: bool,
 }
 
 impl Finding {
-    async fn of(sts: &StsClientFactory, region: Arc<StsClient>) -> Self {
-        let proxy = proxy_for(region.endpoint());
+    async fn of(check: &Check, region: Arc<StsClient>) -> Self {
+        let via = check.transport.via(region.endpoint());
         let started = Instant::now();
         let trouble = match nobody() {
-            Some(nobody) => trouble(sts.ask_alone(&region, &nobody).await, proxy.is_some()),
+            Some(nobody) => {
+                let asked = check.sts.ask_alone(&region, &nobody).await;
+                trouble(asked, matches!(via, Via::Proxy(_)))
+            }
             None => Problem::new("this program", "it cannot make up credentials"),
         };
-        Self { region, proxy, took: started.elapsed(), trouble }
+        Self { region, via, took: started.elapsed(), trouble }
     }
 
-    fn line(&self, width: usize) -> String {
-        let Self { region, proxy, took, trouble } = self;
-        let (region, endpoint) = (region.name(), region.endpoint());
-        let way = proxy.as_ref().map(|proxy| format!(" through {proxy}")).unwrap_or_default();
-        match trouble {
+    fn was_reached(&self) -> bool {
+        self.trouble.as_ref().is_none_or(|trouble| !trouble.on_the_way)
+    }
+
+    fn line(&self, width: usize, counts: bool) -> String {
+        let (region, endpoint) = (self.region.name(), self.region.endpoint());
+        let way = match &self.via {
+            Via::Direct => String::new(),
+            Via::NoProxy => " directly (NO_PROXY)".to_owned(),
+            Via::Proxy(proxy) => format!(" through the proxy {proxy}"),
+        };
+        match &self.trouble {
             None => format!(
                 "{region:width$}  good  {endpoint}{way}: name, route, {}clock ({} ms)",
-                if endpoint.to_string().starts_with("https:") { "TLS, " } else { "" },
-                took.as_millis()
+                if endpoint.as_str().starts_with("https:") { "TLS, " } else { "" },
+                self.took.as_millis()
             ),
-            Some(Problem { what, more }) => format!("{region:width$}  BAD   {endpoint}{way}: {what}: {more}"),
+            Some(Problem { what, more, .. }) if counts => {
+                format!("{region:width$}  BAD   {endpoint}{way}: {what}: {more}")
+            }
+            Some(Problem { what, more, .. }) => {
+                format!(
+                    "{region:width$}  skip  {endpoint}{way}: no region of its partition can be reached: {what}: {more}"
+                )
+            }
         }
     }
 }
@@ -101,22 +150,17 @@ impl Finding {
 impl Problem {
     #[expect(clippy::unnecessary_wraps, reason = "what is not good is an Option everywhere else")]
     fn new(what: &'static str, more: impl Into<String>) -> Option<Self> {
-        Some(Self { what, more: more.into() })
+        Some(Self { what, more: more.into(), on_the_way: false })
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "the same")]
+    fn on_the_way(what: &'static str, more: &str) -> Option<Self> {
+        Some(Self { what, more: more.to_owned(), on_the_way: true })
     }
 }
 
-fn nobody() -> Option<Credentials> {
-    VerifyRequest::from_json(NOBODY.as_bytes()).ok().map(|question| question.credentials)
-}
-
-/// The proxy that the SDK's transport will use for this URL, without user and password.
-fn proxy_for(endpoint: &Endpoint) -> Option<String> {
-    let url = endpoint.to_string().parse().ok()?;
-    let proxy = Matcher::from_env().intercept(&url)?;
-    proxy.uri().authority().map(|authority| {
-        let host_and_port = authority.as_str().rsplit('@').next().unwrap_or_default();
-        format!("the proxy {host_and_port}")
-    })
+fn nobody() -> Option<StsCall> {
+    VerifyRequest::from_json(NOBODY.as_bytes()).ok().map(|request| StsCall::Credentials(request.credentials))
 }
 
 fn trouble(asked: CallOutcome, proxied: bool) -> Option<Problem> {
@@ -160,25 +204,26 @@ fn explain(failure: &StsFailure, proxied: bool) -> Option<Problem> {
             Problem::new("proxy", "no connection to it")
         }
         StsFailure::Unreachable(_, ConnectFailure::Name) => {
-            Problem::new("name", "the host has no address (DNS)")
+            Problem::on_the_way("name", "the host has no address (DNS)")
         }
         StsFailure::Unreachable(_, ConnectFailure::Route) => {
-            Problem::new("route", "nobody takes the connection")
+            Problem::on_the_way("route", "nobody takes the connection")
         }
         StsFailure::Unreachable(_, ConnectFailure::Proxy) => {
-            Problem::new("proxy", "it does not let the connection through")
+            Problem::on_the_way("proxy", "it does not let the connection through")
         }
         StsFailure::Unreachable(_, ConnectFailure::Tls) => {
-            Problem::new("TLS", "no handshake; is the certificate's CA trusted here (AWS_CA_BUNDLE)?")
+            Problem::on_the_way("TLS", "no handshake; is the certificate's CA trusted here (AWS_CA_BUNDLE)?")
         }
         StsFailure::ConnectTimeout(_) => {
-            Problem::new("route", "no connection in time; is port 443 open on the way out?")
+            Problem::on_the_way("route", "no connection in time; is port 443 open on the way out?")
         }
         StsFailure::ReadTimeout(_) => Problem::new("STS", "connected, and no answer in time"),
         StsFailure::Closed(_) => Problem::new("STS", "the connection was closed without an answer"),
         StsFailure::NotSts { status, .. } => {
             Problem::new("something on the way", format!("what answered (status {status}) is not STS"))
         }
+        StsFailure::TooLong(_) => Problem::new("something on the way", "what answered is not STS"),
         StsFailure::Internal(fault) => Problem::new("this program", *fault),
     }
 }

@@ -9,60 +9,109 @@ mod serve;
 mod signals;
 mod verify;
 
-use crate::config::{Cli, Command, EXIT_USAGE, parse_command_line};
+use crate::config::{Cli, Command, EXIT_USAGE, NothingToRun, Regions, parse_command_line};
 use crate::http::router::document;
+use crate::observability::{LogWriter, logs};
+use check::Check;
+use prometheus_client::metrics::counter::Counter;
+use signals::Signals;
 use std::error::Error;
 use std::ffi::OsString;
-use std::io::Write as _;
+use std::fmt::Display;
+use std::io::{self, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
+use std::time::Duration;
+
+/// How long the process may take to end what the runtime still does when everything is served: to log the requests that
+/// are cut off. What blocks a thread, as a look-up by a name server that never answers, is not waited for.
+const RUNTIME_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// How long the last line on stderr may take.
+const STDERR_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Why a subcommand ended: the last line on stderr.
 type Failure = Box<dyn Error + Send + Sync>;
 
 /// Runs the subcommand that the arguments name and returns the exit code of the process.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    // First of all: a signal that comes before this ends the process.
+    let signals = match runs_until_stopped(&arguments).then(Signals::catch).transpose() {
+        Ok(signals) => signals,
+        Err(error) => return report(&error, ExitCode::FAILURE),
+    };
     let cli = match parse_command_line(arguments) {
         Ok(cli) => cli,
-        Err(code) => return code,
+        Err(NothingToRun::HelpShown) => return ExitCode::SUCCESS,
+        Err(NothingToRun::Wrong(line)) => return report(&line, ExitCode::from(EXIT_USAGE)),
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return report(&error, ExitCode::FAILURE),
     };
-    let code = match runtime.block_on(run(cli)) {
+    let outcome = runtime.block_on(run(cli, signals));
+    runtime.shutdown_timeout(RUNTIME_TIMEOUT);
+    logs::flush();
+    match outcome {
         Ok(code) => code,
         Err((error, code)) => report(error.as_ref(), code),
-    };
-    // A name that is being looked up is not waited for.
-    runtime.shutdown_background();
+    }
+}
+
+/// Whether this is `serve`, which needs no name, `sandbox` or `verify`. In all others, and where only the help is printed, signals do
+/// what the system has them do.
+fn runs_until_stopped(arguments: &[OsString]) -> bool {
+    const PRINTED: [&str; 4] = ["--help", "-h", "--version", "-V"];
+    const STOPPED: [&str; 3] = ["serve", "sandbox", "verify"];
+    // What comes after is no option.
+    let words = arguments.iter().skip(1).map(|word| word.to_string_lossy());
+    let words: Vec<_> = words.take_while(|word| word != "--").collect();
+    let named = words.first().is_none_or(|first| STOPPED.contains(&&**first) || first.starts_with('-'));
+    named && !words.iter().any(|word| PRINTED.contains(&&**word))
+}
+
+/// One line on stderr: the log may not be open yet, and may not be read. If stderr is not read either, the process ends
+/// without it.
+fn report(error: &(impl Display + ?Sized), code: ExitCode) -> ExitCode {
+    let line = format!("sts-verify: {error}\n");
+    match LogWriter::start(io::stderr(), Counter::default()) {
+        Ok(stderr) => {
+            stderr.push(line.as_bytes());
+            stderr.flush(STDERR_TIMEOUT);
+        }
+        // There can be no further thread.
+        Err(_) => _ = io::stderr().write_all(line.as_bytes()),
+    }
     code
 }
 
-/// One line on stderr: the log may not be open yet, and may not be read.
-fn report(error: &(dyn Error + 'static), code: ExitCode) -> ExitCode {
-    eprintln!("sts-verify: {error}");
-    code
-}
-
-async fn run(cli: Cli) -> Result<ExitCode, (Failure, ExitCode)> {
+async fn run(cli: Cli, signals: Option<Signals>) -> Result<ExitCode, (Failure, ExitCode)> {
     let failure = |error: Failure| (error, ExitCode::FAILURE);
     let usage = |error: Failure| (error, ExitCode::from(EXIT_USAGE));
+    let signals = || signals.ok_or_else(|| failure("signals were not caught at the start".into()));
     let done = match cli.command.unwrap_or_else(|| Command::Serve(Box::new(cli.serve))) {
-        Command::Verify(args) => return verify::run(*args).await,
+        Command::Verify(args) => return verify::run(*args, signals()?).await,
         Command::Serve(args) => {
-            let checked = serve::prepare(&args).await.map_err(usage)?;
-            serve::run(&args, checked).await.map_err(failure)
+            let signals = signals()?;
+            match serve::prepare(&args, &signals).await.map_err(usage)? {
+                Some(checked) => serve::run(&args, checked, signals).await.map_err(failure),
+                None => Ok(()),
+            }
         }
-        Command::Sandbox(args) => sandbox::run(&args).await.map_err(failure),
+        Command::Sandbox(args) => {
+            let signals = signals()?;
+            sandbox::run(&args, signals).await.map_err(failure)
+        }
         Command::Healthcheck(args) => {
             healthcheck::run(args.listen, args.tls_cert_file.is_some()).await.map_err(failure)
         }
         Command::ApiKey(args) => api_key::run(&args).map_err(failure),
         Command::Check(args) => {
             let settings = args.sts.settings(false).map_err(|error| usage(error.into()))?;
-            let sts = check::sts(settings).await.map_err(|error| usage(error.into()))?;
-            check::run(sts, print).await.map_err(failure)
+            let all_regions = args.sts.allowed_regions == Some(Regions::All);
+            let check = Check::new(settings, all_regions).await.map_err(|error| usage(error.into()))?;
+            check.run(print).await.map_err(failure)
         }
         Command::Openapi => {
             let text = document().to_pretty_json().map_err(|error| failure(error.into()))?;
@@ -78,15 +127,15 @@ async fn run(cli: Cli) -> Result<ExitCode, (Failure, ExitCode)> {
 }
 
 /// Unlike `println!`, no panic when nobody reads any more.
-fn print(text: &str) -> std::io::Result<()> {
-    writeln!(std::io::stdout(), "{text}")
+fn print(text: &str) -> io::Result<()> {
+    writeln!(io::stdout(), "{text}")
 }
 
 fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).map_err(|error| format!("cannot listen on {address}: {error}").into())
 }
 
-fn tokio_listener(listener: TcpListener) -> std::io::Result<tokio::net::TcpListener> {
+fn tokio_listener(listener: TcpListener) -> io::Result<tokio::net::TcpListener> {
     listener.set_nonblocking(true)?;
     tokio::net::TcpListener::from_std(listener)
 }

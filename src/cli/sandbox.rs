@@ -1,7 +1,7 @@
 //! `sts-verify sandbox`: the STS stand-in by itself.
 
 use super::signals::Signals;
-use super::{Failure, bind, print, tokio_listener};
+use super::{Failure, bind, tokio_listener};
 use crate::config::SandboxArgs;
 use crate::observability::logs;
 use std::net::TcpListener;
@@ -9,21 +9,27 @@ use sts_sandbox::Sandbox;
 use tracing::info;
 
 /// Serves until a signal ends it.
-pub(super) async fn run(args: &SandboxArgs) -> Result<(), Failure> {
+pub(super) async fn run(args: &SandboxArgs, signals: Signals) -> Result<(), Failure> {
     logs::init(&args.log)?;
-    let signals = Signals::new()?;
     let listener = bind(args.listen)?;
     let address = listener.local_addr()?;
     let sandbox = start(listener)?;
     info!(%address, "sandbox listening");
-    sandbox.run_until(async { _ = signals.into_stop().await }).await?;
+    let hangup = signals.hangup.clone();
+    tokio::spawn(async move {
+        loop {
+            hangup.notified().await;
+            info!("SIGHUP: the sandbox has no file to read again");
+        }
+    });
+    sandbox.run_until(async { _ = signals.stop().await }).await?;
     Ok(())
 }
 
 /// Prints the sandbox's own callers and starts a sandbox that knows them. It keeps no requests, since it may run for long.
 pub(super) fn start(listener: TcpListener) -> Result<Sandbox, Failure> {
     let callers = sts_sandbox::table();
-    print(&sts_sandbox::render_table(&callers))?;
+    logs::print(&sts_sandbox::render_table(&callers));
     let sandbox = Sandbox::builder().callers(callers).remember_refusals().keep_requests(0);
     Ok(sandbox.start_on(tokio_listener(listener)?)?)
 }

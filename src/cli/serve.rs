@@ -8,44 +8,64 @@ use crate::http::router::{internal_routes, router};
 use crate::http::state::AppState;
 use crate::observability::otlp::Exporter;
 use crate::observability::{self, logs};
+use crate::proof::ProofVerifier;
 use crate::server::tls::Tls;
 use crate::server::{self, hardening, reload, take_file_descriptors};
+use crate::store::RedisServer;
 use crate::sts::{StsClientFactory, StsSettings, Transport};
 use std::net::TcpListener;
 use std::sync::Arc;
-use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
 /// What the settings name, read and found to be good.
 pub(super) struct Checked {
     sts: StsClientFactory,
+    proofs: ProofVerifier,
     /// The sandbox's listener, when there is one.
     stand_in: Option<TcpListener>,
     api_keys: Option<Arc<ApiKeys>>,
     tls: Option<Tls>,
+    redis: Option<RedisServer>,
     /// Where traces go, when somebody wants them.
     exporter: Option<Exporter>,
 }
 
-/// Everything that can be wrong with the settings comes out here, before a port opens. The sandbox's endpoint is not
-/// known before its listener is, which is on a free port of loopback and is part of its clients' settings.
-pub(super) async fn prepare(args: &ServeArgs) -> Result<Checked, Failure> {
+/// Everything that can be wrong with the settings comes out here, before a port opens. `None` if a signal to stop comes
+/// first: files are read, and one that never ends (a pipe, a file system that hangs) keeps its thread and nothing else.
+pub(super) async fn prepare(args: &ServeArgs, signals: &Signals) -> Result<Option<Checked>, Failure> {
+    let args = args.clone();
+    let checking = tokio::spawn(async move { check(&args).await });
+    tokio::select! {
+        checked = checking => Ok(Some(checked??)),
+        _ = signals.clone().stop() => Ok(None),
+    }
+}
+
+/// The sandbox's endpoint is not known before its listener is, which is on a free port of loopback and is part of its
+/// clients' settings.
+async fn check(args: &ServeArgs) -> Result<Checked, Failure> {
     let mut settings: StsSettings = args.sts_settings()?;
     let stand_in = args.sandbox.then(|| TcpListener::bind("127.0.0.1:0")).transpose()?;
-    if let Some(listener) = &stand_in {
-        settings.endpoint_url = Some(format!("http://{}", listener.local_addr()?));
+    // The sandbox is its tokens' issuer, too.
+    let address = stand_in.as_ref().map(TcpListener::local_addr).transpose()?;
+    let sandbox_url = address.map(|address| format!("http://{address}"));
+    if sandbox_url.is_some() {
+        settings.endpoint_url.clone_from(&sandbox_url);
     }
     let (file, digests) = (args.http.api_keys_file.as_deref(), args.http.api_keys.as_deref());
     let api_keys = ApiKeys::from_settings(file, digests)?.map(Arc::new);
     let tls = args.http.tls_files()?.map(|(certificate, key)| Tls::read(certificate, key)).transpose()?;
+    let redis = args.store.server()?;
     let transport = Transport::new(&settings)?;
     let sts = StsClientFactory::new(&settings, &transport).await?;
+    let proofs =
+        ProofVerifier::new(args.http.proofs.settings(sandbox_url.as_deref())?, &settings, &transport).await;
     let exporter = Exporter::from_environment(if tls.is_some() { "https" } else { "http" })?;
-    Ok(Checked { sts, stand_in, api_keys, tls, exporter })
+    Ok(Checked { sts, proofs, stand_in, api_keys, tls, redis, exporter })
 }
 
-pub(super) async fn run(args: &ServeArgs, checked: Checked) -> Result<(), Failure> {
-    let Checked { sts, stand_in, api_keys, tls, exporter } = checked;
+pub(super) async fn run(args: &ServeArgs, checked: Checked, signals: Signals) -> Result<(), Failure> {
+    let Checked { sts, proofs, stand_in, api_keys, tls, redis, exporter } = checked;
     logs::init(&args.log)?;
     let exporter = exporter.map(observability::export);
     if let Err(error) = hardening::forbid_core_dumps() {
@@ -54,8 +74,6 @@ pub(super) async fn run(args: &ServeArgs, checked: Checked) -> Result<(), Failur
     // Each request in flight has one connection to STS at most.
     let max_sts_connections = args.sts.max_sts_connections.min(args.http.max_in_flight);
     take_file_descriptors(args.http.limits.max_connections, max_sts_connections);
-    let signals = Signals::new()?;
-    let hangups = signal(SignalKind::hangup())?;
     let listener = bind(args.listen)?;
     if stand_in.is_some() {
         warn!(
@@ -64,6 +82,9 @@ pub(super) async fn run(args: &ServeArgs, checked: Checked) -> Result<(), Failur
     }
     // It stops when it is dropped, that is after the service.
     let sandbox = stand_in.map(sandbox::start).transpose()?;
+    if let Some(sandbox) = &sandbox {
+        info!(url = sandbox.url(), "sandbox started");
+    }
     info!(address = %listener.local_addr()?, version = env!("CARGO_PKG_VERSION"), "listening");
     if tls.is_none() && !listener.local_addr()?.ip().is_loopback() {
         warn!(
@@ -71,16 +92,16 @@ pub(super) async fn run(args: &ServeArgs, checked: Checked) -> Result<(), Failur
              STS_VERIFY_TLS_CERT_FILE and STS_VERIFY_TLS_KEY_FILE, or put a load balancer with TLS before it"
         );
     }
-    let state = AppState::new(sts, &args.http)?.with_api_keys(api_keys);
+    let state = AppState::new(sts, proofs, &args.http)?.with_api_keys(api_keys).with_redis(redis);
     if let Some(address) = args.http.metrics_listen {
         let listener = bind(address)?;
         info!(address = %listener.local_addr()?, "metrics listening");
         let (routes, http) = (internal_routes(&state), args.http.clone());
         tokio::spawn(async move { server::run_until_dropped(listener, routes, &http).await });
     }
-    tokio::spawn(reload::run(hangups, state.clone(), tls.clone()));
+    tokio::spawn(reload::run(signals.hangup.clone(), state.clone(), tls.clone()));
     let routes = router(state.clone(), &args.http, sandbox.is_some());
-    let ended = server::run(listener, tls, routes, state, &args.http, signals.into_stop()).await;
+    let ended = server::run(listener, tls, routes, state, &args.http, signals.stop()).await;
     if let Some(exporter) = exporter {
         exporter.flush().await;
     }

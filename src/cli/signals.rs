@@ -1,39 +1,64 @@
-//! The signals that end the process.
+//! The signals of a command that runs until it is stopped.
 
 use crate::server::Stop;
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::oneshot;
+use nix::sys::signal::{SigSet, Signal};
+use std::io;
+use std::sync::Arc;
+use std::thread;
+use tokio::sync::{Notify, watch};
+use tracing::info;
 
 /// The exit code after a second signal: the process did not wait for its requests.
 const EXIT_INTERRUPTED: i32 = 130;
 
-/// The two signals that end the process, caught from the moment this exists.
+/// The signals that have come since this exists; none is lost before somebody asks.
+#[derive(Clone)]
 pub(super) struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
+    stop: watch::Receiver<Option<Stop>>,
+    /// SIGHUP: files are to be read again.
+    pub(super) hangup: Arc<Notify>,
 }
 
 impl Signals {
-    pub(super) fn new() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    /// Takes SIGTERM and SIGINT, of which the second ends the process at once, SIGHUP, and the signals that must not end it.
+    /// It has to be called before there is a second thread.
+    ///
+    /// The signals are blocked, here and so in all threads that come later, and one thread waits for them. A handler is
+    /// no alternative: while it is installed, signals are lost. Nor is Tokio: what hangs in its runtime must not keep
+    /// the second signal from ending the process.
+    pub(super) fn catch() -> io::Result<Self> {
+        use Signal::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
+        let waited_for: SigSet = [SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2].into_iter().collect();
+        waited_for.thread_block()?;
+        // A log file at the limit of file sizes (`ulimit -f`) is then an error of the write, as a full disk is.
+        SigSet::from(SIGXFSZ).thread_block()?;
+        let (stopping, stop) = watch::channel(None);
+        let signals = Self { stop, hangup: Arc::default() };
+        let hangup = signals.hangup.clone();
+        let heed = move |signal| match signal {
+            SIGTERM => stop_or_exit(&stopping, Stop::Terminate),
+            SIGINT => stop_or_exit(&stopping, Stop::Interrupt),
+            SIGHUP => hangup.notify_one(),
+            other => info!(signal = other.as_str(), "this signal has no meaning here"),
+        };
+        let wait = move || {
+            while let Ok(signal) = waited_for.wait() {
+                heed(signal);
+            }
+        };
+        thread::Builder::new().name("signals".to_owned()).spawn(wait)?;
+        Ok(signals)
     }
 
-    async fn next(&mut self) -> Stop {
-        tokio::select! {
-            _ = self.terminate.recv() => Stop::Terminate,
-            _ = self.interrupt.recv() => Stop::Interrupt,
-        }
+    /// Resolves at the first signal that is to end the process, or at once if it has come already.
+    pub(super) async fn stop(mut self) -> Stop {
+        let stop = self.stop.wait_for(Option::is_some).await;
+        stop.ok().and_then(|stop| *stop).unwrap_or(Stop::Interrupt)
     }
+}
 
-    /// Resolves at the first signal; the second ends the process at once.
-    pub(super) async fn into_stop(mut self) -> Stop {
-        let (first, stop) = oneshot::channel();
-        tokio::spawn(async move {
-            // The receiver is only gone when the server has ended, and with it the process.
-            let _ = first.send(self.next().await);
-            self.next().await;
-            std::process::exit(EXIT_INTERRUPTED);
-        });
-        stop.await.unwrap_or(Stop::Interrupt)
+fn stop_or_exit(stopping: &watch::Sender<Option<Stop>>, stop: Stop) {
+    if stopping.send_replace(Some(stop)).is_some() {
+        std::process::exit(EXIT_INTERRUPTED);
     }
 }

@@ -3,17 +3,33 @@
 //! (<https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/>,
 //! <https://opentelemetry.io/docs/specs/otel/protocol/exporter/>).
 //!
-//! The specification would have a wrong value reported and passed over. Here it stops the start like any other wrong
-//! setting, since an export that is not what was asked for is found out when the traces are missed.
+//! The specification would have a wrong value reported and passed over, and so do OpenTelemetry's crates. Here it stops
+//! the start like any other wrong setting, since an export that is not what was asked for is found out when the traces are
+//! missed. What the crates read by themselves and as it is meant is only checked here (`OTEL_BSP_*`). The rest is read here,
+//! since they decode no attributes, let an empty variable hide another, and have no setting for certificates or for a decision
+//! that is made before there is a span.
 
-use super::parse;
-use axum::http::{HeaderName, HeaderValue};
+use super::{environment, parse};
+use http::{HeaderName, HeaderValue};
+use opentelemetry_sdk::trace::OTEL_BSP_MAX_QUEUE_SIZE_DEFAULT;
 use percent_encoding::percent_decode_str;
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// How long one export may take (the specification's default).
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The most spans that may wait. The queue then takes 6 MiB when it is empty and 25 MiB when it is full.
+const MAX_QUEUE: usize = 16_384;
+
+/// The most spans in one post, which is built in memory (about 16 MiB).
+const MAX_BATCH: usize = 4_096;
+
+/// The most headers, and the most attributes. It is OpenTelemetry's own limit on the attributes of a span.
+const MAX_PAIRS: usize = 128;
+
+/// The most bytes of these.
+const MAX_PAIRS_BYTES: usize = 16 * 1024;
 
 /// Where traces go, and which.
 #[derive(Debug, Clone)]
@@ -30,8 +46,6 @@ pub struct OtelSettings {
     pub resource: Vec<(String, String)>,
     /// Which requests are recorded.
     pub sampling: Sampling,
-    /// How spans are gathered.
-    pub batch: Batch,
 }
 
 /// Which requests are recorded.
@@ -41,17 +55,6 @@ pub struct Sampling {
     pub parent_based: bool,
     /// The part of the other traces, from 0 to 1.
     pub ratio: f64,
-}
-
-/// How spans are gathered before they are exported.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Batch {
-    /// How long a span may wait.
-    pub delay: Duration,
-    /// How many spans may wait; those above are dropped.
-    pub queue: usize,
-    /// How many are exported at once.
-    pub size: usize,
 }
 
 impl OtelSettings {
@@ -67,6 +70,7 @@ impl OtelSettings {
         for name in ["PROTOCOL", "COMPRESSION", "CLIENT_KEY", "CLIENT_CERTIFICATE"] {
             of_traces(name, |text| served(name, text))?;
         }
+        check_batches()?;
         let timeout = of_traces("TIMEOUT", milliseconds)?.map_or(EXPORT_TIMEOUT, |(_, time)| time);
         let longest = read("OTEL_BSP_EXPORT_TIMEOUT", milliseconds)?.unwrap_or(timeout);
         Ok(Some(Self {
@@ -76,7 +80,6 @@ impl OtelSettings {
             ca_bundle: of_traces("CERTIFICATE", |text| Ok(PathBuf::from(text)))?,
             resource: resource()?,
             sampling: Sampling::from_environment()?,
-            batch: Batch::from_environment()?,
         }))
     }
 }
@@ -94,25 +97,25 @@ impl Sampling {
     }
 }
 
-impl Batch {
-    /// The defaults are the specification's.
-    fn from_environment() -> Result<Self, String> {
-        let delay = read("OTEL_BSP_SCHEDULE_DELAY", milliseconds)?.unwrap_or(Duration::from_secs(5));
-        let queue = read("OTEL_BSP_MAX_QUEUE_SIZE", parse::count)?.unwrap_or(2048);
-        let size = read("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", parse::count)?.unwrap_or(queue.min(512));
-        if size > queue {
-            let wanted = "must not be more than OTEL_BSP_MAX_QUEUE_SIZE";
-            return Err(format!("OTEL_BSP_MAX_EXPORT_BATCH_SIZE: {wanted}"));
+/// `OTEL_BSP_*` is read by OpenTelemetry's own builder, which accepts any number and ignores what is none. The queue is
+/// allocated at the start.
+fn check_batches() -> Result<(), String> {
+    let number = |longest: usize| move |text: &str| parse::number_up_to(text, longest);
+    read("OTEL_BSP_SCHEDULE_DELAY", milliseconds)?;
+    let queue =
+        read("OTEL_BSP_MAX_QUEUE_SIZE", number(MAX_QUEUE))?.unwrap_or(OTEL_BSP_MAX_QUEUE_SIZE_DEFAULT);
+    match read("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", number(MAX_BATCH))? {
+        Some(size) if size > queue => {
+            Err("OTEL_BSP_MAX_EXPORT_BATCH_SIZE: must not be more than OTEL_BSP_MAX_QUEUE_SIZE".to_owned())
         }
-        Ok(Self { delay, queue, size })
+        _ => Ok(()),
     }
 }
 
 /// The value of a variable that is set and not empty.
 fn read<T>(name: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<Option<T>, String> {
-    let Some(value) = std::env::var_os(name).filter(|value| !value.is_empty()) else { return Ok(None) };
-    let text = value.to_str().ok_or_else(|| format!("{name}: must be text in UTF-8"))?;
-    parse(text).map(Some).map_err(|wanted| format!("{name}: {wanted}"))
+    let Some(text) = environment::text(name)? else { return Ok(None) };
+    parse(&text).map(Some).map_err(|wanted| format!("{name}: {wanted}"))
 }
 
 /// The exporter's variable for traces, or else the one for all signals; and which of the two it was.
@@ -136,7 +139,7 @@ fn endpoint() -> Result<Option<String>, String> {
         })
     })?;
     Ok(endpoint.map(|(variable, url)| match variable.as_str() {
-        "OTEL_EXPORTER_OTLP_ENDPOINT" => format!("{url}/v1/traces"),
+        "OTEL_EXPORTER_OTLP_ENDPOINT" => format!("{}/v1/traces", url.trim_end_matches('/')),
         _ => url,
     }))
 }
@@ -189,9 +192,12 @@ fn ratio(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Pairs such as `key=value,other=value`, the values percent-encoded.
+/// Pairs such as `key=value,other=value`, the values percent-encoded. They are a part of each post.
 fn pairs(text: &str) -> Option<Vec<(String, String)>> {
     let members = text.split(',').map(str::trim).filter(|member| !member.is_empty());
+    if text.len() > MAX_PAIRS_BYTES || members.clone().count() > MAX_PAIRS {
+        return None;
+    }
     let pair = |member: &str| {
         let (name, value) = member.split_once('=')?;
         let value = percent_decode_str(value.trim()).decode_utf8().ok()?.into_owned();
@@ -207,14 +213,17 @@ fn headers(text: &str) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
         Some((name.parse().ok()?, value))
     };
     let headers = pairs(text).and_then(|pairs| pairs.into_iter().map(header).collect());
-    headers.ok_or_else(|| "must be headers such as api-key=value,other=value, percent-encoded".to_owned())
+    headers.ok_or_else(|| {
+        format!("must be up to {MAX_PAIRS} headers such as api-key=value,other=value, percent-encoded")
+    })
 }
 
 /// The service's name goes before the attributes, and these before what the program says of itself.
 fn resource() -> Result<Vec<(String, String)>, String> {
     let attributes = read("OTEL_RESOURCE_ATTRIBUTES", |text| {
-        pairs(text)
-            .ok_or_else(|| "must be attributes such as key=value,other=value, percent-encoded".to_owned())
+        pairs(text).ok_or_else(|| {
+            format!("must be up to {MAX_PAIRS} attributes such as key=value,other=value, percent-encoded")
+        })
     })?;
     let name = read("OTEL_SERVICE_NAME", |text| Ok(text.to_owned()))?;
     let own = [("service.name", "sts-verify"), ("service.version", env!("CARGO_PKG_VERSION"))];

@@ -5,7 +5,8 @@ use crate::callers::Rate;
 use crate::callers::api_keys::is_name;
 use crate::credentials::is_region_name;
 use crate::sts::partitions::{PARTITIONS, all_regions};
-use axum::http::HeaderValue;
+use clap::ValueEnum;
+use http::HeaderValue;
 use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use url::Url;
@@ -76,9 +77,13 @@ pub(super) fn duration_up_to(text: &str, longest: Duration) -> Result<Duration, 
 }
 
 pub(super) fn count(text: &str) -> Result<usize, String> {
+    number_up_to(text, 16 * 1024 * 1024)
+}
+
+pub(super) fn number_up_to(text: &str, most: usize) -> Result<usize, String> {
     match text.parse() {
-        Ok(number) if (1..=16 * 1024 * 1024).contains(&number) => Ok(number),
-        _ => Err("must be a whole number from 1 to 16777216".to_owned()),
+        Ok(number) if (1..=most).contains(&number) => Ok(number),
+        _ => Err(format!("must be a whole number from 1 to {most}")),
     }
 }
 
@@ -156,7 +161,28 @@ pub(super) fn endpoint_url(text: &str) -> Result<String, String> {
         && url.password().is_none()
         && url.query().is_none()
         && url.fragment().is_none();
-    if plain { Ok(url.to_string().trim_end_matches('/').to_owned()) } else { Err(wanted.to_owned()) }
+    if plain { Ok(url.into()) } else { Err(wanted.to_owned()) }
+}
+
+/// The names that aws-config takes.
+pub(super) fn profile_name(text: &str) -> Result<String, String> {
+    let known = |b: u8| b.is_ascii_alphanumeric() || b"_-/.%@:+".contains(&b);
+    if text.bytes().all(known) {
+        Ok(text.to_owned())
+    } else {
+        Err("must be the name of a profile, without white space".to_owned())
+    }
+}
+
+/// One of a closed list of words.
+pub(super) fn one_of<T: ValueEnum>(text: &str) -> Result<T, String> {
+    let words = || T::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+    T::from_str(text, true).map_err(|_| {
+        format!(
+            "must be one of {}",
+            words().map(|word| word.get_name().to_owned()).collect::<Vec<_>>().join(", ")
+        )
+    })
 }
 
 pub(super) fn existing_file(text: &str) -> Result<PathBuf, String> {
@@ -178,13 +204,19 @@ pub(super) fn cors_origins(text: &str) -> Result<CorsOrigins, String> {
         return Ok(CorsOrigins::Any);
     }
     let origins: Option<Vec<_>> = text.split(',').map(|origin| cors_origin(origin.trim())).collect();
-    origins.map(CorsOrigins::List).ok_or_else(|| "must be * or origins such as https://a.example".to_owned())
+    origins.map(CorsOrigins::List).ok_or_else(|| {
+        "must be * or whole origins such as https://a.example,http://localhost:3000: in lower case, without a \
+         path, a default port or a * in the host"
+            .to_owned()
+    })
 }
 
-/// An origin as a browser sends it (RFC 6454, section 6.2): nothing behind host and port.
+/// An origin as a browser sends it (RFC 6454, section 6.2), since it is compared byte by byte: nothing behind host and
+/// port, and nothing in a host that none can have. A pattern would be compared like that, too.
 fn cors_origin(text: &str) -> Option<HeaderValue> {
-    let url = Url::parse(text).ok()?;
-    let exact = url.origin().is_tuple() && url.origin().ascii_serialization() == text;
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
+    let known = |b: u8| b.is_ascii_alphanumeric() || b"-._[]:".contains(&b);
+    let exact = url.origin().ascii_serialization() == text && url.host_str()?.bytes().all(known);
     exact.then(|| HeaderValue::from_str(text).ok()).flatten()
 }
 
@@ -193,22 +225,4 @@ pub(super) fn log_filter(text: &str) -> Result<Targets, String> {
     let levels = text.split(',').all(|part| part.contains('=') || part.trim().parse::<LevelFilter>().is_ok());
     let filter = levels.then(|| text.parse().ok()).flatten();
     filter.ok_or_else(|| "must be a level (error, warn, info, debug, trace) or levels by module".to_owned())
-}
-
-/// The SDK takes the proxies from the environment by itself and passes over one that it cannot read; a service whose
-/// only way out is a proxy should not start then.
-pub(super) fn check_proxies() -> Result<(), String> {
-    for name in ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
-        let value = std::env::var_os(name).unwrap_or_default();
-        let value = value.to_str().unwrap_or("not text");
-        let usable = |text: &str| {
-            // A proxy may be written without a scheme, as in `proxy.example:3128`.
-            let text = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-            Url::parse(&text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-        };
-        if !value.is_empty() && !usable(value) {
-            return Err(format!("{name}: must be the URL of a proxy, such as http://proxy.example:3128"));
-        }
-    }
-    Ok(())
 }

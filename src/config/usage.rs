@@ -1,51 +1,83 @@
 //! From the command line and the environment to [`Cli`], and from clap's errors to one line.
 
-use super::{Cli, EXIT_USAGE};
+use super::Cli;
+use super::sts::EndpointFlags;
 use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Arg, Command, CommandFactory, FromArgMatches};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches};
 use std::error::Error;
-use std::ffi::OsString;
-use std::process::ExitCode;
+use std::ffi::{OsStr, OsString};
 
-/// Reads the settings. `Err` holds the exit code when there is nothing to run: the help was asked for and printed,
-/// or a setting is wrong and one line on stderr says which.
+/// Why there is nothing to run.
+#[derive(Debug)]
+pub enum NothingToRun {
+    /// The help or the version was asked for, and is on stdout.
+    HelpShown,
+    /// A setting is wrong. The line says which; it does not repeat its value.
+    Wrong(String),
+}
+
+/// Reads the settings.
 ///
 /// # Errors
 ///
-/// The exit code of the program.
-pub fn parse_command_line(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, ExitCode> {
+/// When the help was asked for, and when a setting is wrong.
+pub fn parse_command_line(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, NothingToRun> {
     let mut command = without_empty_variables(Cli::command());
     if let Some(variable) = variable_that_is_no_text(&command) {
-        eprintln!("sts-verify: {variable}: must be text in UTF-8");
-        return Err(ExitCode::from(EXIT_USAGE));
+        return Err(NothingToRun::Wrong(format!("{variable}: must be text in UTF-8")));
     }
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let named = arguments.get(1).and_then(|name| command.find_subcommand(name)).cloned();
-    let parsed =
-        command.try_get_matches_from_mut(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
+    let parsed = command.try_get_matches_from_mut(arguments).and_then(|matches| {
+        let mut cli = Cli::from_arg_matches(&matches)?;
+        note_flags(&mut cli, &matches);
+        Ok(cli)
+    });
     parsed.map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             // Nothing can be done if stdout is closed.
             let _ = error.print();
-            ExitCode::SUCCESS
+            NothingToRun::HelpShown
         }
-        _ => {
-            eprintln!("sts-verify: {}", one_line(&command, named.as_ref(), &error));
-            ExitCode::from(EXIT_USAGE)
-        }
+        _ => NothingToRun::Wrong(one_line(&command, named.as_ref(), &error)),
     })
 }
 
-/// An empty variable is one that is not set: compose files and task definitions pass them on like that. And the help
-/// is the same everywhere: it does not show what the variables hold here.
+/// Variables with a second name: the SDKs' name, then boto3's.
+const SECOND_NAMES: [(&str, &str); 2] =
+    [("AWS_REGION", "AWS_DEFAULT_REGION"), ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")];
+
+/// An empty variable is one that is not set: compose files and task definitions pass them on like that. Then its second
+/// name counts, if it has one. And the help is the same everywhere: it does not show what the variables hold here.
 fn without_empty_variables(command: Command) -> Command {
+    let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    let is_set = |name: &OsStr| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let reset = |argument: Arg| {
         let argument = argument.hide_env_values(true);
-        let empty = argument.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
-        if empty { argument.env(Resettable::<clap::builder::OsStr>::Reset) } else { argument }
+        let Some(name) = argument.get_env().filter(|name| !is_set(name)) else { return argument };
+        let second = SECOND_NAMES.iter().find(|(first, _)| *first == name).map(|(_, second)| *second);
+        match second.filter(|second| is_set(second.as_ref())) {
+            Some(second) => argument.env(second),
+            None if is_empty(name) => argument.env(Resettable::<clap::builder::OsStr>::Reset),
+            None => argument,
+        }
     };
     command.mut_args(reset).mut_subcommands(without_empty_variables)
+}
+
+/// Notes which endpoint URLs were given as flags: the parsed values do not say.
+fn note_flags(cli: &mut Cli, matches: &ArgMatches) {
+    let (args, matches) = match (&mut cli.command, matches.subcommand()) {
+        (Some(super::Command::Serve(args)), Some((_, matches))) => (&mut args.sts, matches),
+        (Some(super::Command::Check(args)), Some((_, matches))) => (&mut args.sts, matches),
+        (None, _) => (&mut cli.serve.sts, matches),
+        _ => return,
+    };
+    let is_flag = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
+    args.endpoint_flags =
+        EndpointFlags { sts: is_flag("endpoint_url_sts"), all_services: is_flag("endpoint_url") };
 }
 
 /// What is wrong, in one line: the variable, the flag, and what is wanted. The value is not repeated.

@@ -1,6 +1,7 @@
 //! Values as they were read, each with the name it came under, until all are known and can be checked.
 
 use super::names::{Field, Name, NameRule};
+use super::proof_members::ProofValue;
 use super::{Credentials, RequestedRegion, ValidationError, VerifyRequest, is_region_name};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -62,6 +63,15 @@ impl RawField {
         }
     }
 
+    /// The value of a proof. Two that differ are none that can be a value.
+    fn into_proof(self) -> Option<ProofValue> {
+        match (self.value, self.contradicted_by) {
+            (FieldValue::Null, _) => None,
+            (FieldValue::Text(text), None) => ProofValue::from_text(text),
+            _ => Some(ProofValue::Other),
+        }
+    }
+
     /// The value, unless it is absent.
     fn text(self) -> Result<Option<SecretString>, ValidationError> {
         if self.value.is_absent() { Ok(None) } else { self.checked().map(Some) }
@@ -107,15 +117,31 @@ impl SiblingFields {
 pub struct CredentialFields([Option<RawField>; 6]);
 
 impl CredentialFields {
-    /// Takes those of some values side by side that count.
-    pub fn take(&mut self, siblings: SiblingFields) {
+    /// Takes those of some values side by side that count. Returns a token that stands without an access key ID.
+    pub(super) fn take(&mut self, siblings: SiblingFields) -> Option<ProofValue> {
         let present = siblings.0.iter().filter(|field| !field.value.is_absent()).map(|field| field.name);
         let rule = NameRule::new(present);
+        let mut lone_token = None;
         for field in siblings.0 {
             if rule.counts(field.name) {
                 self.merge(field);
+            } else if rule.is_lone_token(field.name) {
+                lone_token = field.into_proof();
             }
         }
+        lone_token
+    }
+
+    /// Adds those of some values side by side that count, in a format that has no proofs.
+    pub fn put_siblings(&mut self, siblings: SiblingFields) {
+        let _ = self.take(siblings);
+    }
+
+    /// How the first value that is there is called: credentials, or a part of them, were posted. A region is no part.
+    pub(super) fn first_name(&self) -> Option<&'static str> {
+        let [access_key, secret_key, session_token, ..] = &self.0;
+        let given = [access_key, secret_key, session_token].into_iter().flatten();
+        given.filter(|field| !field.value.is_absent()).map(|field| field.name.spelling()).next()
     }
 
     /// Adds a value that counts whatever stands beside it.

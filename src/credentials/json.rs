@@ -4,8 +4,10 @@
 //! many members takes time in proportion to its length, and no more memory. Each level below the top is parsed once more.
 
 use super::ValidationError;
-use super::fields::{CredentialFields, FieldValue, SiblingFields};
-use super::names::Name;
+use super::fields::{FieldValue, SiblingFields};
+use super::names::{Name, fold_name};
+use super::posted::PostedFields;
+use super::proof_members::{ProofMember, ProofValue};
 use secrecy::SecretString;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -15,21 +17,21 @@ use std::fmt;
 const DEEPEST: usize = 3;
 
 /// Reads a JSON object with everything that is ours in it.
-pub(super) fn read(text: &str) -> Result<CredentialFields, ValidationError> {
+pub(super) fn read(text: &str) -> Result<PostedFields, ValidationError> {
     // The whole is good JSON, or nothing of it is read.
     let whole: &RawValue = serde_json::from_str(text).map_err(|_| ValidationError::MalformedJson)?;
-    let mut fields = CredentialFields::default();
+    let mut fields = PostedFields::default();
     read_object(whole, 0, &mut fields).map_err(|_| ValidationError::MalformedJson)?;
     Ok(fields)
 }
 
-fn read_object(object: &RawValue, depth: usize, fields: &mut CredentialFields) -> serde_json::Result<()> {
+fn read_object(object: &RawValue, depth: usize, fields: &mut PostedFields) -> serde_json::Result<()> {
     ObjectReader { depth, fields }.deserialize(&mut serde_json::Deserializer::from_str(object.get()))
 }
 
 struct ObjectReader<'a> {
     depth: usize,
-    fields: &'a mut CredentialFields,
+    fields: &'a mut PostedFields,
 }
 
 impl<'de> DeserializeSeed<'de> for ObjectReader<'_> {
@@ -53,17 +55,24 @@ impl<'de> Visitor<'de> for ObjectReader<'_> {
         // Member by member: a map would keep the last of two members of one name, and say nothing.
         while let Some((name, value)) = object.next_entry::<MemberName, &RawValue>()? {
             match name {
-                MemberName::Region if depth == 0 => fields.put(Name::REGION, FieldValue::from_json(value)),
+                MemberName::Region if depth == 0 => {
+                    fields.credentials.put(Name::REGION, FieldValue::from_json(value));
+                }
+                MemberName::Proof(member) if member.takes_object() => {
+                    fields.proofs.put(member, ProofValue::from_json(value));
+                }
                 _ if value.get().starts_with('{') => {
                     if depth < DEEPEST {
                         read_object(value, depth + 1, fields).map_err(serde::de::Error::custom)?;
                     }
                 }
                 MemberName::Known(name) => siblings.put(name, FieldValue::from_json(value)),
+                MemberName::Proof(member) => fields.proofs.put(member, ProofValue::from_json(value)),
                 MemberName::Region | MemberName::Other => {}
             }
         }
-        fields.take(siblings);
+        let token = fields.credentials.take(siblings);
+        fields.proofs.put(ProofMember::TOKEN, token);
         Ok(())
     }
 }
@@ -72,6 +81,7 @@ impl<'de> Visitor<'de> for ObjectReader<'_> {
 enum MemberName {
     Region,
     Known(Name),
+    Proof(ProofMember),
     Other,
 }
 
@@ -88,7 +98,11 @@ impl<'de> serde::Deserialize<'de> for MemberName {
             fn visit_bytes<E>(self, name: &[u8]) -> Result<MemberName, E> {
                 Ok(match name {
                     b"region" => MemberName::Region,
-                    name => Name::parse(name).map_or(MemberName::Other, MemberName::Known),
+                    name => match Name::parse(name) {
+                        Some(name) => MemberName::Known(name),
+                        None => fold_name(name, ProofMember::of_folded)
+                            .map_or(MemberName::Other, MemberName::Proof),
+                    },
                 })
             }
         }

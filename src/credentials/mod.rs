@@ -9,12 +9,15 @@
 mod fields;
 mod json;
 mod names;
+mod posted;
+mod proof_members;
 pub(crate) mod redact;
 
 pub use fields::{CredentialFields, FieldValue, SiblingFields, is_access_key_id};
 pub use names::{Field, KnownName, NAMES, Name, NameRule};
+pub use posted::{EKS_TOKEN_PREFIX, Posted, PostedHeaders, PostedLogin, PostedProof, PostedText};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 /// Credentials as a caller gave them, checked in shape only.
 ///
@@ -76,14 +79,19 @@ impl Credentials {
     /// The access key id as it may be logged: its first four and last four characters.
     #[must_use]
     pub fn masked_access_key(&self) -> String {
-        let id = &self.access_key_id;
-        format!("{}…{}", &id[..4], &id[id.len() - 4..])
+        masked_access_key(&self.access_key_id)
     }
 
     /// The secret access key.
     #[must_use]
     pub fn secret_access_key(&self) -> &SecretString {
         &self.secret_access_key
+    }
+
+    /// Both secrets; an empty text for an absent token, which AWS takes for the same.
+    pub(crate) fn secrets(&self) -> [&str; 2] {
+        let token = self.session_token.as_ref().map_or("", |token| token.expose_secret());
+        [self.secret_access_key.expose_secret(), token]
     }
 
     /// The session token, if there is one. Never empty: AWS tools write an empty token for none.
@@ -93,10 +101,16 @@ impl Credentials {
     }
 }
 
+/// An access key ID as it may be logged: its first four and last four characters. It has the form of one
+/// ([`is_access_key_id`]), and so is long enough and ASCII.
+pub(crate) fn masked_access_key(id: &str) -> String {
+    format!("{}…{}", &id[..4], &id[id.len() - 4..])
+}
+
 /// What some editors and PowerShell write before a text in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-impl VerifyRequest {
+impl Posted {
     /// Reads a request body: JSON in UTF-8, with or without a byte order mark.
     ///
     /// # Errors
@@ -110,6 +124,20 @@ impl VerifyRequest {
         }
         let text = std::str::from_utf8(body).map_err(|_| ValidationError::NotUtf8)?;
         json::read(text)?.check()
+    }
+}
+
+impl VerifyRequest {
+    /// Reads a request body in which credentials alone are wanted.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Posted::from_json`]; and for a proof, that there are no credentials.
+    pub fn from_json(body: &[u8]) -> Result<Self, ValidationError> {
+        match Posted::from_json(body)? {
+            Posted::Credentials(request) => Ok(request),
+            Posted::Proof(_) => Err(ValidationError::Missing("stsAccessKey")),
+        }
     }
 }
 

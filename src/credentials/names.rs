@@ -66,8 +66,8 @@ const TOKEN: &str = "token";
 /// environment is something else.
 static REGION: KnownName = known("region", Field::Region, &["region"]);
 
-/// No folded name is longer.
-const LONGEST: usize = 18;
+/// No folded name is longer, those of proofs included.
+const LONGEST: usize = 20;
 
 /// A name that stands for one of the values.
 #[derive(Debug, Clone, Copy)]
@@ -114,6 +114,11 @@ impl Name {
     }
 }
 
+/// Looks a name up by its folded form.
+pub(super) fn fold_name<T>(name: &[u8], find: impl FnOnce(&[u8]) -> Option<T>) -> Option<T> {
+    find(fold(name, &mut [0; LONGEST])?)
+}
+
 /// The name in lower case and without `_` and `-`, or `None` if that is longer than any name of ours.
 fn fold<'a>(name: &[u8], buffer: &'a mut [u8; LONGEST]) -> Option<&'a [u8]> {
     let mut length = 0;
@@ -144,6 +149,12 @@ impl NameRule {
             rule.qualified_only |= name.is_qualified() && (is_access_key || name.field() == Field::SecretKey);
         }
         rule
+    }
+
+    /// Whether the value under a name is a token that stands without an access key ID: a proof, perhaps.
+    #[must_use]
+    pub fn is_lone_token(self, name: Name) -> bool {
+        name.known.folded == TOKEN && !self.has_access_key && !self.qualified_only
     }
 
     /// Whether the value under one of these names is taken.

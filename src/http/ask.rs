@@ -1,28 +1,36 @@
 //! Asks STS for a request: within the limit on requests in flight, and together with other requests of the same question.
 
-use crate::credentials::Credentials;
 use crate::http::context::RequestContext;
 use crate::http::state::AppState;
 use crate::observability::metrics::Metrics;
 use crate::observability::spans::StsSpan;
 use crate::sts::coalescing::{Lookup, Source};
-use crate::sts::{CallOutcome, StsClient, StsClientFactory, Waiters};
+use crate::sts::{CallOutcome, StsCall, StsClient, StsClientFactory, Waiters};
 use std::sync::Arc;
 use tokio::time::Instant;
+
+/// A call for one caller.
+pub(crate) struct CallersCall {
+    pub call: StsCall,
+    /// Whether other callers with the same call may share it.
+    pub shared: bool,
+    /// When the caller stops waiting.
+    pub deadline: Instant,
+}
 
 /// The outcome, and where it comes from. `None` when the request got no permit or lost it, and has to be refused.
 pub(crate) async fn ask(
     app: &AppState,
     context: &RequestContext,
     client: &Arc<StsClient>,
-    credentials: Credentials,
+    call: CallersCall,
 ) -> Option<(Arc<CallOutcome>, Source)> {
     let permit = app.in_flight.acquire(client.name(), context.caller);
     let Some(mut permit) = permit else {
         app.metrics.request_shed();
         return None;
     };
-    let pending = match look_up(app, context, client, credentials) {
+    let pending = match look_up(app, context, client, call) {
         Lookup::Kept(outcome, source) => return Some((outcome, source)),
         Lookup::Call(pending) => pending,
     };
@@ -43,27 +51,27 @@ fn look_up(
     app: &AppState,
     context: &RequestContext,
     client: &Arc<StsClient>,
-    credentials: Credentials,
+    CallersCall { call, shared, deadline }: CallersCall,
 ) -> Lookup {
-    let id = app.coalescer.id(client.name(), &credentials);
+    let question = app.coalescer.question(client.name(), &call, shared);
     let out_of_time = CallOutcome::failed(client.timed_out());
-    app.coalescer.join(id, app.sts.deadline(), &context.wants_retries, out_of_time, |waiters| {
-        call(app.sts.clone(), app.metrics.clone(), client.clone(), credentials, waiters)
+    app.coalescer.join(question, deadline, &context.wants_retries, out_of_time, |waiters| {
+        begin(app.sts.clone(), app.metrics.clone(), client.clone(), call, waiters)
     })
 }
 
 /// The call to STS, which all requests of the same question share.
-fn call(
+fn begin(
     sts: Arc<StsClientFactory>,
     metrics: Arc<Metrics>,
     client: Arc<StsClient>,
-    credentials: Credentials,
+    call: StsCall,
     waiters: Arc<Waiters>,
 ) -> impl Future<Output = CallOutcome> + Send + 'static {
     // The span begins here and not in the future, which another request with another trace may poll first.
     let (span, asked_at) = (StsSpan::begin(&client), Instant::now());
     async move {
-        let asked = sts.ask(&client, &credentials, &waiters).await;
+        let asked = sts.ask(&client, &call, &waiters).await;
         span.end(&asked);
         metrics.sts_asked(client.name(), &asked.outcome, asked.retries, asked_at.elapsed());
         asked

@@ -4,6 +4,7 @@
 //! botocore's errors.
 
 use crate::credentials::ValidationError;
+use crate::proof::ProofError;
 use crate::sts::{Rejection, StsFailure};
 use axum::http::header::{ACCEPT, ACCEPT_ENCODING, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
@@ -11,9 +12,6 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use std::borrow::Cow;
 use utoipa::ToSchema;
-
-/// How a route words a refusal.
-pub(crate) type Refuse = fn(ApiError) -> Response;
 
 /// Everything that is not a success.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +34,8 @@ pub enum ApiError {
     NotFound,
     /// The path is there, the method is not.
     MethodNotAllowed,
+    /// The request is for a host that is not one of the operator's.
+    MisdirectedRequest,
     /// The payload of a Lambda invocation is not JSON.
     InvalidRequestContent,
     /// An invocation type of Lambda that has no meaning here.
@@ -59,6 +59,12 @@ pub enum ApiError {
         /// After how many seconds one more is looked at.
         retry_after: u16,
     },
+    /// A proof that is none for this service. STS was not asked.
+    Proof(ProofError),
+    /// What was posted is of a kind that the operator does not accept.
+    ProofNotAccepted,
+    /// The store of used proofs cannot be asked.
+    ReplayStoreUnavailable,
     /// As many requests as the operator allows are waiting for STS.
     Overloaded,
     /// A fault of this program. Nothing is told about it; the log has more.
@@ -97,12 +103,18 @@ const RETRY_STS: Option<u16> = Some(5);
 const RETRY_HERE: Option<u16> = Some(1);
 
 impl ApiError {
+    /// The error code, as it is answered, logged and counted.
+    #[must_use]
+    pub fn code(&self) -> Cow<'static, str> {
+        self.class().2
+    }
+
     /// The answer to a caller.
     #[must_use]
     pub fn answer(&self) -> ErrorAnswer {
         let (status, exception, code) = self.class();
         let retry_after = match self {
-            Self::Overloaded => RETRY_HERE,
+            Self::Overloaded | Self::ReplayStoreUnavailable => RETRY_HERE,
             Self::RateLimited { retry_after } | Self::AuthenticationLimited { retry_after } => {
                 Some(*retry_after)
             }
@@ -148,6 +160,9 @@ impl ApiError {
             Self::BodyCutOff => (StatusCode::BAD_REQUEST, "RequestError", "IncompleteBody"),
             Self::NotFound => (StatusCode::NOT_FOUND, "RequestError", "NotFound"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "RequestError", "MethodNotAllowed"),
+            Self::MisdirectedRequest => {
+                (StatusCode::MISDIRECTED_REQUEST, "RequestError", "MisdirectedRequest")
+            }
             Self::InvalidRequestContent => {
                 (StatusCode::BAD_REQUEST, "RequestError", "InvalidRequestContentException")
             }
@@ -155,6 +170,11 @@ impl ApiError {
                 (StatusCode::BAD_REQUEST, "RequestError", "InvalidParameterValueException")
             }
             Self::Sts(failure) => failure_class(failure),
+            Self::Proof(error) => (StatusCode::BAD_REQUEST, "ProofError", error.code()),
+            Self::ProofNotAccepted => (StatusCode::BAD_REQUEST, "ParamValidationError", "ProofNotAccepted"),
+            Self::ReplayStoreUnavailable => {
+                (StatusCode::SERVICE_UNAVAILABLE, "ServiceError", "ReplayStoreUnavailable")
+            }
             Self::Unauthorized { .. } => (StatusCode::UNAUTHORIZED, "ServiceError", "Unauthorized"),
             Self::RateLimited { .. } | Self::AuthenticationLimited { .. } => {
                 (StatusCode::TOO_MANY_REQUESTS, "ServiceError", "RateLimited")
@@ -185,6 +205,7 @@ impl ApiError {
             Self::BodyCutOff => "The request body ended too early.".into(),
             Self::NotFound => "There is nothing at this path; POST /verify is what you want.".into(),
             Self::MethodNotAllowed => "This path does not take that method; see the Allow header.".into(),
+            Self::MisdirectedRequest => "This service is not allowed to answer for that host.".into(),
             Self::InvalidRequestContent => "Could not parse the request body into JSON.".into(),
             Self::UnsupportedInvocationType => {
                 "X-Amz-Invocation-Type must be RequestResponse or DryRun: an answer that nobody waits for is none."
@@ -197,6 +218,11 @@ impl ApiError {
             Self::RateLimited { .. } => "This caller asks more often than this service allows.".into(),
             Self::AuthenticationLimited { .. } => {
                 "Too many requests without a good API key came from this address.".into()
+            }
+            Self::Proof(error) => error.to_string().into(),
+            Self::ProofNotAccepted => "This service does not accept what was posted (STS_VERIFY_ACCEPT).".into(),
+            Self::ReplayStoreUnavailable => {
+                "It cannot be found out whether the proof was used before: the store of used proofs cannot be asked.".into()
             }
             Self::Overloaded => "As many requests as this service takes are waiting for STS.".into(),
         };
@@ -220,7 +246,9 @@ fn failure_class(failure: &StsFailure) -> (StatusCode, &'static str, &'static st
         StsFailure::Closed(_) => (StatusCode::BAD_GATEWAY, "ConnectionClosedError"),
         StsFailure::ConnectTimeout(_) => (StatusCode::GATEWAY_TIMEOUT, "ConnectTimeoutError"),
         StsFailure::ReadTimeout(_) => (StatusCode::GATEWAY_TIMEOUT, "ReadTimeoutError"),
-        StsFailure::NotSts { .. } => (StatusCode::BAD_GATEWAY, "ResponseParserError"),
+        StsFailure::TooLong(_) | StsFailure::NotSts { .. } => {
+            (StatusCode::BAD_GATEWAY, "ResponseParserError")
+        }
         StsFailure::Internal(_) => {
             return (StatusCode::INTERNAL_SERVER_ERROR, "ServiceError", "InternalError");
         }
@@ -244,6 +272,9 @@ impl IntoResponse for ApiError {
         if let Some((name, accepted)) = answer.accepted {
             response.headers_mut().insert(name, HeaderValue::from_static(accepted));
         }
+        // For the layers around the routes: the access log takes the code from it, and the Lambda's own interface
+        // answers it in Lambda's words.
+        response.extensions_mut().insert(self);
         response
     }
 }

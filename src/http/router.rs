@@ -1,20 +1,22 @@
 //! The routes, and the layers around them in their order.
 
 use crate::config::{CorsOrigins, HttpArgs};
-use crate::http::error::{ApiError, Refuse};
-use crate::http::middleware::access_log::{REQUEST_ID_HEADER, access_log};
+use crate::http::error::ApiError;
+use crate::http::middleware::access_log::access_log;
+use crate::http::middleware::allowed_hosts::{HostGuard, check_host};
 use crate::http::middleware::authentication::{API_KEY_HEADER, KeyGuard, authenticate};
 use crate::http::middleware::rate_limit::{CallerGuard, limit_callers};
+use crate::http::middleware::request_id::REQUEST_ID_HEADER;
 use crate::http::openapi;
-use crate::http::routes::verify::{CACHE_STATUS_HEADER, VERDICT_HEADER};
-use crate::http::routes::{health, lambda, verify};
+use crate::http::routes::{health, lambda, metrics, verify};
 use crate::http::state::AppState;
-use crate::observability::metrics::{Metrics, TEXT_TYPE};
+use crate::http::verification::{CACHE_STATUS_HEADER, VERDICT_HEADER};
+use crate::observability::metrics::Metrics;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::header::{
     AGE, AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ORIGIN, REFERRER_POLICY,
-    RETRY_AFTER, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+    RETRY_AFTER, STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::from_fn_with_state;
@@ -41,6 +43,31 @@ type Routes = OpenApiRouter<AppState>;
 /// How long a browser may remember a preflight; browsers take no more than two hours.
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(2);
 
+/// What a page may put into a request: anything. A header gives a request no rights that the page does not have itself:
+/// there are no cookies, and it has to know an API key to send it. The star does not stand for `Authorization` (Fetch, section
+/// 3.3.3); the others are named for browsers that are older than the star: ours, those of traces, and what the AWS SDK sends
+/// to a Lambda function.
+const REQUEST_HEADERS: [HeaderName; 18] = [
+    HeaderName::from_static("*"),
+    AUTHORIZATION,
+    CONTENT_TYPE,
+    REQUEST_ID_HEADER,
+    API_KEY_HEADER,
+    HeaderName::from_static("traceparent"),
+    HeaderName::from_static("tracestate"),
+    HeaderName::from_static("baggage"),
+    HeaderName::from_static("x-amzn-trace-id"),
+    HeaderName::from_static("x-amz-date"),
+    HeaderName::from_static("x-amz-security-token"),
+    HeaderName::from_static("x-amz-content-sha256"),
+    HeaderName::from_static("x-amz-user-agent"),
+    HeaderName::from_static("x-amz-invocation-type"),
+    HeaderName::from_static("x-amz-log-type"),
+    HeaderName::from_static("x-amz-client-context"),
+    HeaderName::from_static("amz-sdk-invocation-id"),
+    HeaderName::from_static("amz-sdk-request"),
+];
+
 /// What an answer that is not a page may load: nothing.
 const NO_CONTENT_AT_ALL: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
@@ -50,73 +77,69 @@ const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 /// The whole service. `sandbox` says that the STS behind it is the stand-in.
 pub fn router(state: AppState, http: &HttpArgs, sandbox: bool) -> Router {
     let (mut routes, mut document) =
-        documented_routes(http.lambda, |routes, refuse| guarded(routes, &state, refuse)).split_for_parts();
+        documented_routes(http.lambda, !http.own_metrics_listener(), |routes| guarded(routes, &state))
+            .split_for_parts();
     openapi::complete(&mut document, sandbox);
-    routes = routes.route("/healthz", get(health::readyz)).route("/health", get(health::readyz));
     routes = if http.docs {
         openapi::with_docs(routes, &document)
     } else {
         openapi::with_document(routes, &document)
     };
-    if !http.own_metrics_listener() {
-        routes = routes.merge(metrics_routes(&state));
-    }
     let metrics = state.metrics.clone();
-    let routes = routes
+    with_layers(with_fallbacks(routes).with_state(state), metrics, http, sandbox)
+}
+
+/// What is no route, or no method of one, is answered in the one error shape.
+fn with_fallbacks<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
+    routes
         .fallback(|| async { ApiError::NotFound })
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
-        .with_state(state);
-    with_layers(routes, metrics, http, sandbox)
 }
 
 /// What the listener of the metrics serves: these, and health for whoever restarts a process that does not answer. The
 /// public listener may have no place for another connection when it is wanted most.
 pub fn internal_routes(state: &AppState) -> Router {
-    let health = Router::new().route("/livez", get(health::livez)).route("/readyz", get(health::readyz));
-    health.with_state(state.clone()).merge(metrics_routes(state))
-}
-
-/// GET /metrics, for the public listener or for one of its own.
-fn metrics_routes<S>(state: &AppState) -> Router<S>
-where
-    S: Clone + Send + Sync + 'static,
-{
-    let metrics = state.metrics.clone();
-    Router::new().route("/metrics", get(async move || ([(CONTENT_TYPE, TEXT_TYPE)], metrics.text())))
+    let routes = Router::new()
+        .route("/livez", get(health::livez))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(metrics::metrics));
+    with_fallbacks(routes).with_state(state.clone())
 }
 
 /// The OpenAPI document, as `sts-verify openapi` prints it.
 #[must_use]
 pub fn document() -> OpenApi {
-    let (_, mut document) = documented_routes(true, |routes, _| routes).split_for_parts();
+    let (_, mut document) = documented_routes(true, true, |routes| routes).split_for_parts();
     openapi::complete(&mut document, false);
     document
 }
 
-/// The routes of the OpenAPI document: one that is not described cannot be added. Those that ask STS are guarded, and
-/// each words a refusal in its own way.
-fn documented_routes(lambda: bool, guarded: impl Fn(Routes, Refuse) -> Routes) -> Routes {
+/// The routes of the OpenAPI document: one that is not described cannot be added. Those that ask STS are guarded.
+fn documented_routes(lambda: bool, metrics: bool, guarded: impl Fn(Routes) -> Routes) -> Routes {
     let verify = OpenApiRouter::new().routes(routes!(verify::verify));
     let invoke = OpenApiRouter::new().routes(routes!(lambda::invoke));
     let routes = OpenApiRouter::with_openapi(openapi::base())
-        .merge(guarded(verify, ApiError::into_response))
+        .merge(guarded(verify))
         .routes(routes!(health::livez))
-        .routes(routes!(health::readyz));
-    if lambda { routes.merge(guarded(invoke, lambda::refuse)) } else { routes }
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::health));
+    let routes = if metrics { routes.routes(routes!(metrics::metrics)) } else { routes };
+    if lambda { routes.merge(guarded(invoke)) } else { routes }
 }
 
 /// What a request has to pass before STS is asked for it, from the inside out: the limit counts by the key that
 /// authentication found. Nothing has been read of a body by then.
-fn guarded(mut routes: Routes, state: &AppState, refuse: Refuse) -> Routes {
+fn guarded(mut routes: Routes, state: &AppState) -> Routes {
     if let Some(limit) = state.callers.clone() {
         let (metrics, trusted_proxies) = (state.metrics.clone(), state.trusted_proxies);
-        let guard = CallerGuard { limit, trusted_proxies, metrics, refuse };
+        let guard = CallerGuard { limit, trusted_proxies, metrics };
         routes = routes.route_layer(from_fn_with_state(guard, limit_callers));
     }
     if let Some(keys) = state.api_keys.clone() {
         let (failures, metrics) = (state.failed_authentication.clone(), state.metrics.clone());
         let trusted_proxies = state.trusted_proxies;
-        let guard = KeyGuard { keys, failures, trusted_proxies, metrics, refuse };
+        let guard = KeyGuard { keys, failures, trusted_proxies, metrics };
         routes = routes.route_layer(from_fn_with_state(guard, authenticate));
     }
     routes
@@ -124,9 +147,14 @@ fn guarded(mut routes: Routes, state: &AppState, refuse: Refuse) -> Routes {
 
 /// From the outside in: the first one sees a request first and its answer last. They are one layer to the router, which
 /// would box and clone each of several for every request.
-fn with_layers(routes: Router, metrics: Arc<Metrics>, http: &HttpArgs, sandbox: bool) -> Router {
+fn with_layers(mut routes: Router, metrics: Arc<Metrics>, http: &HttpArgs, sandbox: bool) -> Router {
     let headers = Arc::new(default_headers(http, sandbox));
+    if let Some(hosts) = http.allowed_hosts.clone() {
+        let guard = HostGuard { hosts: Arc::new(hosts), exempt: &health::PATHS };
+        routes = routes.layer(from_fn_with_state(guard, check_host));
+    }
     routes.layer((
+        layer_fn(lambda::speak_as_lambda),
         layer_fn(move |inner| access_log(inner, metrics.clone())),
         MapResponseLayer::new(move |response| complete(response, &headers)),
         cors(&http.cors_origins),
@@ -166,7 +194,7 @@ fn complete(mut response: Response, headers: &HeaderMap) -> Response {
 fn cors(origins: &CorsOrigins) -> CorsLayer {
     let layer = CorsLayer::new()
         .allow_methods([Method::POST])
-        .allow_headers([CONTENT_TYPE, REQUEST_ID_HEADER, AUTHORIZATION, API_KEY_HEADER])
+        .allow_headers(REQUEST_HEADERS)
         .expose_headers([
             VERDICT_HEADER,
             RETRY_AFTER,
@@ -174,6 +202,13 @@ fn cors(origins: &CorsOrigins) -> CorsLayer {
             SANDBOX_HEADER,
             CACHE_STATUS_HEADER,
             AGE,
+            WWW_AUTHENTICATE,
+            lambda::AMAZON_REQUEST_ID,
+            lambda::ERROR_TYPE,
+            // The SDK looks for it. It is never there: the function always answers.
+            HeaderName::from_static("x-amz-function-error"),
+            lambda::LOG_RESULT,
+            lambda::EXECUTED_VERSION,
         ])
         .max_age(PREFLIGHT_MAX_AGE);
     match origins {
@@ -196,20 +231,34 @@ mod tests {
     use clap::Parser as _;
     use tower::ServiceExt as _;
 
-    #[tokio::test]
-    async fn a_panic_is_answered_as_a_fault_of_ours_and_says_nothing_more() {
+    /// The answer of a route whose handler panics, and its body.
+    async fn answer_of_a_panic(route: &str) -> (HeaderMap, String) {
         let http = crate::config::Cli::parse_from(["sts-verify"]).serve.http;
         let handler = async || -> Response { panic!("wJalrXUtnFEMI") };
-        let routes = with_layers(Router::new().route("/panic", post(handler)), Arc::default(), &http, false);
-        let response = routes.oneshot(Request::post("/panic").body(Body::empty()).unwrap()).await.unwrap();
+        let routes = with_layers(Router::new().route(route, post(handler)), Arc::default(), &http, false);
+        let response = routes.oneshot(Request::post(route).body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!(response.status(), 500);
         assert_eq!(response.headers()["access-control-allow-origin"], "*");
-        let body = to_bytes(response.into_body(), 1000).await.unwrap();
-        let text = std::str::from_utf8(&body).unwrap();
+        let (head, body) = response.into_parts();
+        let body = String::from_utf8(to_bytes(body, 1000).await.unwrap().into()).unwrap();
+        assert!(!body.contains("wJalrXUtnFEMI"));
+        (head.headers, body)
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_answered_as_a_fault_of_ours_and_says_nothing_more() {
+        let (_, body) = answer_of_a_panic("/panic").await;
         assert!(
-            text.starts_with("{\"exception\":\"ServiceError\",\"error_code\":\"InternalError\""),
-            "{text}"
+            body.starts_with("{\"exception\":\"ServiceError\",\"error_code\":\"InternalError\""),
+            "{body}"
         );
-        assert!(!text.contains("wJalrXUtnFEMI"));
+    }
+
+    #[tokio::test]
+    async fn a_panic_of_an_invocation_is_answered_in_lambdas_words() {
+        let (headers, body) = answer_of_a_panic(lambda::PATH).await;
+        assert_eq!(headers["x-amzn-errortype"], "ServiceException");
+        assert_eq!(headers["x-amzn-requestid"], headers["x-request-id"]);
+        assert!(body.starts_with("{\"Type\":\"Service\",\"Message\":\""), "{body}");
     }
 }

@@ -2,8 +2,11 @@
 
 use crate::callers::api_keys::ApiKeys;
 use crate::callers::{CallerLimit, InFlight, PerCaller};
-use crate::config::HttpArgs;
+use crate::config::{CorsOrigins, HttpArgs};
 use crate::observability::metrics::Metrics;
+use crate::proof::ProofVerifier;
+use crate::proof::replay::ReplayStore;
+use crate::store::{Redis, RedisServer};
 use crate::sts::StsClientFactory;
 use crate::sts::coalescing::Coalescer;
 use std::sync::Arc;
@@ -26,6 +29,12 @@ pub struct AppState {
     pub(crate) api_keys: Option<Arc<ApiKeys>>,
     /// How often an address may come without a good key.
     pub(crate) failed_authentication: Arc<CallerLimit>,
+    /// What may be posted, and how proofs are checked.
+    pub(crate) proofs: Arc<ProofVerifier>,
+    /// Which proofs were used.
+    pub(crate) replay: ReplayStore,
+    /// The origins whose pages may read answers.
+    pub(crate) cors_origins: Arc<CorsOrigins>,
     /// The metrics of this process.
     pub(crate) metrics: Arc<Metrics>,
     /// Whether the process was told to stop.
@@ -38,7 +47,12 @@ impl AppState {
     /// # Errors
     ///
     /// When the system has no randomness for the key under which questions are told apart.
-    pub fn new(sts: StsClientFactory, http: &HttpArgs) -> Result<Self, getrandom::Error> {
+    pub fn new(
+        sts: StsClientFactory,
+        proofs: ProofVerifier,
+        http: &HttpArgs,
+    ) -> Result<Self, getrandom::Error> {
+        let metrics = Arc::<Metrics>::default();
         Ok(Self {
             sts: Arc::new(sts),
             coalescer: Arc::new(Coalescer::new(http.limits.cache_policy())?),
@@ -47,7 +61,10 @@ impl AppState {
             in_flight: InFlight::new(http.max_in_flight),
             api_keys: None,
             failed_authentication: Arc::new(CallerLimit::new(&PerCaller::FAILED_AUTHENTICATION)),
-            metrics: Arc::default(),
+            cors_origins: Arc::new(http.cors_origins.clone()),
+            proofs: Arc::new(proofs),
+            replay: ReplayStore::new(None, metrics.remembered_proofs()),
+            metrics,
             stopping: Arc::new(AtomicBool::new(false)),
         })
     }
@@ -56,6 +73,20 @@ impl AppState {
     #[must_use]
     pub fn with_api_keys(self, api_keys: Option<Arc<ApiKeys>>) -> Self {
         Self { api_keys, ..self }
+    }
+
+    /// The same with what replicas share kept in this Redis. Has to be called within a Tokio runtime.
+    #[must_use]
+    pub fn with_redis(mut self, server: Option<RedisServer>) -> Self {
+        let Some(server) = server else { return self };
+        let watch = self.metrics.redis();
+        let redis =
+            Redis::start(server, Arc::new(move |operation, failure| watch.failed(operation, failure)));
+        self.callers = self.callers.map(|limit| Arc::new(limit.shared(&redis, "sts-verify:rate:")));
+        let failures = self.failed_authentication.shared(&redis, "sts-verify:failed-authentication:");
+        self.failed_authentication = Arc::new(failures);
+        self.replay = ReplayStore::new(Some(redis), self.metrics.remembered_proofs());
+        self
     }
 
     /// From now on /readyz says 503.

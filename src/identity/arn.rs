@@ -184,59 +184,47 @@ mod tests {
 
     #[test]
     fn every_kind_of_caller_is_read() {
-        let some = |text: &str| Some(text.to_owned());
-        for (arn, expected) in [
+        for (arn, kind, [path, name, session], principal) in [
             (
                 "arn:aws:iam::123456789012:user/ann",
-                ("user", some("/"), some("ann"), None, "arn:aws:iam::123456789012:user/ann"),
+                "user",
+                ["/", "ann", ""],
+                "arn:aws:iam::123456789012:user/ann",
             ),
             (
                 "arn:aws:iam::123456789012:user/division_abc/x:y/Zhang@example.com-CLI",
-                (
-                    "user",
-                    some("/division_abc/x:y/"),
-                    some("Zhang@example.com-CLI"),
-                    None,
-                    "arn:aws:iam::123456789012:user/division_abc/x:y/Zhang@example.com-CLI",
-                ),
+                "user",
+                ["/division_abc/x:y/", "Zhang@example.com-CLI", ""],
+                "arn:aws:iam::123456789012:user/division_abc/x:y/Zhang@example.com-CLI",
             ),
             (
                 "arn:aws-cn:sts::123456789012:assumed-role/Deploy/i-0123",
-                (
-                    "assumed-role",
-                    None,
-                    some("Deploy"),
-                    some("i-0123"),
-                    "arn:aws-cn:iam::123456789012:role/Deploy",
-                ),
+                "assumed-role",
+                ["", "Deploy", "i-0123"],
+                "arn:aws-cn:iam::123456789012:role/Deploy",
             ),
             (
                 "arn:aws-us-gov:iam::123456789012:role/ci/Deploy",
-                (
-                    "assumed-role",
-                    some("/ci/"),
-                    some("Deploy"),
-                    None,
-                    "arn:aws-us-gov:iam::123456789012:role/ci/Deploy",
-                ),
+                "assumed-role",
+                ["/ci/", "Deploy", ""],
+                "arn:aws-us-gov:iam::123456789012:role/ci/Deploy",
             ),
             (
                 "arn:aws-iso-b:sts::123456789012:federated-user/bob",
-                (
-                    "federated-user",
-                    None,
-                    some("bob"),
-                    None,
-                    "arn:aws-iso-b:sts::123456789012:federated-user/bob",
-                ),
+                "federated-user",
+                ["", "bob", ""],
+                "arn:aws-iso-b:sts::123456789012:federated-user/bob",
             ),
             (
                 "arn:aws-eusc:iam::123456789012:root",
-                ("root", None, None, None, "arn:aws-eusc:iam::123456789012:root"),
+                "root",
+                ["", "", ""],
+                "arn:aws-eusc:iam::123456789012:root",
             ),
         ] {
-            let (kind, path, name, session, principal) = expected;
-            assert_eq!(parts(arn), (kind, path, name, session, principal.to_owned()), "{arn}");
+            let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+            let expected = (kind, given(path), given(name), given(session), principal.to_owned());
+            assert_eq!(parts(arn), expected, "{arn}");
         }
     }
 

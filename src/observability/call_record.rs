@@ -3,6 +3,7 @@
 use crate::callers::api_keys::KeyName;
 use crate::sts::Verdict;
 use std::sync::{Arc, Mutex, PoisonError};
+use uuid::Uuid;
 
 /// The route in the log of a path that is none of ours.
 pub(crate) const UNMATCHED: &str = "unmatched";
@@ -17,14 +18,16 @@ pub struct CallRecord {
     pub(crate) api_key: Option<KeyName>,
     /// The verdict, when STS was asked.
     pub verdict: Option<Verdict>,
-    /// The error code that was answered.
-    pub code: Option<String>,
     /// STS's request id.
     pub sts_request_id: Option<String>,
     /// The account of valid credentials.
     pub account: Option<String>,
     /// The access key id's first and last four characters.
     pub access_key: Option<String>,
+    /// The kind of the proof that was posted in place of credentials.
+    pub proof: Option<&'static str>,
+    /// `jti` of a web identity token: what CloudTrail calls `webIdentityTokenId`.
+    pub web_identity_token_id: Option<String>,
     /// The region that was asked.
     pub region: Option<Arc<str>>,
     /// How many attempts came before the one that was answered.
@@ -52,10 +55,75 @@ impl SharedRecord {
     }
 }
 
-/// A text of STS's as the log may hold it: a code or an id. Anything else may repeat the request.
-pub(crate) fn plain(text: Option<&str>) -> Option<&str> {
-    let sane = |text: &str| {
-        text.len() <= 64 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b))
-    };
-    text.map(|text| if sane(text) { text } else { "unreadable" })
+/// What stands in the log for a text that has not the form of what it should be. It may repeat the request.
+const UNREADABLE: &str = "unreadable";
+
+/// An error code as the log may hold it: words without anything between them, as all of STS's and of this service are, or
+/// a status.
+pub(crate) fn code_for_log(code: Option<&str>) -> Option<&str> {
+    of_form(code, |text| is_words(text) || is_digits(text, 3))
+}
+
+/// A request id of STS as the log may hold it: a UUID.
+pub(crate) fn request_id_for_log(id: Option<&str>) -> Option<&str> {
+    of_form(id, |text| text.len() == 36 && Uuid::try_parse(text).is_ok())
+}
+
+/// An account as the log may hold it.
+pub(crate) fn account_for_log(account: Option<&str>) -> Option<&str> {
+    of_form(account, |text| is_digits(text, 12))
+}
+
+/// A web identity token's id as the log may hold it: a UUID, or what else is printable and as short.
+pub(crate) fn token_id_for_log(id: Option<&str>) -> Option<&str> {
+    of_form(id, |text| {
+        (1..=64).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+    })
+}
+
+/// A capital and other letters, of which no more than one in three is a capital: half of a secret's letters are.
+fn is_words(text: &str) -> bool {
+    let capitals = text.bytes().filter(u8::is_ascii_uppercase).count();
+    (4..=48).contains(&text.len())
+        && text.starts_with(|first: char| first.is_ascii_uppercase())
+        && text.bytes().all(|b| b.is_ascii_alphabetic())
+        && capitals * 3 <= text.len()
+}
+
+fn is_digits(text: &str, count: usize) -> bool {
+    text.len() == count && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn of_form(text: Option<&str>, is_one: impl Fn(&str) -> bool) -> Option<&str> {
+    text.map(|text| if is_one(text) { text } else { UNREADABLE })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_has_its_form_is_logged() {
+        for code in
+            [" ExpiredToken", "wJalrXUtnFE", "FwoGZXIvYXd", "K7MDENGbPx", "k3Jv9QpZ", "[redacted]", "", "12"]
+        {
+            assert_eq!(code_for_log(Some(code)), Some(UNREADABLE), "{code}");
+        }
+        let id = "16fc956c-311e-4199-bee1-1680236e9698";
+        assert_eq!(request_id_for_log(Some(id)), Some(id));
+        for id in [
+            "16fc956c311e4199bee11680236e9698",
+            "{16fc956c-311e-4199-bee1-1680236e9698}",
+            "1",
+            "k3Jv9QpZ-7Tn2Wd",
+        ] {
+            assert_eq!(request_id_for_log(Some(id)), Some(UNREADABLE));
+        }
+        assert_eq!(account_for_log(Some("123456789012")), Some("123456789012"));
+        for account in ["1234", "k3Jv9QpZ7Tn2", "1234567890123"] {
+            assert_eq!(account_for_log(Some(account)), Some(UNREADABLE));
+        }
+        assert_eq!(code_for_log(None), None);
+    }
 }

@@ -1,7 +1,7 @@
 //! How a line looks, with the trace id at the end of every one that is logged while a request is handled.
 
 use crate::config::LogFormat;
-use crate::observability::trace;
+use crate::observability::{last_line, trace};
 use std::fmt;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::Registry;
@@ -59,7 +59,9 @@ where
         let mut line = String::with_capacity(512);
         self.inner.format_event(context, Writer::new(&mut line), event)?;
         let rest = line.strip_suffix(self.end).unwrap_or(&line);
-        write!(writer, "{rest}{}{id}{}{}", self.before, self.after, self.end)
+        let line = format!("{rest}{}{id}{}{}", self.before, self.after, self.end);
+        last_line::logged(&line);
+        writer.write_str(&line)
     }
 }
 

@@ -1,62 +1,27 @@
-//! Figures for Prometheus, in its text format at /metrics.
+//! Figures for Prometheus.
 //!
 //! Names are those of OpenTelemetry's semantic conventions where there are any. No label has a value that a caller can
 //! choose: routes, methods, codes and regions come from lists, and what is on none of them is `other` or `unmatched`.
 
+mod codes;
+mod format;
 mod process;
 
+pub(crate) use codes::known_code;
+pub(crate) use format::Format;
+
+use super::{RedisWatch, logs};
 use crate::sts::{StsFailure, StsResponse, Verdict};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use std::fmt::{self, Write as _};
+use std::sync::Arc;
 use std::time::Duration;
-
-/// The media type of [`Metrics::text`].
-pub const TEXT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
-/// The error codes that have a series of their own. STS may send any text as a code.
-const CODES: [&str; 34] = [
-    "500",
-    "502",
-    "503",
-    "504",
-    "AccessDenied",
-    "ConnectTimeoutError",
-    "ConnectionClosedError",
-    "DuplicateParameter",
-    "EndpointConnectionError",
-    "ExpiredToken",
-    "IncompleteBody",
-    "IncompleteSignature",
-    "InternalError",
-    "InternalFailure",
-    "InvalidClientTokenId",
-    "InvalidParameter",
-    "MalformedJson",
-    "MissingAuthenticationToken",
-    "MissingParameter",
-    "Overloaded",
-    "RateLimited",
-    "ReadTimeoutError",
-    "RegionDisabledException",
-    "RegionNotAllowed",
-    "RequestExpired",
-    "RequestLimitExceeded",
-    "RequestTimeout",
-    "RequestTooLarge",
-    "ResponseParserError",
-    "ServiceUnavailable",
-    "SignatureDoesNotMatch",
-    "Throttling",
-    "ThrottlingException",
-    "Unauthorized",
-];
 
 /// Bounds of the buckets of durations, in seconds: from an answer out of the cache to the deadline.
 const SECONDS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 20.0];
@@ -72,6 +37,7 @@ struct HttpLabels {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct VerdictLabels {
     verdict: Word,
+    proof: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -88,6 +54,11 @@ struct SourceLabels {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CodeLabels {
     code: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct VersionLabels {
+    version: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -136,6 +107,8 @@ pub struct Metrics {
     reload_failures: Family<FileLabels, Counter>,
     shared: Family<SourceLabels, Counter>,
     rate_limited: Counter,
+    redis: Arc<RedisWatch>,
+    remembered_proofs: Gauge,
     connections: ConnectionFigures,
 }
 
@@ -163,6 +136,8 @@ impl Default for Metrics {
             reload_failures: Family::default(),
             shared: Family::default(),
             rate_limited: Counter::default(),
+            redis: Arc::new(RedisWatch::new()),
+            remembered_proofs: Gauge::default(),
             connections: ConnectionFigures::default(),
         };
         metrics.register();
@@ -179,7 +154,7 @@ impl Metrics {
         registry.register("sts_verify", "Verdicts given", self.verdicts.clone());
         let sts = "Time of a call to STS, all its attempts and the waits between them, in seconds";
         registry.register("sts_request_duration_seconds", sts, self.sts.clone());
-        registry.register("sts_errors", "Errors answered to questions, by code", self.codes.clone());
+        registry.register("sts_errors", "Errors answered, by code", self.codes.clone());
         registry.register("sts_retries", "Attempts after a call's first", self.retries.clone());
         registry.register("sts_verify_shed", "Requests refused because too many waited", self.shed.clone());
         let unauthenticated = "Requests refused because they came without a good API key";
@@ -192,16 +167,25 @@ impl Metrics {
         registry.register("sts_verify_shared", shared, self.shared.clone());
         let limited = "Requests refused because their caller asked too often";
         registry.register("sts_verify_rate_limited", limited, self.rate_limited.clone());
+        self.redis.register(registry);
+        let remembered = "Used proofs that this process remembers";
+        registry.register("sts_verify_replay_store_entries", remembered, self.remembered_proofs.clone());
         let connections = &self.connections;
         let (open, refused) = ("Connections open", "Connections refused because too many were open");
         registry.register("http_server_active_connections", open, connections.active.clone());
         registry.register("http_server_refused_connections", refused, connections.refused.clone());
-        let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        registry.register("build", "What is running", version);
+        // A gauge in both formats: readers of the older one know no type `info`.
+        let build: Family<VersionLabels, ConstGauge> = Family::new_with_constructor(|| ConstGauge::new(1));
+        registry.register("build_info", "What is running", build.clone());
+        let _ = build.get_or_create(&VersionLabels { version: env!("CARGO_PKG_VERSION") });
+        let dropped = "Log lines that were not read in time or could not be written";
+        registry.register("sts_verify_log_lines_dropped", dropped, logs::dropped_lines());
         registry.register_collector(Box::new(process::Process));
         // A verdict that was never given is 0, not absent: alerts compare with it.
         for verdict in [Verdict::Valid, Verdict::Invalid, Verdict::Indeterminate] {
-            let _ = self.verdicts.get_or_create(&VerdictLabels { verdict: Word(verdict) });
+            for proof in ["credentials", "signed_request", "web_identity_token"] {
+                let _ = self.verdicts.get_or_create(&VerdictLabels { verdict: Word(verdict), proof });
+            }
         }
         for file in [ReloadedFile::ApiKeys, ReloadedFile::Tls] {
             let _ = self.reload_failures.get_or_create(&FileLabels { file: file.as_str() });
@@ -240,14 +224,14 @@ impl Metrics {
         self.retries.inc_by(retries.into());
     }
 
-    /// A question has its answer.
-    pub(crate) fn question_answered(&self, verdict: Option<Verdict>, code: Option<&str>) {
-        if let Some(verdict) = verdict {
-            self.verdicts.get_or_create(&VerdictLabels { verdict: Word(verdict) }).inc();
-        }
-        if let Some(code) = code {
-            self.codes.get_or_create(&CodeLabels { code: known_code(code) }).inc();
-        }
+    /// A verdict was given on credentials, or on a kind of proof.
+    pub(crate) fn verdict_given(&self, verdict: Verdict, proof: &'static str) {
+        self.verdicts.get_or_create(&VerdictLabels { verdict: Word(verdict), proof }).inc();
+    }
+
+    /// An error was answered, whatever the route.
+    pub(crate) fn error_answered(&self, code: &str) {
+        self.codes.get_or_create(&CodeLabels { code: known_code(code) }).inc();
     }
 
     /// A request was refused because too many waited for STS.
@@ -261,7 +245,6 @@ impl Metrics {
         if limited {
             self.authentication_limited.inc();
         }
-        self.question_answered(None, Some(if limited { "RateLimited" } else { "Unauthorized" }));
     }
 
     /// A file could not be read again on SIGHUP.
@@ -272,7 +255,16 @@ impl Metrics {
     /// A request was refused because its caller asked too often.
     pub(crate) fn caller_limited(&self) {
         self.rate_limited.inc();
-        self.question_answered(None, Some("RateLimited"));
+    }
+
+    /// Who is told of what fails with Redis.
+    pub(crate) fn redis(&self) -> Arc<RedisWatch> {
+        self.redis.clone()
+    }
+
+    /// How many used proofs this process remembers.
+    pub(crate) fn remembered_proofs(&self) -> Gauge {
+        self.remembered_proofs.clone()
     }
 
     /// The figures of the public listener.
@@ -288,18 +280,12 @@ impl Metrics {
     }
 
     /// The figures, as Prometheus reads them.
-    #[must_use]
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self, format: Format) -> String {
         let mut text = String::new();
         // Writing to a string does not fail.
         let _ = encode(&mut text, &self.registry);
-        text
+        format.of_openmetrics(text)
     }
-}
-
-/// A code as a metric or a trace may have it.
-pub(crate) fn known_code(code: &str) -> &'static str {
-    CODES.binary_search(&code).map_or("other", |place| CODES[place])
 }
 
 /// What came of asking STS, in one word.
@@ -311,17 +297,7 @@ pub(crate) fn outcome_name(outcome: &Result<StsResponse, StsFailure>) -> &'stati
         Err(StsFailure::Closed(_)) => "closed",
         Err(StsFailure::ConnectTimeout(_)) => "connect_timeout",
         Err(StsFailure::ReadTimeout(_)) => "read_timeout",
-        Err(StsFailure::NotSts { .. }) => "not_sts",
+        Err(StsFailure::TooLong(_) | StsFailure::NotSts { .. }) => "not_sts",
         Err(StsFailure::Internal(_)) => "internal",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_codes_can_be_searched() {
-        assert!(CODES.is_sorted());
     }
 }

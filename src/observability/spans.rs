@@ -4,7 +4,7 @@
 //! is of a closed set, a number, or one that the log may hold too. What a caller chooses is left out, even where the
 //! conventions want it: paths, queries, user agents, addresses, request ids.
 
-use super::{CLIENT_CLOSED_REQUEST, CallRecord, plain};
+use super::{CLIENT_CLOSED_REQUEST, CallRecord, request_id_for_log};
 use crate::observability::metrics::{known_code, outcome_name};
 use crate::observability::otlp::Exporter;
 use crate::observability::trace::{CURRENT, Origin};
@@ -59,7 +59,7 @@ fn parent(origin: &Origin) -> Context {
 }
 
 /// The request that this task handles is answered, or its client has left.
-pub(crate) fn end(status: u16, record: &CallRecord) {
+pub(crate) fn end(status: u16, code: Option<&str>, record: &CallRecord) {
     let Some(context) = current() else { return };
     let span = context.span();
     let error = match status {
@@ -76,7 +76,7 @@ pub(crate) fn end(status: u16, record: &CallRecord) {
     }
     let own = [
         ("sts_verify.verdict", record.verdict.map(Verdict::as_str).map(str::to_owned)),
-        ("sts_verify.error_code", record.code.as_deref().map(|code| known_code(code).to_owned())),
+        ("sts_verify.error_code", code.map(|code| known_code(code).to_owned())),
         ("sts_verify.access_key", record.access_key.clone()),
         ("sts_verify.fault", record.fault.map(str::to_owned)),
     ];
@@ -137,7 +137,7 @@ impl StsSpan {
         if let Some(status) = status {
             span.set_attribute(KeyValue::new("http.response.status_code", i64::from(status)));
         }
-        if let Some(id) = plain(request_id) {
+        if let Some(id) = request_id_for_log(request_id) {
             span.set_attribute(KeyValue::new("aws.request_id", id.to_owned()));
         }
         if let Some(error) = error {

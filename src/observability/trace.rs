@@ -1,7 +1,8 @@
 //! Which trace a request belongs to: the one that W3C's `traceparent` names, else that of ALB's `X-Amzn-Trace-Id`, else
 //! a new one.
 //!
-//! A header that is malformed in any way is passed over as if it had not come. Sources:
+//! A malformed header is ignored. OpenTelemetry's own propagator is not used, since it accepts malformed headers (a version of
+//! one digit, ids that are too short or have a sign, a dash at the end) and the first of several. Sources:
 //! <https://www.w3.org/TR/trace-context/>,
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-request-tracing.html>,
 //! <https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader>.

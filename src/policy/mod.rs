@@ -37,8 +37,8 @@ pub struct Subject<'a> {
     pub arn: &'a CallerArn,
     /// The organisation, which tokens alone tell.
     pub org_id: Option<&'a str>,
-    /// Its path in the organisation, which tokens alone tell.
-    pub org_path: Option<&'a str>,
+    /// Its paths in the organisation, which tokens alone tell.
+    pub org_paths: &'a [String],
 }
 
 impl Policies {
@@ -99,14 +99,14 @@ impl Policy {
     /// Whether a principal may pass.
     #[must_use]
     pub fn allows(&self, subject: &Subject<'_>) -> bool {
-        let Subject { arn, org_id, org_path } = *subject;
+        let Subject { arn, org_id, org_paths } = *subject;
         let principal = arn.principal();
         let root_allowed = self.allow_root || arn.kind != PrincipalKind::Root;
         root_allowed
             && matches(self.accounts.as_ref(), |account| *account == arn.account)
             && matches(self.principals.as_ref(), |pattern| pattern.matches(&principal))
             && matches(self.org_ids.as_ref(), |id| Some(id.as_str()) == org_id)
-            && matches(self.org_paths.as_ref(), |pattern| org_path.is_some_and(|path| pattern.matches(path)))
+            && matches(self.org_paths.as_ref(), |pattern| org_paths.iter().any(|path| pattern.matches(path)))
     }
 }
 

@@ -14,7 +14,7 @@ fn policy(members: &str) -> Policy {
 }
 
 fn allows(policy: &Policy, arn: &str) -> bool {
-    policy.allows(&Subject { arn: &CallerArn::parse(arn).unwrap(), org_id: None, org_path: None })
+    policy.allows(&Subject { arn: &CallerArn::parse(arn).unwrap(), org_id: None, org_paths: &[] })
 }
 
 #[test]
@@ -49,16 +49,20 @@ fn root_passes_only_where_it_is_allowed() {
 #[test]
 fn organisations_are_matched_by_what_a_token_tells() {
     let arn = CallerArn::parse("arn:aws:iam::123456789012:role/ci").unwrap();
-    let allows = |policy: &Policy, org_id, org_path| policy.allows(&Subject { arn: &arn, org_id, org_path });
+    let allows = |policy: &Policy, org_id, org_paths: &[&str]| {
+        let org_paths: Vec<_> = org_paths.iter().map(|&path| path.to_owned()).collect();
+        policy.allows(&Subject { arn: &arn, org_id, org_paths: &org_paths })
+    };
     let by_id = policy(r#"org_ids = ["o-abc1234567"]"#);
-    assert!(allows(&by_id, Some("o-abc1234567"), None));
-    assert!(!allows(&by_id, Some("o-abc1234568"), None));
-    assert!(!allows(&by_id, None, None));
+    assert!(allows(&by_id, Some("o-abc1234567"), &[]));
+    assert!(!allows(&by_id, Some("o-abc1234568"), &[]));
+    assert!(!allows(&by_id, None, &[]));
     let by_path = policy(r#"org_paths = ["o-abc1234567/r-ab12/ou-ab12-11111111/*"]"#);
-    assert!(allows(&by_path, None, Some("o-abc1234567/r-ab12/ou-ab12-11111111/ou-ab12-22222222/")));
-    assert!(allows(&by_path, None, Some("o-abc1234567/r-ab12/ou-ab12-11111111/")));
-    assert!(!allows(&by_path, None, Some("o-abc1234567/r-ab12/ou-ab12-33333333/")));
-    assert!(!allows(&by_path, None, None));
+    let other = "o-abc1234567/r-ab12/ou-ab12-33333333/";
+    assert!(allows(&by_path, None, &["o-abc1234567/r-ab12/ou-ab12-11111111/ou-ab12-22222222/"]));
+    assert!(allows(&by_path, None, &[other, "o-abc1234567/r-ab12/ou-ab12-11111111/"]));
+    assert!(!allows(&by_path, None, &[other]));
+    assert!(!allows(&by_path, None, &[]));
 }
 
 #[test]

@@ -9,6 +9,20 @@ pub enum ProofKind {
     WebIdentityToken,
 }
 
+impl ProofKind {
+    /// Both kinds.
+    pub const ALL: [Self; 2] = [Self::SignedRequest, Self::WebIdentityToken];
+
+    /// The word in logs and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SignedRequest => "signed_request",
+            Self::WebIdentityToken => "web_identity_token",
+        }
+    }
+}
+
 /// What may be posted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Accept {

@@ -5,13 +5,13 @@
 //! balancer, which sends what is new elsewhere; wrong for whoever restarts what does not answer. Hence a few more
 //! places for connections from this machine (`sts-verify healthcheck`), and health on the listener of the metrics.
 
+use crate::observability::LogThrottle;
 use crate::observability::metrics::ConnectionFigures;
 use axum_server::accept::Accept;
 use std::future::Future;
 use std::io::{self, Read as _, Write as _};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_http::add_extension::AddExtension;
@@ -19,9 +19,6 @@ use tracing::warn;
 
 /// Further connections, for clients on this machine.
 const OWN: usize = 4;
-
-/// A warning of one kind is written once in so long.
-const QUIET: Duration = Duration::from_mins(1);
 
 /// What a client of plain HTTP reads. It has the one shape of errors, and no request id: no request was read.
 const ANSWER: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
@@ -132,19 +129,5 @@ where
             let (stream, service) = accepting.await?;
             Ok((stream, AddExtension::new(service, Held(place))))
         })
-    }
-}
-
-/// Says the same not more often than once a minute.
-#[derive(Default)]
-pub(crate) struct LogThrottle(Mutex<Option<Instant>>);
-
-impl LogThrottle {
-    pub(crate) fn say(&self, what: impl FnOnce()) {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.is_none_or(|last| last.elapsed() >= QUIET) {
-            *last = Some(Instant::now());
-            what();
-        }
     }
 }

@@ -15,12 +15,13 @@ pub use descriptors::take_file_descriptors;
 
 use crate::config::HttpArgs;
 use crate::http::state::AppState;
+use crate::observability::LogThrottle;
 use crate::observability::metrics::ConnectionFigures;
 use crate::server::tls::Tls;
 use axum::Router;
 use axum_server::Handle;
 use axum_server::accept::DefaultAcceptor;
-use connections::{Bounded, Connections, LogThrottle};
+use connections::{Bounded, Connections};
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};

@@ -1,13 +1,11 @@
 //! TLS for our own callers: a certificate chain and its key from PEM files, read at start and again on SIGHUP
 //! ([`crate::server::reload`]). Versions 1.2 and 1.3, with rustls's own choice of suites.
 
+use crate::tls::pem::{self, PemError};
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use rustls::crypto::aws_lc_rs;
 use rustls::version::{TLS12, TLS13};
 use rustls::{Error, ServerConfig};
-use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,20 +25,12 @@ pub struct Tls {
 /// Why the files cannot be used. No text of it repeats them.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// The certificate's file cannot be read.
-    #[error("STS_VERIFY_TLS_CERT_FILE: the file cannot be read: {0}")]
-    CertificateUnreadable(io::Error),
-    /// There is no certificate in it.
-    #[error("STS_VERIFY_TLS_CERT_FILE: the file holds no usable PEM certificate")]
-    NoCertificate,
-    /// The key's file cannot be read.
-    #[error("STS_VERIFY_TLS_KEY_FILE: the file cannot be read: {0}")]
-    KeyUnreadable(io::Error),
-    /// There is no key in it.
-    #[error(
-        "STS_VERIFY_TLS_KEY_FILE: the file holds no usable PEM private key (encrypted ones are not read)"
-    )]
-    NoKey,
+    /// The certificate's file cannot be read, or not all of it.
+    #[error("STS_VERIFY_TLS_CERT_FILE: {0}")]
+    Certificate(PemError),
+    /// The key's file cannot be read, or holds none.
+    #[error("STS_VERIFY_TLS_KEY_FILE: {0}")]
+    Key(PemError),
     /// The two do not belong together.
     #[error("STS_VERIFY_TLS_KEY_FILE: the key is not that of the certificate in STS_VERIFY_TLS_CERT_FILE")]
     Mismatch,
@@ -79,19 +69,16 @@ impl Tls {
 }
 
 fn read_files(certificate: &Path, key: &Path) -> Result<(Arc<ServerConfig>, usize), TlsError> {
-    let pem = std::fs::read(certificate).map_err(TlsError::CertificateUnreadable)?;
-    let read = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
-    let chain = read.ok().filter(|chain| !chain.is_empty()).ok_or(TlsError::NoCertificate)?;
-    let pem = std::fs::read(key).map_err(TlsError::KeyUnreadable)?;
-    let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|_| TlsError::NoKey)?;
+    let chain = pem::certificates(certificate).map_err(TlsError::Certificate)?;
+    let key = pem::private_key(key).map_err(TlsError::Key)?;
     let certificates = chain.len();
     let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_protocol_versions(&[&TLS13, &TLS12])
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
         .map_err(|error| match error {
             Error::InconsistentKeys(_) => TlsError::Mismatch,
-            Error::InvalidCertificate(_) => TlsError::NoCertificate,
-            _ => TlsError::NoKey,
+            Error::InvalidCertificate(_) => TlsError::Certificate(PemError::NoCertificate),
+            _ => TlsError::Key(PemError::NoKey),
         })?;
     config.alpn_protocols = vec![ALPN.to_vec()];
     Ok((Arc::new(config), certificates))

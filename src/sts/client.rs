@@ -1,30 +1,35 @@
 //! One region's STS: where it is, and the one question put to it, signed with the caller's credentials.
 //!
-//! The signature, the endpoint's rules and the connections are the AWS SDK's own (aws-sigv4, aws-sdk-sts,
-//! aws-smithy-http-client). Its client for operations is not used: of all that it does for a call (retries, a clock learnt
-//! from answers, caches of identities, a reader of answers) nothing is wanted here, it keeps more copies of the secrets,
-//! and takes twice the time. `docs/performance.md` has the figures.
+//! The signature and the endpoint's rules are the AWS SDK's own (aws-sigv4, aws-sdk-sts). Its client for operations is not
+//! used: of all that it does for a call (retries, a clock learnt from answers, caches of identities, a reader of answers)
+//! nothing is wanted here, it keeps more copies of the secrets, and takes twice the time. `docs/performance.md` has the
+//! figures. Nor is its connector, whose connections cannot be bounded in all ([`super::pool`]).
 
-use super::reply::{MAX_BODY_BYTES, Reply};
-use super::{Endpoint, SetupError, StsFailure, StsResponse, StsSettings, Transport};
+use super::call::{SignedCall, StsCall};
+use super::fair_semaphore::Permit;
+use super::pool::{Body, Connection, Pool};
+use super::reply::Reply;
+use super::retry::Attempt;
+use super::transport::{Route, Transport};
+use super::{Endpoint, SetupError, StsFailure, StsResponse, StsSettings};
 use crate::credentials::Credentials;
 use aws_credential_types::Credentials as SigningCredentials;
 use aws_sdk_sts::config::endpoint::{DefaultResolver, Endpoint as SdkEndpoint, Params, ResolveEndpoint as _};
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4::SigningParams;
-use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::connection::CaptureSmithyConnection;
-use aws_smithy_runtime_api::client::http::HttpConnectorFuture;
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use aws_smithy_types::body::SdkBody;
-use http::header::{CONTENT_TYPE, USER_AGENT};
-use http_body_util::{BodyExt as _, Limited};
+use http::header::{CONTENT_TYPE, HOST, HeaderName, PROXY_AUTHORIZATION, USER_AGENT};
+use http::{HeaderValue, Method, Request, Uri};
+use http_body_util::Full;
 use secrecy::ExposeSecret as _;
+use std::error::Error;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 /// The question. It is the same for everybody.
 const BODY: &str = "Action=GetCallerIdentity&Version=2011-06-15";
+
+/// Its type.
+const FORM: &str = "application/x-www-form-urlencoded";
 
 /// The service that a signature is for.
 const SERVICE: &str = "sts";
@@ -35,12 +40,16 @@ const OUR_NAME: &str = concat!("sts-verify/", env!("CARGO_PKG_VERSION"));
 /// The STS of one region.
 pub struct StsClient {
     name: Arc<str>,
-    /// Shares its connections with all others.
-    transport: Transport,
+    /// The number of the host that is asked: regions with one endpoint share the connections to it.
+    pub(super) host: usize,
+    /// The number of the host that is asked with credentials in this region: the hosts of one region share its part of the permits.
+    pub(super) permits: usize,
     /// The URL that is asked.
     endpoint: Endpoint,
+    /// The way there.
+    route: Route,
     /// What is asked there, the same for everybody. Each call signs a copy.
-    question: HttpRequest,
+    question: Request<Body>,
     /// The region that a signature is for.
     signed_for: String,
 }
@@ -52,12 +61,17 @@ impl StsClient {
         settings: &StsSettings,
         transport: &Transport,
     ) -> Result<Self, SetupError> {
+        let none = || SetupError::no_endpoint(name, settings);
         let resolved = resolve_endpoint(name, settings).await?;
         let endpoint = Endpoint::new(resolved.url());
+        let uri: Uri = endpoint.as_str().parse().map_err(|_| none())?;
+        let route = transport.route(uri.clone());
         Ok(Self {
             name: name.into(),
-            transport: transport.clone(),
-            question: question(&endpoint).map_err(|_| SetupError::NoEndpoint(name.to_owned()))?,
+            host: 0,
+            permits: 0,
+            question: question(uri, &route).ok_or_else(none)?,
+            route,
             endpoint,
             signed_for: signing_region(&resolved).unwrap_or(name).to_owned(),
         })
@@ -81,38 +95,81 @@ impl StsClient {
     }
 
     /// Asks once.
-    pub(super) async fn attempt(&self, credentials: &Credentials) -> Result<StsResponse, StsFailure> {
-        let connection = CaptureSmithyConnection::new();
-        let sent = self.send(credentials, &connection)?.await;
-        let response = sent.map_err(|error| StsFailure::from_transport(&error, &self.endpoint))?;
-        let status = response.status();
-        if status.is_server_error() {
-            // Not to be used again: the next call may meet a host that is well.
-            if let Some(connection) = connection.get() {
-                connection.poison();
+    pub(super) async fn attempt(&self, pool: &Arc<Pool>, permit: &Permit, call: &StsCall) -> Attempt {
+        let reply = self.reply(pool, permit, call).await;
+        let retry_after = reply.as_ref().ok().and_then(|(reply, _)| reply.retry_after());
+        let outcome = reply.and_then(|(reply, connection)| {
+            let outcome = reply.read(&self.endpoint, call.secrets());
+            // STS remembers for some seconds on which connection it refused a key, and what failed may fail again: unless
+            // it named the caller, the connection is closed.
+            if let Ok(StsResponse::Identity(_)) = outcome {
+                pool.keep(connection);
             }
-        }
-        let headers = Reply::headers(response.headers());
-        let body = Limited::new(response.into_body(), MAX_BODY_BYTES).collect().await;
-        let body = body.map_err(|error| StsFailure::from_body(&*error, status.as_u16(), &self.endpoint))?;
-        Reply { status: status.as_u16(), headers, body: body.to_bytes() }.read(&self.endpoint, credentials)
+            outcome
+        });
+        Attempt { outcome, retry_after }
     }
 
-    /// Sends the question. The request is not kept while its answer is waited for.
-    fn send(
+    /// Sends a call and reads the reply to its end.
+    async fn reply(
         &self,
-        credentials: &Credentials,
-        connection: &CaptureSmithyConnection,
-    ) -> Result<HttpConnectorFuture, StsFailure> {
-        let mut request =
-            self.signed(credentials).map_err(|_| StsFailure::Internal("the request could not be signed"))?;
-        request.add_extension(connection.clone());
-        Ok(self.transport.send(request))
+        pool: &Arc<Pool>,
+        permit: &Permit,
+        call: &StsCall,
+    ) -> Result<(Reply, Connection), StsFailure> {
+        let mut unsent = None;
+        loop {
+            let connected = pool.connection(permit, self.host, &self.route).await;
+            let mut connection =
+                connected.map_err(|error| StsFailure::from_connect(&error, &self.endpoint))?;
+            let request = match unsent.take() {
+                Some(request) => request,
+                None => {
+                    self.request(call).map_err(|_| StsFailure::Internal("the request could not be signed"))?
+                }
+            };
+            match connection.send(request).await {
+                Ok(response) => {
+                    let reply = Reply::receive(response).await;
+                    let reply = reply.map_err(|error| StsFailure::from_hyper(&error, &self.endpoint))?;
+                    return Ok((reply, connection));
+                }
+                // STS closed it while it was idle: no attempt was made.
+                Err(mut error) if connection.is_reused && error.message().is_some() => {
+                    unsent = error.take_message();
+                }
+                Err(error) => return Err(StsFailure::from_hyper(error.error(), &self.endpoint)),
+            }
+        }
+    }
+
+    /// What is sent for a call. An error's text may repeat the secrets.
+    fn request(&self, call: &StsCall) -> Result<Request<Body>, Box<dyn Error + Send + Sync>> {
+        match call {
+            StsCall::Credentials(credentials) => self.signed(credentials),
+            StsCall::Signed(call) => self.forwarded(call),
+        }
+    }
+
+    /// A request that was signed for one of the region's hosts. Whatever the endpoint, its `Host` is the one that was signed.
+    fn forwarded(&self, call: &SignedCall) -> Result<Request<Body>, Box<dyn Error + Send + Sync>> {
+        let (mut head, body) = call.request.clone().into_parts();
+        let query = head.uri.query().map_or(String::new(), |query| format!("?{query}"));
+        let path = self.question.uri().path().trim_end_matches('/');
+        let mut target = self.question.uri().clone().into_parts();
+        target.path_and_query = Some(format!("{path}/{query}").try_into()?);
+        head.uri = Uri::from_parts(target)?;
+        for (name, value) in self.question.headers() {
+            // What a signature covers is there already.
+            if name != CONTENT_TYPE && !head.headers.contains_key(name) {
+                head.headers.insert(name, value.clone());
+            }
+        }
+        Ok(Request::from_parts(head, Full::from(body)))
     }
 
     /// The question with a signature. An error's text may repeat the credentials.
-    fn signed(&self, credentials: &Credentials) -> Result<HttpRequest, BoxError> {
-        let mut request = self.question.try_clone().ok_or("a body that cannot be sent twice")?;
+    fn signed(&self, credentials: &Credentials) -> Result<Request<Body>, Box<dyn Error + Send + Sync>> {
         let identity = signing_credentials(credentials).into();
         let params = SigningParams::builder()
             .identity(&identity)
@@ -122,33 +179,58 @@ impl StsClient {
             .settings(SigningSettings::default())
             .build()?
             .into();
-        let headers = request.headers().iter();
+        let headers = [(CONTENT_TYPE.as_str(), FORM)].into_iter();
         let body = SignableBody::Bytes(BODY.as_bytes());
-        let signable = SignableRequest::new(request.method(), request.uri(), headers, body)?;
+        let signable = SignableRequest::new("POST", self.endpoint.as_str(), headers, body)?;
         let (signature, _) = sign(signable, &params)?.into_parts();
+        let mut request = self.question.clone();
         for header in signature.into_parts().0 {
-            request.headers_mut().try_insert(header.name(), header.value().to_owned())?;
+            let mut value = HeaderValue::try_from(header.value())?;
+            value.set_sensitive(true);
+            request.headers_mut().insert(HeaderName::from_static(header.name()), value);
         }
         Ok(request)
     }
 }
 
-/// What is asked at an endpoint, without a signature.
-fn question(endpoint: &Endpoint) -> Result<HttpRequest, BoxError> {
-    let request = http::Request::post(endpoint.as_str())
-        .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-        .header(USER_AGENT, OUR_NAME)
-        .body(SdkBody::from(BODY))?;
-    Ok(request.try_into()?)
+/// What is asked at an endpoint, without a signature, in the form that its route wants.
+fn question(endpoint: Uri, route: &Route) -> Option<Request<Body>> {
+    let mut question = request_over(Method::POST, endpoint, route, Full::from(BODY))?;
+    question.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(FORM));
+    Some(question)
+}
+
+/// A request to a URL, in the form that its route wants.
+pub(super) fn request_over(method: Method, url: Uri, route: &Route, body: Body) -> Option<Request<Body>> {
+    let is_default_port = url.port_u16()
+        == match url.scheme_str() {
+            Some("http") => Some(80),
+            _ => Some(443),
+        };
+    let authority = url.authority()?;
+    let host = if is_default_port { authority.host() } else { authority.as_str() };
+    let request = Request::builder().method(method).header(HOST, host).header(USER_AGENT, OUR_NAME);
+    let mut request = request.body(body).ok()?;
+    *request.uri_mut() = match route {
+        Route::Forward { authorization, .. } => {
+            if let Some(authorization) = authorization {
+                request.headers_mut().insert(PROXY_AUTHORIZATION, authorization.clone());
+            }
+            url
+        }
+        Route::Direct(_) | Route::Tunnel { .. } => url.path_and_query()?.clone().into(),
+    };
+    Some(request)
 }
 
 /// What the SDK's rules give for a region.
 async fn resolve_endpoint(region: &str, settings: &StsSettings) -> Result<SdkEndpoint, SetupError> {
-    let none = || SetupError::NoEndpoint(region.to_owned());
+    let none = || SetupError::no_endpoint(region, settings);
     let params = Params::builder()
         .region(region)
         .use_fips(settings.use_fips)
         .use_dual_stack(settings.use_dual_stack)
+        .use_global_endpoint(settings.use_global_endpoint)
         .set_endpoint(settings.endpoint_url.clone())
         .build()
         .map_err(|_| none())?;

@@ -1,18 +1,19 @@
 //! Why there is no answer from STS, in botocore's terms.
 
-use super::reply;
-use aws_smithy_runtime_api::client::result::ConnectorError;
-use http_body_util::LengthLimitError;
+use super::stream::TooLong;
+use super::transport::ConnectError;
 use std::error::Error;
 use std::sync::Arc;
+use url::Url;
 
 /// The URL of a region's STS, for messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint(Arc<str>);
 
 impl Endpoint {
+    /// The URL as it is asked: the SDK's rules give those of AWS without a path.
     pub(crate) fn new(url: &str) -> Self {
-        Self(if url.ends_with('/') { url.into() } else { format!("{url}/").into() })
+        Self(Url::parse(url).map_or_else(|_| url.into(), |url| String::from(url).into()))
     }
 
     /// The URL.
@@ -58,7 +59,10 @@ pub enum StsFailure {
     /// No answer in time.
     #[error("Read timeout on endpoint URL: \"{0}\"")]
     ReadTimeout(Endpoint),
-    /// An answer that STS does not give: a proxy's page, a redirect, a cut or empty or oversized body.
+    /// An answer of more than 64 KiB, headers and body.
+    #[error("The answer from endpoint URL \"{0}\" is longer than 64 KiB, and not one of STS's.")]
+    TooLong(Endpoint),
+    /// An answer that STS does not give: a proxy's page, a redirect, a cut or empty body.
     #[error("The answer from endpoint URL \"{endpoint}\" (HTTP status {status}) is not one of STS's.")]
     NotSts {
         /// Where it came from.
@@ -67,6 +71,8 @@ pub enum StsFailure {
         status: u16,
         /// Whether it was XML at all: botocore tries a 5xx again when it was, and gives up at once otherwise.
         well_formed: bool,
+        /// The code of an error without a message: botocore goes by it, too.
+        code: Option<String>,
     },
     /// A fault of this program. The text is for the log; a caller learns only that it happened.
     #[error("internal fault: {0}")]
@@ -74,27 +80,23 @@ pub enum StsFailure {
 }
 
 impl StsFailure {
-    /// Why a request could not be sent, or had no answer. Only the kinds of error in the chain are looked at: their texts
-    /// can repeat the request.
-    pub(super) fn from_transport(error: &ConnectorError, endpoint: &Endpoint) -> Self {
-        let endpoint = endpoint.clone();
-        if error.is_timeout() {
-            return Self::ConnectTimeout(endpoint);
-        }
-        match find::<hyper_util::client::legacy::Error>(error) {
-            Some(transport) if transport.is_connect() => {
-                Self::Unreachable(endpoint, ConnectFailure::of(transport))
-            }
-            Some(_) => Self::Closed(endpoint),
-            None => Self::Internal("the request could not be sent"),
+    /// Why there is no connection.
+    pub(super) fn from_connect(error: &ConnectError, endpoint: &Endpoint) -> Self {
+        match error {
+            ConnectError::Timeout => Self::ConnectTimeout(endpoint.clone()),
+            ConnectError::Failed(failure) => Self::Unreachable(endpoint.clone(), *failure),
         }
     }
 
-    /// Why the body of an answer could not be read to its end.
-    pub(super) fn from_body(error: &(dyn Error + 'static), status: u16, endpoint: &Endpoint) -> Self {
-        match find::<LengthLimitError>(error) {
-            Some(_) => reply::not_sts(endpoint, status, false),
-            None => Self::Closed(endpoint.clone()),
+    /// Why a request could not be sent, or its answer not be read to its end. Only the kinds of error in the chain are
+    /// looked at: their texts can repeat the request.
+    pub(super) fn from_hyper(error: &hyper::Error, endpoint: &Endpoint) -> Self {
+        if find::<TooLong>(error).is_some() {
+            Self::TooLong(endpoint.clone())
+        } else if error.is_user() {
+            Self::Internal("the request could not be sent")
+        } else {
+            Self::Closed(endpoint.clone())
         }
     }
 }
@@ -102,22 +104,22 @@ impl StsFailure {
 impl ConnectFailure {
     /// hyper-util's own types are private: they are told apart by the constant part of their texts, which
     /// `tests/process/check.rs` holds against real failures. The texts go nowhere.
-    fn of(error: &(dyn Error + 'static)) -> Self {
+    pub(super) fn of(error: &(dyn Error + 'static)) -> Self {
         let starts = |text: &str| chain(error).any(|cause| cause.to_string().starts_with(text));
-        // The innermost cause comes first: a tunnel fails, too, when the proxy's own name has no address.
-        let is_tls = find::<rustls::Error>(error).is_some() || starts("TLS handshake failed");
+        // The innermost cause comes first: a tunnel fails, too, when the proxy's own name has no address. What is left is
+        // the handshake, the last step.
         let causes = [
             (starts("dns error"), Self::Name),
             (starts("tcp connect error"), Self::Route),
-            (is_tls, Self::Tls),
+            (find::<rustls::Error>(error).is_some(), Self::Tls),
             (starts("tunnel error"), Self::Proxy),
         ];
-        causes.into_iter().find_map(|(is_it, hop)| is_it.then_some(hop)).unwrap_or(Self::Route)
+        causes.into_iter().find_map(|(is_it, step)| is_it.then_some(step)).unwrap_or(Self::Tls)
     }
 }
 
 /// The first error of a type in a chain of causes.
-fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+pub(super) fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
     chain(error).find_map(|error| error.downcast_ref())
 }
 

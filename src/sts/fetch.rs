@@ -1,50 +1,71 @@
-//! Reads a document over the same connections, proxies and CA certificates as STS is asked: an issuer's keys.
+//! Reads a document over the way by which STS is reached (proxies, CA certificates): an issuer's keys. Each document has a
+//! connection of its own: keys are read once in some minutes.
 
-use super::{Endpoint, StsFailure, Transport};
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use aws_smithy_types::body::SdkBody;
+use super::client::request_over;
+use super::failure::StsFailure;
+use super::pool::Body;
+use super::transport::{ConnectError, Route, Transport};
+use super::{ConnectFailure, Endpoint};
 use bytes::Bytes;
-use http::header::{ACCEPT, USER_AGENT};
-use http_body_util::{BodyExt as _, Limited};
+use http::header::ACCEPT;
+use http::{Method, Request, Uri};
+use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::http1::handshake;
+use hyper_util::rt::TokioIo;
+use std::pin::pin;
 use tokio::time::{Instant, timeout_at};
 
-/// Gets a JSON document of at most so many bytes. A redirect is not followed.
+/// Gets a JSON document. With its headers it may have as many bytes as an answer of STS. A redirect is not followed.
 ///
 /// # Errors
 ///
-/// [`StsFailure`], with the URL's own endpoint: the transport's errors, and [`StsFailure::NotSts`] for any status but 200 and for a
-/// document that is too long.
+/// [`StsFailure`] with the document's URL: the transport's errors, and [`StsFailure::NotSts`] for any status but 200.
 pub(crate) async fn get_json(
     transport: &Transport,
     url: &str,
-    max_bytes: usize,
     deadline: Instant,
 ) -> Result<Bytes, StsFailure> {
     let endpoint = Endpoint::new(url);
-    let read = async {
-        let sent = transport.send(request(url)?).await;
-        let response = sent.map_err(|error| StsFailure::from_transport(&error, &endpoint))?;
-        let status = response.status().as_u16();
-        if status != 200 {
-            return Err(super::reply::not_sts(&endpoint, status, false));
-        }
-        let body = Limited::new(response.into_body(), max_bytes).collect().await;
-        let body = body.map_err(|error| StsFailure::from_body(&*error, status, &endpoint))?;
-        Ok(body.to_bytes())
-    };
+    let read = read(transport, &endpoint);
     timeout_at(deadline, read).await.unwrap_or_else(|_| Err(StsFailure::ReadTimeout(endpoint.clone())))
+}
+
+async fn read(transport: &Transport, endpoint: &Endpoint) -> Result<Bytes, StsFailure> {
+    let invalid = StsFailure::Internal("a document's URL cannot be asked");
+    let uri: Uri = endpoint.as_str().parse().map_err(|_| invalid.clone())?;
+    let route = transport.route(uri.clone());
+    let request = request(uri, &route).ok_or(invalid)?;
+    let no_connection = |error| StsFailure::from_connect(&error, endpoint);
+    let stream = transport.connect(&route).await.map_err(no_connection)?;
+    let failed = |_| no_connection(ConnectError::Failed(ConnectFailure::Route));
+    let (mut sender, connection) = handshake(TokioIo::new(stream)).await.map_err(failed)?;
+    let mut exchange = pin!(async {
+        let response = sender.send_request(request).await?;
+        let status = response.status().as_u16();
+        Ok((status, response.into_body().collect().await?.to_bytes()))
+    });
+    // The connection is polled beside the exchange, and dropped with it. It may end first, with the answer read.
+    let exchanged = tokio::select! {
+        exchanged = &mut exchange => exchanged,
+        _ = connection => exchange.await,
+    };
+    match exchanged.map_err(|error| StsFailure::from_hyper(&error, endpoint))? {
+        (200, document) => Ok(document),
+        (status, _) => Err(not_sts(endpoint, status)),
+    }
 }
 
 /// What is at an endpoint is not the document that was wanted.
 pub(crate) fn not_a_document(url: &str) -> StsFailure {
-    super::reply::not_sts(&Endpoint::new(url), 200, false)
+    not_sts(&Endpoint::new(url), 200)
 }
 
-fn request(url: &str) -> Result<HttpRequest, StsFailure> {
-    let request = http::Request::get(url)
-        .header(ACCEPT, "application/json")
-        .header(USER_AGENT, concat!("sts-verify/", env!("CARGO_PKG_VERSION")))
-        .body(SdkBody::empty());
-    let request = request.ok().and_then(|request| request.try_into().ok());
-    request.ok_or(StsFailure::Internal("a document's URL cannot be asked"))
+fn not_sts(endpoint: &Endpoint, status: u16) -> StsFailure {
+    StsFailure::NotSts { endpoint: endpoint.clone(), status, well_formed: false, code: None }
+}
+
+fn request(uri: Uri, route: &Route) -> Option<Request<Body>> {
+    let mut request = request_over(Method::GET, uri, route, Full::default())?;
+    request.headers_mut().insert(ACCEPT, http::HeaderValue::from_static("application/json"));
+    Some(request)
 }

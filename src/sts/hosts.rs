@@ -40,13 +40,10 @@ impl StsHosts {
             all_regions().map(str::to_owned).chain(allowed.iter().cloned()).collect();
         let mut regions = HashMap::new();
         for region in named {
-            for (fips, dual_stack) in [(false, false), (true, false), (false, true), (true, true)] {
-                if let Some(host) = aws_host(&region, fips, dual_stack).await {
-                    regions.insert(host, region.clone());
-                }
+            for host in hosts_of(&region).await {
+                regions.insert(host, region.clone());
             }
         }
-        regions.insert(GLOBAL_HOST.to_owned(), GLOBAL_REGION.to_owned());
         let partitions = allowed.iter().filter_map(|region| partition_of(region)).collect();
         Self { regions, allowed, partitions }
     }
@@ -62,6 +59,16 @@ impl StsHosts {
             _ => StsHost::Foreign,
         }
     }
+}
+
+/// The hosts of a region: plain, FIPS, dual stack and both, as far as its partition has them, and the global one of its region.
+pub(super) async fn hosts_of(region: &str) -> Vec<String> {
+    let mut hosts = Vec::new();
+    for (fips, dual_stack) in [(false, false), (true, false), (false, true), (true, true)] {
+        hosts.extend(aws_host(region, fips, dual_stack).await);
+    }
+    hosts.extend((region == GLOBAL_REGION).then(|| GLOBAL_HOST.to_owned()));
+    hosts
 }
 
 /// The host that the SDK's rules give, if they give one: not every partition has each kind.

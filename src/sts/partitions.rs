@@ -2,14 +2,17 @@
 //!
 //! The SDK resolves an endpoint for *any* name that looks like a region, so "every region that AWS has" needs a list.
 //! This one is the partition data inside `aws-sdk-sts`, which keeps it private; the test
-//! `the_regions_are_those_of_the_sdk_s_partition_data` reads the SDK's source and fails when the two part.
+//! `the_regions_are_those_of_the_sdks_partition_data` reads the SDK's source and fails when the two part.
 //! The pseudo regions (`aws-global` and its like) are left out: they are names of endpoints, not places.
+//! A region that is newer than the list is known by its partition's form, as in the SDK.
 
 /// A partition: AWS accounts, regions and credentials of one never work in another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Partition {
     /// The name that ARNs carry, such as `aws-cn`.
     pub name: &'static str,
+    /// What its regions' names begin with: a word and a number follow, as in `us-east-1`.
+    pub prefixes: &'static [&'static str],
     /// Its regions, in alphabetical order.
     pub regions: &'static [&'static str],
 }
@@ -18,6 +21,7 @@ pub struct Partition {
 pub const PARTITIONS: &[Partition] = &[
     Partition {
         name: "aws",
+        prefixes: &["us", "eu", "ap", "sa", "ca", "me", "af", "il", "mx"],
         regions: &[
             "af-south-1",
             "ap-east-1",
@@ -55,19 +59,24 @@ pub const PARTITIONS: &[Partition] = &[
             "us-west-2",
         ],
     },
-    Partition { name: "aws-cn", regions: &["cn-north-1", "cn-northwest-1"] },
-    Partition { name: "aws-eusc", regions: &["eusc-de-east-1"] },
-    Partition { name: "aws-iso", regions: &["us-iso-east-1", "us-iso-west-1"] },
-    Partition { name: "aws-iso-b", regions: &["us-isob-east-1", "us-isob-west-1"] },
-    Partition { name: "aws-iso-e", regions: &["eu-isoe-west-1"] },
-    Partition { name: "aws-iso-f", regions: &["us-isof-east-1", "us-isof-south-1"] },
-    Partition { name: "aws-us-gov", regions: &["us-gov-east-1", "us-gov-west-1"] },
+    Partition { name: "aws-cn", prefixes: &["cn"], regions: &["cn-north-1", "cn-northwest-1"] },
+    Partition { name: "aws-eusc", prefixes: &["eusc-de"], regions: &["eusc-de-east-1"] },
+    Partition { name: "aws-iso", prefixes: &["us-iso"], regions: &["us-iso-east-1", "us-iso-west-1"] },
+    Partition { name: "aws-iso-b", prefixes: &["us-isob"], regions: &["us-isob-east-1", "us-isob-west-1"] },
+    Partition { name: "aws-iso-e", prefixes: &["eu-isoe"], regions: &["eu-isoe-west-1"] },
+    Partition { name: "aws-iso-f", prefixes: &["us-isof"], regions: &["us-isof-east-1", "us-isof-south-1"] },
+    Partition { name: "aws-us-gov", prefixes: &["us-gov"], regions: &["us-gov-east-1", "us-gov-west-1"] },
 ];
 
-/// The partition of a region, or `None` for a name that is no region of AWS.
+/// The partition of a region, be it in the list or of the form of one that is, or `None` for a name that is no region's.
 #[must_use]
 pub fn partition_of(region: &str) -> Option<&'static str> {
-    PARTITIONS.iter().find(|partition| partition.regions.contains(&region)).map(|partition| partition.name)
+    let mut labels = region.rsplitn(3, '-');
+    let (number, word, prefix) = (labels.next()?, labels.next()?, labels.next()?);
+    let numbered = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+    let worded = !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let of_form = |partition: &&Partition| partition.prefixes.contains(&prefix);
+    PARTITIONS.iter().find(of_form).filter(|_| numbered && worded).map(|partition| partition.name)
 }
 
 /// Every region of every partition.

@@ -2,137 +2,195 @@
 //!
 //! The SDK's own reading is not used: it takes an answer that was cut off for a success (`account: "1234"`), a code
 //! from XML that ends in the middle, and has none for an empty 503. The rules are those of `botocore/parsers.py`
-//! (`ResponseParser.parse`, `QueryParser`), made stricter in one place: a success must name all three of Arn, UserId
-//! and Account, or nobody was named.
+//! (`ResponseParser.parse`, and [`super::document`]), made stricter in one place: a success must name all three of Arn,
+//! UserId and Account, or nobody was named.
 
-use super::{Endpoint, Identity, Rejection, StsFailure, StsResponse};
-use crate::credentials::Credentials;
+use super::document::{self, ErrorElement, Unreadable};
+use super::{Endpoint, Identity, Rejection, StsFailure, StsResponse, Verdict, retry};
 use crate::credentials::redact::Redactor;
-use aws_smithy_runtime_api::http::Headers;
-use bytes::Bytes;
-use roxmltree::{Document, Node, ParsingOptions};
+use http::{HeaderMap, Response};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use roxmltree::Node;
+use std::borrow::Cow;
+use std::time::Duration;
+use zeroize::Zeroizing;
 
-/// More than ten times the longest answer of STS. What is longer is not one.
-pub(super) const MAX_BODY_BYTES: usize = 64 * 1024;
+/// More than ten times the longest answer of STS, headers and body. What is longer is not one.
+pub(super) const MAX_REPLY_BYTES: usize = 64 * 1024;
+
+/// The header with STS's request id.
+const REQUEST_ID: &str = "x-amzn-requestid";
+
+/// The headers that STS sends.
+const HEADERS: [&str; 5] =
+    ["content-length", "content-type", "date", REQUEST_ID, "x-amz-sts-extended-request-id"];
 
 /// A reply whose body has been read to its end. It may repeat the question's secrets, and so has no `Debug`.
 pub(super) struct Reply {
-    pub status: u16,
-    /// In the order received, names in lower case, doubled ones joined.
-    pub headers: Vec<(String, String)>,
-    pub body: Bytes,
+    status: u16,
+    headers: HeaderMap,
+    body: Zeroizing<Vec<u8>>,
 }
 
 impl Reply {
-    /// A reply's headers in the form they are kept in here.
-    pub(super) fn headers(received: &Headers) -> Vec<(String, String)> {
-        let mut headers: Vec<(String, String)> = Vec::with_capacity(received.len());
-        for (name, value) in received {
-            match headers.iter_mut().find(|(known, _)| known == name) {
-                Some((_, joined)) => {
-                    joined.push_str(", ");
-                    joined.push_str(value);
-                }
-                None => headers.push((name.to_owned(), value.to_owned())),
+    /// Reads an answer's body, whose length its connection bounds, into one buffer.
+    pub(super) async fn receive(response: Response<Incoming>) -> Result<Self, hyper::Error> {
+        let (head, mut frames) = response.into_parts();
+        let mut body = Zeroizing::new(Vec::new());
+        while let Some(frame) = frames.frame().await {
+            if let Some(data) = frame?.data_ref() {
+                append(&mut body, data);
             }
         }
-        headers
+        Ok(Self { status: head.status.as_u16(), headers: head.headers, body })
     }
 
-    /// Reads the reply to a question asked with these credentials. No part of their secrets is in what comes out,
-    /// even if STS or a proxy repeated it.
-    pub(super) fn read(
-        self,
-        endpoint: &Endpoint,
-        credentials: &Credentials,
-    ) -> Result<StsResponse, StsFailure> {
-        let redactor = Redactor::new(credentials);
+    /// When STS wants to be asked again.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        let mut values = self.headers.get_all("x-amz-retry-after").iter();
+        let only = values.next().filter(|_| values.next().is_none())?;
+        retry::retry_after(only.to_str().ok()?)
+    }
+
+    /// Reads the reply to a call that had these secrets. No part of them is in what comes out, even if STS or a proxy
+    /// repeated it.
+    pub(super) fn read(&self, endpoint: &Endpoint, secrets: [&str; 2]) -> Result<StsResponse, StsFailure> {
+        let not_sts = |well_formed, code| StsFailure::NotSts {
+            endpoint: endpoint.clone(),
+            status: self.status,
+            well_formed,
+            code,
+        };
+        let redactor = Redactor::new(secrets);
         if let Some(rejection) = self.without_a_document(&redactor) {
             return Ok(StsResponse::Rejection(rejection));
         }
-        let options = ParsingOptions { allow_dtd: true, nodes_limit: 1_000, ..ParsingOptions::default() };
-        let text = std::str::from_utf8(&self.body).map_err(|_| not_sts(endpoint, self.status, false))?;
-        let document =
-            Document::parse_with_options(text, options).map_err(|_| not_sts(endpoint, self.status, false))?;
+        let document = document::parse(&self.body).map_err(|Unreadable| not_sts(false, None))?;
         let root = document.root_element();
-        let answer = match self.status {
-            200..=299 => identity(self.status, self.headers, root, &redactor).map(StsResponse::Identity),
+        match self.status {
+            200..=299 => self.identity(root, &redactor).map(StsResponse::Identity),
             300 => None,
-            _ => self.rejection(root, &redactor).map(StsResponse::Rejection),
-        };
-        answer.ok_or_else(|| not_sts(endpoint, self.status, true))
+            _ => match document::error(root).map_err(|Unreadable| not_sts(false, None))? {
+                Some(error) if !error.has_message => {
+                    return Err(not_sts(true, Some(redactor.clean(error.code))));
+                }
+                error => error.map(|error| StsResponse::Rejection(self.rejection(error, &redactor))),
+            },
+        }
+        .ok_or_else(|| not_sts(true, None))
     }
 
     /// A 5xx with no body, or a page of a proxy for one: botocore makes an error of the status itself.
     fn without_a_document(&self, redactor: &Redactor) -> Option<Rejection> {
-        let body = self.body.trim_ascii();
+        // What Python takes for blank.
+        let blanks = self.body.iter().take_while(|byte| b" \t\n\x0b\x0c\r".contains(byte)).count();
+        let body = &self.body[blanks..];
         let generic = self.status >= 500 && (body.is_empty() || body.starts_with(b"<html>"));
         generic.then(|| Rejection {
             code: self.status.to_string(),
             message: Some(reason_phrase(self.status).to_owned()),
             status: self.status,
             request_id: self.request_id_header(redactor),
+            verdict: Verdict::Indeterminate,
         })
     }
 
-    /// `Error` below the root, or below an `Errors` there. Both of its members have to be present.
-    fn rejection(&self, root: Node, redactor: &Redactor) -> Option<Rejection> {
-        let error = child(root, "Error").or_else(|| child(child(root, "Errors")?, "Error"))?;
-        let message = text_of(child(error, "Message")?);
-        Some(Rejection {
-            code: redactor.clean(text_of(child(error, "Code")?)?),
-            message: message.map(|text| redactor.clean(text)),
+    fn rejection(&self, error: ErrorElement, redactor: &Redactor) -> Rejection {
+        // Before the texts are cleaned: a made-up secret may be a word of STS's own.
+        let verdict = Verdict::of(self.status, &error);
+        Rejection {
+            code: redactor.clean(error.code),
+            message: error.message.map(|text| redactor.clean(text)),
             status: self.status,
-            request_id: child(root, "RequestId")
-                .or_else(|| child(root, "RequestID"))
-                .and_then(text_of)
+            request_id: error
+                .request_id
                 .map(|id| redactor.clean(id))
                 .or_else(|| self.request_id_header(redactor)),
+            verdict,
+        }
+    }
+
+    fn identity(&self, root: Node, redactor: &Redactor) -> Option<Identity> {
+        let caller = document::caller(root)?;
+        let headers = self.clean_headers(redactor);
+        // The id in the document is that of a header, which has been looked at.
+        let is_known = |id: &String| headers.iter().any(|(_, value)| value == id);
+        let request_id = caller.request_id.map(|id| if is_known(&id) { id } else { redactor.clean(id) });
+        Some(Identity {
+            user_id: redactor.clean_name(caller.user_id),
+            account: redactor.clean_name(caller.account),
+            arn: redactor.clean_name(caller.arn),
+            request_id,
+            status: self.status,
+            headers,
         })
+    }
+
+    /// The headers as boto3 has them: in the order received, names in lower case, doubled ones joined, bytes beyond ASCII
+    /// as Latin-1. A name that repeats a secret is left out.
+    fn clean_headers(&self, redactor: &Redactor) -> Vec<(String, String)> {
+        let mut headers: Vec<(String, String)> = Vec::with_capacity(self.headers.keys_len());
+        // Those of one name come one after the other.
+        for (name, value) in &self.headers {
+            let value = match value.to_str() {
+                Ok(text) => Cow::Borrowed(text),
+                Err(_) => value.as_bytes().iter().copied().map(char::from).collect(),
+            };
+            match headers.last_mut().filter(|(last, _)| last == name.as_str()) {
+                Some((_, joined)) => {
+                    joined.push_str(", ");
+                    joined.push_str(&value);
+                }
+                None => headers.push((name.as_str().to_owned(), value.into_owned())),
+            }
+        }
+        headers.retain_mut(|(name, value)| {
+            if !is_harmless(name, value) {
+                *value = redactor.clean(std::mem::take(value));
+            }
+            HEADERS.contains(&name.as_str()) || redactor.is_clean(name)
+        });
+        headers
     }
 
     fn request_id_header(&self, redactor: &Redactor) -> Option<String> {
-        let mut headers = self.headers.iter();
-        headers.find(|(name, _)| name == "x-amzn-requestid").map(|(_, value)| redactor.clean(value.clone()))
+        let id = self.headers.get(REQUEST_ID)?.to_str().ok()?;
+        Some(redactor.clean(id.to_owned()))
     }
 }
 
-fn identity(
-    status: u16,
-    headers: Vec<(String, String)>,
-    root: Node,
-    redactor: &Redactor,
-) -> Option<Identity> {
-    let result = child(root, "GetCallerIdentityResult")?;
-    let given = |name| text_of(child(result, name)?).map(|text| redactor.clean_name(text));
-    Some(Identity {
-        user_id: given("UserId")?,
-        account: given("Account")?,
-        arn: given("Arn")?,
-        request_id: child(root, "ResponseMetadata")
-            .and_then(|metadata| child(metadata, "RequestId"))
-            .map(|id| redactor.clean(text_of(id).unwrap_or_default())),
-        status,
-        headers: headers.into_iter().map(|(name, value)| (name, redactor.clean(value))).collect(),
-    })
+/// Whether a header has the form in which STS sends it, if that form has no room for a secret.
+fn is_harmless(name: &str, value: &str) -> bool {
+    match name {
+        "content-length" => value.len() <= 8,
+        "content-type" => value == "text/xml",
+        "date" => is_date(value.as_bytes()),
+        _ => false,
+    }
 }
 
-/// An answer from something that is not STS.
-pub(super) fn not_sts(endpoint: &Endpoint, status: u16, well_formed: bool) -> StsFailure {
-    StsFailure::NotSts { endpoint: endpoint.clone(), status, well_formed }
+/// Whether a text is a date of HTTP (RFC 9110, section 5.6.7): `Tue, 13 Jan 2026 00:03:48 GMT`.
+fn is_date(text: &[u8]) -> bool {
+    const FORM: &[u8; 29] = b"Aaa, 00 Aaa 0000 00:00:00 GMT";
+    let has_form = |(byte, form): (&u8, &u8)| match form {
+        b'A' => byte.is_ascii_uppercase(),
+        b'a' => byte.is_ascii_lowercase(),
+        b'0' => byte.is_ascii_digit(),
+        other => byte == other,
+    };
+    text.len() == FORM.len() && text.iter().zip(FORM).all(has_form)
 }
 
-/// The one child element of a local name: botocore takes no notice of namespaces, and two of a name are one too many.
-fn child<'a, 'input>(node: Node<'a, 'input>, name: &str) -> Option<Node<'a, 'input>> {
-    let mut named = node.children().filter(|child| child.is_element() && child.tag_name().name() == name);
-    named.next().filter(|_| named.next().is_none())
-}
-
-/// The text before the first child element, over comments, as ElementTree has it. `None` for an empty element.
-fn text_of(node: Node) -> Option<String> {
-    let before_elements = node.children().take_while(|child| !child.is_element());
-    let text: String = before_elements.filter(Node::is_text).filter_map(|child| child.text()).collect();
-    (!text.is_empty()).then_some(text)
+/// Adds bytes to a buffer. When it has to grow, the one that it grows out of is wiped, too.
+fn append(buffer: &mut Zeroizing<Vec<u8>>, bytes: &[u8]) {
+    let needed = buffer.len() + bytes.len();
+    if needed > buffer.capacity() {
+        let mut larger = Zeroizing::new(Vec::with_capacity(needed.max(2 * buffer.capacity())));
+        larger.extend_from_slice(buffer);
+        *buffer = larger;
+    }
+    buffer.extend_from_slice(bytes);
 }
 
 /// The standard reason phrase of a status, as Python's `http.client.responses` has it; empty for an unknown one.

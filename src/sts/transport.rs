@@ -1,94 +1,168 @@
-//! How bytes get to STS and back: one connection pool, TLS roots, proxies.
+//! How a connection to STS is made: address, proxy, TLS.
 
-use super::StsSettings;
-use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
-use aws_smithy_http_client::{Connector, ConnectorBuilder};
-use aws_smithy_runtime_api::client::http::{HttpConnector as _, HttpConnectorFuture, HttpConnectorSettings};
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use rustls::RootCertStore;
-use rustls_pki_types::{CertificateDer, pem::PemObject};
-use std::path::Path;
+use super::proxy::ProxyRules;
+use super::stream::{Bytes, Stream};
+use super::{CaBundle, ConnectFailure, Endpoint, StsSettings, Via};
+use crate::tls::{self, pem, pem::PemError};
+use http::{HeaderValue, Uri, uri::Scheme};
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::connect::{HttpConnector, proxy::Tunnel};
+use hyper_util::rt::TokioIo;
+use rustls::{ClientConfig, RootCertStore};
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::timeout;
+use tower::ServiceExt as _;
+use url::Url;
 
-/// Shorter than the time after which STS's own side closes an idle connection (about 20 s have been seen), so that
-/// a call is seldom sent into a connection that is just being closed.
-const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+/// Stands for AWS's own endpoints, which are many hosts on one port. Of NO_PROXY only `*` matches it.
+const AWS: &str = "https://sts.aws.invalid/";
 
 /// Why the clients for STS could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    /// The CA bundle cannot be read.
-    #[error("AWS_CA_BUNDLE: {0}")]
-    CaBundle(#[from] std::io::Error),
-    /// There is nothing in it that can be trusted.
-    #[error("AWS_CA_BUNDLE: the file holds no usable PEM certificate")]
-    CaBundleEmpty,
+    /// The CA bundle cannot be read, or not all of it.
+    #[error("{0}: {1}")]
+    CaBundle(String, PemError),
     /// The system has no CA certificates, and STS is to be asked over TLS.
     #[error(
         "AWS_CA_BUNDLE: no CA certificates were found on this system (SSL_CERT_FILE, SSL_CERT_DIR); set it"
     )]
     NoRoots,
     /// There is no such endpoint, such as FIPS in a partition without it.
-    #[error("AWS_REGION: the SDK knows no endpoint for region {0} with these settings")]
-    NoEndpoint(String),
+    #[error("{setting}: the SDK knows no such endpoint for region {region}")]
+    NoEndpoint {
+        /// The variable to look at.
+        setting: &'static str,
+        /// The region.
+        region: String,
+    },
+    /// A proxy that would not be used. One line that names the variable.
+    #[error("{0}")]
+    Proxy(String),
+    /// The TLS client cannot be made of what was checked before.
+    #[error("AWS_CA_BUNDLE: the TLS client cannot be made")]
+    Tls,
 }
 
-/// The shared way to STS. Cloning shares the pool.
-#[derive(Clone, Debug)]
-pub struct Transport(Arc<Connector>);
+impl SetupError {
+    /// The setting that a region has no endpoint for.
+    pub(super) fn no_endpoint(region: &str, settings: &StsSettings) -> Self {
+        let setting = match (settings.use_fips, settings.use_dual_stack) {
+            (true, _) => "AWS_USE_FIPS_ENDPOINT",
+            (false, true) => "AWS_USE_DUALSTACK_ENDPOINT",
+            (false, false) => "AWS_REGION",
+        };
+        Self::NoEndpoint { setting, region: region.to_owned() }
+    }
+}
+
+/// The way to STS. Cloning shares it.
+#[derive(Clone)]
+pub struct Transport {
+    connector: HttpsConnector<HttpConnector>,
+    tls: Arc<ClientConfig>,
+    proxies: Arc<ProxyRules>,
+    connect_timeout: Duration,
+}
+
+/// The way to one endpoint.
+pub(super) enum Route {
+    /// To itself.
+    Direct(Uri),
+    /// To a proxy that is asked for the URL: the way to an endpoint without TLS.
+    Forward { proxy: Uri, authorization: Option<HeaderValue> },
+    /// Through a proxy that opens a tunnel (`CONNECT`).
+    Tunnel { proxy: Uri, authorization: Option<HeaderValue>, target: Uri },
+}
+
+/// Why there is no connection.
+pub(super) enum ConnectError {
+    /// It was not there in time.
+    Timeout,
+    /// A step on the way failed.
+    Failed(ConnectFailure),
+}
 
 impl Transport {
-    /// Reads the CA certificates and sets up the pool. Nothing is sent.
+    /// Reads the CA certificates and the proxies. Nothing is sent.
     ///
     /// # Errors
     ///
-    /// [`SetupError`] when there is nothing to check the certificate of STS against.
+    /// [`SetupError`] when there is nothing to check the certificate of STS against, or a proxy would not be used.
     pub fn new(settings: &StsSettings) -> Result<Self, SetupError> {
-        let encrypted = settings.endpoint_url.as_deref().is_none_or(|url| !url.starts_with("http://"));
-        let roots = trusted_roots(settings.ca_bundle.as_deref(), encrypted)?;
-        let proxy =
-            if settings.proxy_from_environment { ProxyConfig::from_env() } else { ProxyConfig::disabled() };
-        let mut builder: ConnectorBuilder = Connector::builder();
-        builder
-            .set_connector_settings(Some(
-                HttpConnectorSettings::builder().connect_timeout(settings.connect_timeout).build(),
-            ))
-            .set_pool_idle_timeout(Some(Some(POOL_IDLE_TIMEOUT)))
-            .set_proxy_config(Some(proxy));
-        let builder = builder.tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(roots);
-        Ok(Self(Arc::new(builder.build())))
+        let endpoint =
+            Url::parse(settings.endpoint_url.as_deref().unwrap_or(AWS)).map_err(|_| SetupError::Tls)?;
+        let proxies = ProxyRules::new(&settings.proxies, &endpoint).map_err(SetupError::Proxy)?;
+        let encrypted = endpoint.scheme() == "https" || proxies.is_encrypted();
+        let mut tls = tls_config(settings.ca_bundle.as_ref(), encrypted)?;
+        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let tls = Arc::new(tls);
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        Ok(Self {
+            connector: HttpsConnector::from((tcp, tls.clone())),
+            tls,
+            proxies: Arc::new(proxies),
+            connect_timeout: settings.connect_timeout,
+        })
     }
 
-    /// Sends a request; resolves when the head of the answer has come.
-    pub(super) fn send(&self, request: HttpRequest) -> HttpConnectorFuture {
-        self.0.call(request)
+    /// How an endpoint is reached.
+    #[must_use]
+    pub fn via(&self, endpoint: &Endpoint) -> Via {
+        endpoint.as_str().parse().map_or(Via::Direct, |url| self.proxies.via(&url))
+    }
+
+    /// The way to an endpoint.
+    pub(super) fn route(&self, endpoint: Uri) -> Route {
+        let Some(proxy) = self.proxies.proxy(&endpoint) else { return Route::Direct(endpoint) };
+        let (authorization, proxy) = (proxy.basic_auth().cloned(), proxy.uri().clone());
+        if endpoint.scheme() == Some(&Scheme::HTTPS) {
+            Route::Tunnel { proxy, authorization, target: endpoint }
+        } else {
+            Route::Forward { proxy, authorization }
+        }
+    }
+
+    /// Makes a connection.
+    pub(super) async fn connect(&self, route: &Route) -> Result<Stream, ConnectError> {
+        let connector = self.connector.clone();
+        let connected = async {
+            Ok::<Box<dyn Bytes>, Box<dyn Error + Send + Sync>>(match route {
+                Route::Direct(to) | Route::Forward { proxy: to, .. } => {
+                    Box::new(TokioIo::new(connector.oneshot(to.clone()).await?))
+                }
+                Route::Tunnel { proxy, authorization, target } => {
+                    let mut tunnel = Tunnel::new(proxy.clone(), connector);
+                    if let Some(authorization) = authorization {
+                        tunnel = tunnel.with_auth(authorization.clone());
+                    }
+                    let secured = HttpsConnector::from((tunnel, self.tls.clone()));
+                    Box::new(TokioIo::new(secured.oneshot(target.clone()).await?))
+                }
+            })
+        };
+        match timeout(self.connect_timeout, connected).await {
+            Ok(Ok(bytes)) => Ok(Stream::new(bytes)),
+            Ok(Err(error)) => Err(ConnectError::Failed(ConnectFailure::of(&*error))),
+            Err(_) => Err(ConnectError::Timeout),
+        }
     }
 }
 
 /// The CA certificates to trust: the bundle alone if there is one (as boto3 does), else the system's.
-fn trusted_roots(bundle: Option<&Path>, needed: bool) -> Result<TlsContext, SetupError> {
-    let store = match bundle {
-        Some(path) => {
-            let pem = std::fs::read(path)?;
-            // The SDK panics on a file without certificates, so look first.
-            let read = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
-            let certificates = read.map_err(|_| SetupError::CaBundleEmpty)?;
-            let mut roots = RootCertStore::empty();
-            if certificates.is_empty() || certificates.into_iter().any(|one| roots.add(one).is_err()) {
-                return Err(SetupError::CaBundleEmpty);
-            }
-            TrustStore::empty().with_pem_certificate(pem)
-        }
-        None if !needed => TrustStore::empty(),
-        None if !system_has_roots() => return Err(SetupError::NoRoots),
-        None => TrustStore::default(),
-    };
-    TlsContext::builder().with_trust_store(store).build().map_err(|_| SetupError::CaBundleEmpty)
-}
-
-fn system_has_roots() -> bool {
-    let found = rustls_native_certs::load_native_certs().certs;
-    RootCertStore::empty().add_parsable_certificates(found).0 > 0
+fn tls_config(bundle: Option<&CaBundle>, needed: bool) -> Result<ClientConfig, SetupError> {
+    if let Some(CaBundle { name, file }) = bundle {
+        let certificates =
+            pem::certificates(file).map_err(|error| SetupError::CaBundle(name.clone(), error))?;
+        return tls::client_config(certificates).map_err(|_| SetupError::Tls);
+    }
+    let roots = if needed { tls::system_roots() } else { RootCertStore::empty() };
+    if needed && roots.is_empty() {
+        return Err(SetupError::NoRoots);
+    }
+    tls::client_config_with_roots(roots).map_err(|_| SetupError::Tls)
 }

@@ -213,7 +213,10 @@ async fn lambda_clients_are_told_in_their_own_words() {
         || guarded.app.client.post(&url).header("authorization", "AWS4-HMAC-SHA256 x").json(&someone());
     let refused = invoke().send().await.unwrap();
     assert_eq!(header(&refused, "x-amzn-errortype"), Some("UnrecognizedClientException"));
-    assert_refused(refused, false).await;
+    assert_eq!(header(&refused, "www-authenticate"), Some("Bearer realm=\"sts-verify\""));
+    assert_eq!(refused.status(), 401);
+    let body: Value = refused.json().await.unwrap();
+    assert_eq!(body["Type"], "User", "{body}");
     assert_eq!(guarded.stub.count(), 0);
     let answer = invoke().header("x-api-key", &guarded.keys[1]).send().await.unwrap();
     assert_eq!(header(&answer, "x-sts-verdict"), Some("valid"));

@@ -102,7 +102,7 @@ async fn the_functions_own_interface_counts_too_and_refuses_in_lambdas_way() {
     assert_eq!(header(&response, "x-amzn-errortype"), Some("TooManyRequestsException"));
     assert!(header(&response, "retry-after").is_some());
     let body: Value = response.json().await.unwrap();
-    assert_eq!(body["error_code"], "RateLimited", "{body}");
+    assert_eq!(body["Type"], "User", "{body}");
     assert_eq!(stub.count(), 1);
 }
 

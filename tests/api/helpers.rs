@@ -9,6 +9,7 @@ use sts_verify::callers::api_keys::ApiKeys;
 use sts_verify::config::{Cli, Command, ServeArgs, parse_command_line};
 use sts_verify::http::router::router;
 use sts_verify::http::state::AppState;
+use sts_verify::proof::ProofVerifier;
 use sts_verify::server::tls::Tls;
 use sts_verify::server::{self, Stop};
 use sts_verify::sts::{StsClientFactory, Transport};
@@ -34,6 +35,7 @@ pub fn settings(flags: &[&str]) -> ServeArgs {
         "sts-verify",
         "serve",
         "--listen=127.0.0.1:0",
+        "--config-file=/dev/null",
         "--region=us-east-1",
         "--retry-mode=legacy",
         "--retry-backoff=1ms",
@@ -73,8 +75,12 @@ impl App {
         let address = listener.local_addr().unwrap();
         let api_keys =
             ApiKeys::from_settings(args.http.api_keys_file.as_deref(), None).expect("they are good");
-        let state = AppState::new(sts, &args.http).expect("the system has randomness");
-        let state = state.with_api_keys(api_keys.map(Arc::new));
+        let sandbox_url = settings.endpoint_url.as_deref().filter(|_| sandbox);
+        let proofs = args.http.proofs.settings(sandbox_url).expect("they go together");
+        let proofs = ProofVerifier::new(proofs, &settings, &transport).await;
+        let state = AppState::new(sts, proofs, &args.http).expect("the system has randomness");
+        let redis = args.store.server().expect("its CA certificates are good");
+        let state = state.with_api_keys(api_keys.map(Arc::new)).with_redis(redis);
         let routes = router(state.clone(), &args.http, sandbox);
         let files = args.http.tls_files().expect("they are given together");
         let tls = files.map(|(certificate, key)| Tls::read(certificate, key).expect("they are good"));

@@ -40,6 +40,31 @@ async fn swagger_ui_comes_from_inside_the_program_under_a_strict_policy() {
     }
 }
 
+#[tokio::test]
+async fn behind_a_prefix_nothing_leads_to_the_paths_of_another_service() {
+    let app = App::with_sandbox(&[]).await;
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let redirect = client.get(app.url("/docs")).send().await.unwrap();
+    assert_eq!((redirect.status().as_u16(), header(&redirect, "location")), (303, Some("docs/")));
+    let setup = app.get("/docs/swagger-initializer.js").await.text().await.unwrap();
+    assert!(setup.contains("\"url\": \"../openapi.json\""), "{setup}");
+    let document: Value = app.get("/openapi.json").await.json().await.unwrap();
+    let servers = document["servers"].as_array().unwrap();
+    assert_eq!(servers.iter().map(|server| server["url"].as_str().unwrap()).collect::<Vec<_>>(), ["."]);
+}
+
+#[tokio::test]
+async fn every_route_that_is_served_is_described() {
+    let document: Value = serde_json::from_str(include_str!("../../openapi/openapi.json")).unwrap();
+    let app = App::with_sandbox(&[]).await;
+    for path in ["/livez", "/readyz", "/healthz", "/health", "/metrics"] {
+        let described = &document["paths"][path]["get"]["responses"]["200"]["content"];
+        let response = app.get(path).await;
+        let media_type = header(&response, "content-type").unwrap().split(';').next().unwrap();
+        assert!(described[media_type].is_object(), "{path}: {media_type} in {described}");
+    }
+}
+
 fn verify_operation() -> Value {
     let document: Value = serde_json::from_str(include_str!("../../openapi/openapi.json")).unwrap();
     document["paths"]["/verify"]["post"].clone()
@@ -103,6 +128,7 @@ fn there_is_an_example_of_each_error_code_of_the_contract() {
         "InvalidParameter",
         "DuplicateParameter",
         "RegionNotAllowed",
+        "MisdirectedRequest",
         "UnsupportedMediaType",
         "RequestTooLarge",
         "Unauthorized",

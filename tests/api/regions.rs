@@ -1,7 +1,7 @@
 //! The list of regions against the SDK's own partition data, which the SDK keeps private.
 
-use crate::helpers::{App, body_of, expected, summary};
-use serde_json::Value;
+use crate::helpers::{App, body_of, caller, expected, summary};
+use serde_json::{Value, json};
 use std::process::Command;
 use sts_sandbox::{Caller, Sandbox};
 use sts_verify::sts::partitions::{PARTITIONS, all_regions, partition_of};
@@ -27,7 +27,7 @@ fn the_regions_are_those_of_the_sdks_partition_data() {
     let end = start + source[start..].find("\")").unwrap();
     let data = source[start..end].replace("\\\"", "\"").replace("\\\\", "\\");
     let data: Value = serde_json::from_str(&data).unwrap();
-    let theirs: Vec<(String, Vec<String>)> = data["partitions"]
+    let theirs: Vec<(String, String, Vec<String>)> = data["partitions"]
         .as_array()
         .unwrap()
         .iter()
@@ -36,13 +36,17 @@ fn the_regions_are_those_of_the_sdks_partition_data() {
             let mut places: Vec<String> =
                 regions.filter(|name| !name.ends_with("-global")).cloned().collect();
             places.sort();
-            (partition["id"].as_str().unwrap().to_owned(), places)
+            // The form: a choice of prefixes, a word and a number.
+            let form = partition["regionRegex"].as_str().unwrap().replace(['(', ')', '\\'], "");
+            (partition["id"].as_str().unwrap().to_owned(), form, places)
         })
         .collect();
-    let ours: Vec<(String, Vec<String>)> = PARTITIONS
+    let ours: Vec<(String, String, Vec<String>)> = PARTITIONS
         .iter()
         .map(|partition| {
-            (partition.name.to_owned(), partition.regions.iter().map(|&name| name.to_owned()).collect())
+            let form = format!("^{}-w+-d+$", partition.prefixes.join("|"));
+            let places = partition.regions.iter().map(|&name| name.to_owned()).collect();
+            (partition.name.to_owned(), form, places)
         })
         .collect();
     assert_eq!(ours, theirs);
@@ -72,4 +76,34 @@ async fn the_sandbox_knows_the_partition_of_every_region() {
             "{caller:?}"
         );
     }
+}
+
+#[test]
+fn a_region_that_the_list_lacks_belongs_to_the_partition_of_its_form() {
+    for (region, partition) in [
+        ("me-west-1", "aws"),
+        ("sa-west-1", "aws"),
+        ("us-gov-south-12", "aws-us-gov"),
+        ("cn-south-1", "aws-cn"),
+        ("eusc-de-west-1", "aws-eusc"),
+        ("us-isob-west-9", "aws-iso-b"),
+    ] {
+        assert!(!all_regions().any(|known| known == region), "{region}");
+        assert_eq!(partition_of(region), Some(partition), "{region}");
+    }
+    for name in
+        ["", "us", "us-east", "us-east-", "us-east-x", "us--1", "-east-1", "local", "xx-east-1", "aws-global"]
+    {
+        assert_eq!(partition_of(name), None, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn regions_that_the_list_lacks_can_be_allowed() {
+    let app = App::with_sandbox(&["--region=me-west-1"]).await;
+    let mut body = body_of(caller("AKIASBXUSER00EXAMPLE"));
+    body["region"] = json!("me-west-1");
+    let answer: Value = app.verify(&body).await.json().await.unwrap();
+    // Of the key's partition, and not activated; a name that is no region's is answered SignatureDoesNotMatch.
+    assert_eq!(answer["error_code"], "InvalidClientTokenId");
 }

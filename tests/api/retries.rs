@@ -1,7 +1,7 @@
 //! Attempts, counted at the STS: botocore's rules in its modes.
 
 use crate::helpers::{App, expected, header, summary};
-use crate::stub::{Reply, Stub, http, identity, sts_error};
+use crate::stub::{EXPIRED, Reply, Stub, UNKNOWN_KEY, WRONG_SECRET, http, identity, sts_error};
 use serde_json::Value;
 
 /// How many times a stub is asked by a service with these settings.
@@ -23,7 +23,9 @@ async fn each_mode_tries_as_often_as_boto3() {
         ("a page with 502", http(502, &[], "<html>"), 5, 3),
         ("XML of another kind with 503", http(503, &[], "<!DOCTYPE html><html></html>"), 5, 3),
         ("JSON with 500", http(500, &[], "{}"), 1, 1),
-        ("429", sts_error(429, "TooMany", "m"), 5, 1),
+        ("429", sts_error(429, "TooMany", "m"), 5, 3),
+        ("a page with 429", http(429, &[], "<html></html>"), 5, 3),
+        ("an empty 429", http(429, &[], ""), 1, 1),
         ("509", sts_error(509, "Bandwidth", "m"), 5, 1),
         ("501", sts_error(501, "NotImplemented", "m"), 1, 1),
         ("an expired token", sts_error(403, "ExpiredToken", "m"), 1, 1),
@@ -84,11 +86,39 @@ async fn an_attempt_that_the_deadline_ends_does_not_hide_what_sts_said_before() 
 }
 
 #[tokio::test]
-async fn a_connection_on_which_sts_failed_is_not_used_again() {
+async fn sts_may_put_off_an_attempt_in_standard_mode_but_not_beyond_the_deadline() {
+    let busy = |wait: &str| http(503, &[("x-amz-retry-after", wait)], "");
+    for (wait, mode, attempts) in [
+        ("4000", "standard", 1),
+        ("3600000", "standard", 1),
+        ("1", "standard", 3),
+        ("-4000", "standard", 3),
+        ("soon", "standard", 3),
+        ("4000", "legacy", 5),
+    ] {
+        let mode = format!("--retry-mode={mode}");
+        // A wait of 4 s would go beyond it.
+        let flags = [&mode, "--deadline=3s", "--attempt-timeout=3s"];
+        assert_eq!(self::attempts(busy(wait), &flags).await, attempts, "{mode}, {wait}");
+    }
+    let twice = http(503, &[("x-amz-retry-after", "4000"), ("X-Amz-Retry-After", "4000")], "");
+    assert_eq!(
+        self::attempts(twice, &["--retry-mode=standard", "--deadline=3s", "--attempt-timeout=3s"]).await,
+        3
+    );
+}
+
+#[tokio::test]
+async fn a_connection_is_used_again_only_after_a_good_answer() {
     const CALLS: usize = 20;
     for (what, reply, is_kept) in [
         ("a success", identity(), true),
-        ("an expired token", sts_error(403, "ExpiredToken", "m"), true),
+        ("an expired token", sts_error(403, "ExpiredToken", EXPIRED), false),
+        ("a key that is not known", sts_error(403, "InvalidClientTokenId", UNKNOWN_KEY), false),
+        ("a wrong secret", sts_error(403, "SignatureDoesNotMatch", WRONG_SECRET), false),
+        ("Throttling", sts_error(400, "Throttling", "Rate exceeded"), false),
+        ("a page", http(200, &[], "<html></html>"), false),
+        ("a redirect", http(302, &[("Location", "/")], ""), false),
         ("InternalFailure", sts_error(500, "InternalFailure", "m"), false),
         ("an empty 503", http(503, &[], ""), false),
     ] {
@@ -98,6 +128,7 @@ async fn a_connection_on_which_sts_failed_is_not_used_again() {
             app.verify_someone().await;
         }
         assert_eq!(stub.count(), CALLS);
-        assert_eq!(stub.connections() < CALLS, is_kept, "{what}: {} connections", stub.connections());
+        let connections = if is_kept { 1 } else { CALLS };
+        assert_eq!(stub.connections(), connections, "{what}");
     }
 }

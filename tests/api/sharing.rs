@@ -1,7 +1,7 @@
 //! The same question is put to STS once: while it is being asked, and by setting for a while after.
 
 use crate::helpers::{ACCESS_KEY, App, SECRET_KEY, header, metric, someone};
-use crate::stub::{Reply, Stub, http, identity, sts_error};
+use crate::stub::{EXPIRED, Reply, Stub, http, identity, sts_error};
 use reqwest::Response;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -51,7 +51,7 @@ async fn callers_who_ask_the_same_at_once_share_one_call_and_all_that_came_of_it
     assert_eq!((shared, stub.count()), (19, 2), "one call of two attempts");
     assert_eq!(metric(&app, "sts_verify_shared_total{source=\"in_flight\"}").await, Some(19.0));
     assert_eq!(metric(&app, "sts_verify_shared_total{source=\"cache\"}").await, Some(0.0));
-    assert_eq!(metric(&app, "sts_verify_total{verdict=\"valid\"}").await, Some(20.0));
+    assert_eq!(metric(&app, "sts_verify_total{verdict=\"valid\",proof=\"credentials\"}").await, Some(20.0));
     let calls = "sts_request_duration_seconds_count{region=\"us-east-1\",outcome=\"identity\"}";
     assert_eq!(metric(&app, calls).await, Some(1.0));
     assert_eq!(metric(&app, "sts_retries_total").await, Some(1.0));
@@ -167,7 +167,7 @@ async fn a_call_that_the_deadline_ends_is_counted() {
 
 #[tokio::test]
 async fn answers_are_forgotten_at_once_unless_the_operator_keeps_them() {
-    for reply in [identity(), sts_error(403, "ExpiredToken", "The token is expired")] {
+    for reply in [identity(), sts_error(403, "ExpiredToken", EXPIRED)] {
         let stub = Stub::always(reply).await;
         let app = App::asking(&stub.url, &[]).await;
         for n in 1..=3 {
@@ -182,7 +182,7 @@ async fn answers_are_forgotten_at_once_unless_the_operator_keeps_them() {
 async fn a_kept_answer_is_the_same_and_says_so_and_how_old_it_is() {
     for (reply, flag, ttl) in [
         (identity(), "--cache-valid=60s", 60),
-        (sts_error(403, "ExpiredToken", "The token is expired"), "--cache-expired=10m", 600),
+        (sts_error(403, "ExpiredToken", EXPIRED), "--cache-expired=10m", 600),
     ] {
         let stub = Stub::always(reply).await;
         let app = App::asking(&stub.url, &[flag]).await;
@@ -261,6 +261,9 @@ async fn nothing_but_the_two_kinds_is_ever_kept() {
         sts_error(403, "AccessDenied", "User is not authorized"),
         sts_error(400, "RequestExpired", "Request has expired."),
         sts_error(500, "InternalFailure", "an error"),
+        sts_error(302, "ExpiredToken", EXPIRED),
+        sts_error(503, "ExpiredToken", EXPIRED),
+        sts_error(403, "ExpiredToken", "The token is expired"),
         http(503, &[], ""),
         http(200, &[], "<html>sign in</html>"),
         Reply::Close,
@@ -277,10 +280,9 @@ async fn nothing_but_the_two_kinds_is_ever_kept() {
 
 #[tokio::test]
 async fn each_kind_is_kept_by_its_own_setting() {
-    for (reply, flag) in [
-        (identity(), "--cache-expired=10m"),
-        (sts_error(403, "ExpiredToken", "The token is expired"), "--cache-valid=60s"),
-    ] {
+    for (reply, flag) in
+        [(identity(), "--cache-expired=10m"), (sts_error(403, "ExpiredToken", EXPIRED), "--cache-valid=60s")]
+    {
         let stub = Stub::always(reply).await;
         let app = App::asking(&stub.url, &[flag]).await;
         app.verify_someone().await;

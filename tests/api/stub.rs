@@ -162,6 +162,12 @@ pub fn identity() -> Reply {
     )
 }
 
+/// The messages with which STS refuses a session that is over, a key that it does not know, and a wrong secret.
+pub const EXPIRED: &str = "The security token included in the request is expired";
+pub const UNKNOWN_KEY: &str = "The security token included in the request is invalid.";
+pub const WRONG_SECRET: &str = "The request signature we calculated does not match the signature you provided. Check \
+    your AWS Secret Access Key and signing method. Consult the service documentation for details.";
+
 /// An error as STS words it.
 pub fn sts_error(status: u16, code: &str, message: &str) -> Reply {
     let body = format!(

@@ -1,6 +1,7 @@
 """Requests to the sandbox that are signed here, by botocore's signers: for what its clients never send."""
 
 import datetime
+import http.client
 import json
 import re
 from unittest import mock
@@ -40,9 +41,13 @@ class Scene:
         self.expired = named(table, "ExpiredToken")
         self.denied = named(table, "AccessDenied")
 
-    def send(self, caller, *, secret=None, token=False, key=None, region=None, service="sts", body=BODY, headers=None,
-             late=0, change=None, sent_body=None):
-        """A signed POST of `caller`'s, with what is given in the place of its own."""
+    def send(self, caller, **given):
+        """What a signed POST gets, over a connection of its own."""
+        return request(self.address, "POST", "/", *self.signed(caller, **given))
+
+    def signed(self, caller, *, secret=None, token=False, key=None, region=None, service="sts", body=BODY, headers=None,
+               late=0, change=None, sent_body=None):
+        """The body and the headers of a POST of `caller`'s, with what is given in the place of its own."""
         token = caller.session_token if token is False else token
         credentials = Credentials(key or caller.access_key, secret or caller.secret_key, token)
         signed = AWSRequest("POST", f"http://{self.address}/", data=body, headers=FORM | (headers or {}))
@@ -52,7 +57,7 @@ class Scene:
         if change:
             change(sent)
         sent.pop("Content-Length", None)
-        return request(self.address, "POST", "/", sent_body or body, sent)
+        return sent_body or body, sent
 
     def refused(self, answer, status, code, message):
         given = re.fullmatch(r"<ErrorResponse .*<Code>(.*)</Code>\s*<Message>(.*)</Message>.*</ErrorResponse>\n",
@@ -76,6 +81,19 @@ class Scene:
     def test_a_wrong_secret(self):
         for caller in (self.user, self.role, self.china, self.denied):
             self.refused(self.send(caller, secret="x" * 40), 403, "SignatureDoesNotMatch", WRONG_SECRET)
+
+    def test_a_wrong_secret_is_remembered_on_its_connection(self):
+        """Real STS was reported to do so; the service has to cope with it."""
+        connections = [http.client.HTTPConnection(self.address, timeout=60) for _ in range(2)]
+        try:
+            for connection, secret, status in ((0, "x" * 40, 403), (0, None, 403), (1, None, 200)):
+                body, headers = self.signed(self.user, secret=secret)
+                connections[connection].request("POST", "/", body, headers)
+                answer = connections[connection].getresponse()
+                equal(answer.status, status, f"status over connection {connection}: {answer.read()}")
+        finally:
+            for connection in connections:
+                connection.close()
 
     def test_another_caller_s_secret(self):
         answer = self.send(self.user, secret=self.role.secret_key)

@@ -16,18 +16,20 @@ from service import WORK, Program, verify
 QUESTION = {"stsAccessKey": "AKIAUNREACHABLEXAMPL", "stsSecretKey": "canned/Secret+NotARealSecret/EXAMPLEKEY0"}
 
 
-def compare(suite, show):
+def compare(suite, show, mode):
+    mode, rules = mode
     for name, place in (("connection refused", refused), ("TLS with an unknown CA", untrusted),
                         ("no TLS where TLS is expected", plain), ("connect timeout", unanswered),
                         ("a proxy that is not there", no_proxy)):
         with place() as settings:
             limits = {"connect_timeout": 1, "read_timeout": 30}
             botocore.config.Config.OPTION_DEFAULTS.update(limits)
+            settings |= rules
             os.environ.update(settings)
             expected = ask_function(QUESTION)
             for setting in settings:
                 del os.environ[setting]
-            show("legacy", name, expected, 0)
+            show(mode, name, expected, 0)
             if "--without-service" not in sys.argv:
                 with Program("serve", STS_VERIFY_CONNECT_TIMEOUT="1s", STS_VERIFY_ATTEMPT_TIMEOUT="20s",
                              STS_VERIFY_RETRY_BACKOFF="1ms", **settings) as program:

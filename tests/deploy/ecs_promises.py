@@ -107,6 +107,7 @@ def check_container(claims, name, stack):
             "RateLimit": "STS_VERIFY_RATE_LIMIT",
             "ApiKeys": "STS_VERIFY_API_KEYS",
             "AllowedRegions": "STS_VERIFY_ALLOWED_REGIONS",
+            "HostName": "STS_VERIFY_ALLOWED_HOSTS",
         }.items()
     }
     claims.equal(

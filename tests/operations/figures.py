@@ -1,6 +1,6 @@
 """Reads /metrics as Prometheus does."""
 
-from prometheus_client.openmetrics.parser import text_string_to_metric_families
+from prometheus_client.parser import text_string_to_metric_families
 
 from service import request
 

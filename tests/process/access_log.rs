@@ -2,15 +2,24 @@
 
 use crate::helpers::{ACCESS_KEY, SECRET_KEY, TOKEN, someone};
 use crate::program::{Scratch, Service, json, metric_at, request_id};
-use crate::stub::{Stub, identity, sts_error};
+use crate::stub::{EXPIRED, Stub, identity, sts_error};
 use crate::wire::Gate;
-use futures_util::future::join_all;
-use reqwest::{Method, RequestBuilder};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use futures_util::StreamExt as _;
+use futures_util::{future::join_all, stream};
+use http_body_util::StreamBody;
+use hyper::body::{Bytes, Frame};
+use reqwest::{Body, Method, RequestBuilder, Response};
 use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value, json};
+use std::convert::Infallible;
+use std::future::ready;
 use sts_verify::callers::api_keys::NewKey;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
+
+const INVOKE: &str = "/2015-03-31/functions/verify/invocations";
 
 fn is_request(line: &str) -> bool {
     json(line)["message"] == "request"
@@ -67,7 +76,7 @@ async fn the_lines_of_requests_that_are_answered_at_once_stay_apart() {
 
 #[tokio::test]
 async fn the_line_of_a_rejection_has_the_code_of_sts() {
-    let stub = Stub::always(sts_error(403, "ExpiredToken", "The token is expired")).await;
+    let stub = Stub::always(sts_error(403, "ExpiredToken", EXPIRED)).await;
     let service = Service::asking(&stub.url, &[]).await;
     let expected = json!({
         "method": "POST", "route": "/verify", "status": 400, "verdict": "invalid", "code": "ExpiredToken",
@@ -134,13 +143,110 @@ async fn an_invocation_leaves_the_line_of_its_verification() {
 }
 
 #[tokio::test]
+async fn the_line_of_every_error_has_the_code_that_was_answered() {
+    let stub = Stub::always(identity()).await;
+    let limits = [("STS_VERIFY_MAX_BODY_BYTES", "100"), ("STS_VERIFY_READ_TIMEOUT", "300ms")];
+    let service = Service::asking(&stub.url, &limits).await;
+    let post = |path: &str, media_type: &str, body: String| {
+        service.client.post(service.url(path)).header("content-type", media_type).body(body)
+    };
+    let json = "application/json";
+    // It begins, and never ends.
+    let start = || Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"{")));
+    let late = || Body::wrap(StreamBody::new(stream::once(ready(start())).chain(stream::pending())));
+    for (request, status, code) in [
+        (service.client.get(service.url("/nothing")), 404, "NotFound"),
+        (service.client.get(service.url("/docs/%ff")), 404, "NotFound"),
+        (service.client.get(service.url("/verify")), 405, "MethodNotAllowed"),
+        (post("/verify", json, String::new()).body(late()), 408, "RequestTimeout"),
+        (post("/verify", json, "x".repeat(101)), 413, "RequestTooLarge"),
+        (post("/verify", "text/plain", String::new()), 415, "UnsupportedMediaType"),
+        (post(INVOKE, json, "{".to_owned()), 400, "InvalidRequestContentException"),
+        (post(INVOKE, json, String::new()).body(late()), 408, "RequestTimeout"),
+        (post(INVOKE, json, "x".repeat(101)), 413, "RequestTooLarge"),
+        (service.client.get(service.url(INVOKE)), 405, "MethodNotAllowed"),
+    ] {
+        let line = line_of(&service, request).await;
+        assert_eq!((&line["status"], &line["code"]), (&json!(status), &json!(code)), "{line:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_line_of_a_caller_that_is_refused_has_a_code() {
+    let stub = Stub::always(identity()).await;
+    let digest = ("STS_VERIFY_API_KEYS", "0000000000000000000000000000000000000000000000000000000000000000");
+    let service = Service::asking(&stub.url, &[digest, ("STS_VERIFY_ALLOWED_HOSTS", "127.0.0.1")]).await;
+    let limited = Service::asking(&stub.url, &[("STS_VERIFY_RATE_LIMIT", "1/h")]).await;
+    limited.verify_someone().await;
+    for path in ["/verify", INVOKE] {
+        let line = line_of(&service, service.client.post(service.url(path))).await;
+        assert_eq!((&line["status"], &line["code"]), (&json!(401), &json!("Unauthorized")), "{path}");
+        let elsewhere = service.client.post(service.url(path)).header("host", "evil.example");
+        let line = line_of(&service, elsewhere).await;
+        assert_eq!((&line["status"], &line["code"]), (&json!(421), &json!("MisdirectedRequest")), "{path}");
+        let line = line_of(&limited, limited.client.post(limited.url(path))).await;
+        assert_eq!((&line["status"], &line["code"]), (&json!(429), &json!("RateLimited")), "{path}");
+    }
+}
+
+/// What a client of Lambda makes of the end of the log.
+fn tail_of(response: &Response) -> Option<String> {
+    let tail = response.headers().get("x-amz-log-result")?.to_str().unwrap();
+    Some(String::from_utf8(BASE64_STANDARD.decode(tail).unwrap()).unwrap())
+}
+
+#[tokio::test]
+async fn an_invocation_that_asks_for_it_gets_its_line_as_the_log_has_it() {
+    let stub = Stub::always(identity()).await;
+    for format in ["json", "text"] {
+        let service = Service::asking(&stub.url, &[("STS_VERIFY_LOG_FORMAT", format)]).await;
+        let invoke = |log_type: &str| {
+            service
+                .client
+                .post(service.url(INVOKE))
+                .header("x-amz-log-type", log_type)
+                .json(&someone())
+                .send()
+        };
+        let response = invoke("Tail").await.unwrap();
+        let line = service.program.line(|line| line.contains("invocations")).await;
+        assert!(line.contains(&request_id(&response)) && line.contains("AKIA…MPLE"), "{line}");
+        assert_eq!(tail_of(&response), Some(line + "\n"));
+        assert_eq!(tail_of(&invoke("None").await.unwrap()), None);
+        let refused = service.client.post(service.url(INVOKE)).header("x-amz-log-type", "Tail").body("{");
+        assert_eq!(tail_of(&refused.send().await.unwrap()), None);
+    }
+    // Where the settings leave the line out, there is none to give.
+    let service = Service::asking(&stub.url, &[("STS_VERIFY_LOG", "info,sts_verify::http=error")]).await;
+    let request = service.client.post(service.url(INVOKE)).header("x-amz-log-type", "Tail").json(&someone());
+    assert_eq!(tail_of(&request.send().await.unwrap()).as_deref(), Some(""));
+}
+
+#[tokio::test]
 async fn a_sane_request_id_is_taken_over() {
     let stub = Stub::always(identity()).await;
     let service = Service::asking(&stub.url, &[]).await;
     let longest = "a".repeat(64);
-    for id in
-        ["1", "Root=1-67891233-abcdef012345678912345678", "a_b.c:d-e", "order-AbCdEfGhIjK", longest.as_str()]
-    {
+    let usual = [
+        "01JD5ZK3V4Q8R2N7MYCXW9TBPE",
+        "01jd5zk3v4q8r2n7mycxw9tbpe",
+        "7ZZZZZZZZZZZZZZZZZZZZZZZZZ",
+        "order-01JD5ZK3V4Q8R2N7MYCXW9TBPE",
+        "2peAKqTmVFz0GTh1zXJvn9AeQhy",
+        "req_2peAKqTmVFz0GTh1zXJvn9AeQhy",
+        "V1StGXR8_Z5jdHi6B-myT",
+        "0123456789_-ABCDabcdE",
+        // A UUID in base64 and in base62, a TypeID, a CUID, a CUID2 and an XID.
+        "s9xW3p5QTiK7q-0vYbmEaA",
+        "7N42dgm5tFLK9N8MT7fHC7",
+        "user_2x4y6z8a0b1c2d3e4f5g6h7j8k",
+        "cjld2cjxh0000qzrmn831i7rn",
+        "tz4a98xxat96iws9zmbrgj3a",
+        "9m4e2mr0ui3e8a215n4g",
+    ];
+    let plain =
+        ["1", "Root=1-67891233-abcdef012345678912345678", "a_b.c:d-e", "order-AbCdEfGhIjK", longest.as_str()];
+    for id in usual.into_iter().chain(plain) {
         let line = line_of(&service, service.get_with_id("/livez", id)).await;
         assert_eq!(line["request_id"], id);
     }
@@ -151,7 +257,19 @@ async fn any_other_request_id_is_replaced() {
     let stub = Stub::always(identity()).await;
     let service = Service::asking(&stub.url, &[]).await;
     let long = "a".repeat(200);
-    let of_a_secret = ["wJalrXUtnFEM", "order-UmVhbFRva2Vu", "a.MPLEKEYEXAM=="];
+    // The second last is as long as a ULID but none, and the last has more bits than fit into one.
+    let of_a_secret = [
+        "wJalrXUtnFEM",
+        "order-UmVhbFRva2Vu",
+        "a.MPLEKEYEXAM==",
+        "AKIAIOSFODNN7EXAMPLE",
+        "AKIAIOSFODNN7EXAMPLE-1",
+        "1:AKIAIOSFODNN7EXAMPLE",
+        "AKIAIOSFODNN7EXAMPLEabcdefg",
+        "UmVhbFRva2VuUmVhbFRva2VuUmVhbFRva2VuUmVh",
+        "AKIAIOSFODNN7EXAMPLEUU0000",
+        "8ZZZZZZZZZZZZZZZZZZZZZZZZZ",
+    ];
     let odd = ["", "with spaces", "a%0ab", "a\tb", "<script>", "\"quoted\"", "ä", SECRET_KEY, long.as_str()];
     let mut seen = std::collections::HashSet::new();
     for id in odd.into_iter().chain(of_a_secret) {

@@ -2,8 +2,8 @@
 
 use crate::helpers::{expected, summary};
 use crate::program::{End, Scratch, Service, run};
-use crate::stub::{Stub, identity};
-use crate::wire::{Authority, tls};
+use crate::stub::{Reply, Stub, http, identity};
+use crate::wire::{Authority, Pair, tls, tls_with, tunnel};
 
 /// Starts with these variables must be refused.
 async fn refused(variables: &[(&str, &str)]) -> End {
@@ -63,6 +63,123 @@ async fn a_bundle_of_several_certificates_is_used_whole() {
         let service = Service::asking(&endpoint, &[("AWS_CA_BUNDLE", &both)]).await;
         assert_eq!(summary(service.verify_someone().await).await, expected(200, "valid", ""));
     }
+}
+
+#[tokio::test]
+async fn a_bundle_is_read_whole_or_not_at_all() {
+    let (stub, first, second) =
+        (Stub::always(identity()).await, Authority::new("glued-first"), Authority::new("glued-second"));
+    let files = Scratch::new("glued");
+    let read = |authority: &Authority| std::fs::read_to_string(&authority.bundle).unwrap();
+    let (one, two) = (read(&first), read(&second));
+    let front = tls(&second, &["127.0.0.1"], &stub.url).await;
+    let endpoint = format!("https://{}", front.address);
+    for (name, content) in [
+        ("glued", format!("{}{two}", one.trim_end())),
+        ("mark", format!("\u{feff}{two}{one}")),
+        ("windows", format!("{one}{two}").replace('\n', "\r\n")),
+        ("old-label", format!("{one}{two}").replace("CERTIFICATE", "X509 CERTIFICATE")),
+    ] {
+        let bundle = files.file(name, &content);
+        let service = Service::asking(&endpoint, &[("AWS_CA_BUNDLE", &bundle)]).await;
+        assert_eq!(summary(service.verify_someone().await).await, expected(200, "valid", ""), "{name}");
+    }
+    for (name, block) in [
+        ("no-end", two.replace("-----END CERTIFICATE-----", "")),
+        ("lost-dash", two.replace("-----BEGIN", "----BEGIN")),
+        ("unknown", two.replace("CERTIFICATE", "TRUSTED CERTIFICATE")),
+        ("cut", two.replacen(two.lines().nth(3).unwrap(), "", 1)),
+    ] {
+        let bundle = files.file(name, &format!("{one}{block}"));
+        for variable in ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"] {
+            let end = refused(&[(variable, &bundle)]).await;
+            assert!(end.stderr[0].starts_with(&format!("sts-verify: {variable}: ")), "{name}: {end:?}");
+            assert!(end.stderr[0].contains("on line "), "{name}: {end:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_s_own_certificate_in_the_bundle_is_believed() {
+    let (stub, files) = (Stub::always(identity()).await, Scratch::new("own"));
+    let another = std::fs::read_to_string(Authority::new("own-another").bundle).unwrap();
+    for is_ca in [false, true] {
+        let pair = Pair::self_signed(&["127.0.0.1"], is_ca, 4096);
+        let front = tls_with(&pair, &stub.url).await;
+        let endpoint = format!("https://{}", front.address);
+        let proxy = tunnel(&front.address).await;
+        let proxy = format!("http://{}", proxy.address);
+        for content in [pair.certificate.clone(), format!("{another}{}", pair.certificate)] {
+            let bundle = files.file("own.pem", &content);
+            for proxies in [&[] as &[(&str, &str)], &[("HTTPS_PROXY", &proxy)]] {
+                let variables = [&[("AWS_CA_BUNDLE", bundle.as_str())], proxies].concat();
+                let service = Service::asking(&endpoint, &variables).await;
+                let answer = summary(service.verify_someone().await).await;
+                assert_eq!(answer, expected(200, "valid", ""), "{is_ca} {proxies:?}");
+            }
+        }
+    }
+    assert_eq!(stub.count(), 8);
+}
+
+#[tokio::test]
+async fn a_certificate_of_its_own_that_the_bundle_lacks_or_that_does_not_hold_is_not_believed() {
+    let (stub, files) = (Stub::always(identity()).await, Scratch::new("not-own"));
+    let good = Pair::self_signed(&["127.0.0.1"], true, 4096);
+    let (twin, elsewhere) =
+        (Pair::self_signed(&["127.0.0.1"], true, 4096), Pair::self_signed(&["sts.example.com"], true, 4096));
+    let expired = Pair::self_signed(&["127.0.0.1"], true, 2020);
+    let both = |one: &Pair| format!("{}{}", good.certificate, one.certificate);
+    for (name, shown, bundle) in [
+        ("another key under the same name", &twin, good.certificate.clone()),
+        ("another name", &elsewhere, both(&elsewhere)),
+        ("expired", &expired, both(&expired)),
+    ] {
+        let front = tls_with(shown, &stub.url).await;
+        let bundle = files.file("bundle.pem", &bundle);
+        let variables = [("AWS_CA_BUNDLE", bundle.as_str()), ("AWS_MAX_ATTEMPTS", "1")];
+        let service = Service::asking(&format!("https://{}", front.address), &variables).await;
+        let answer = summary(service.verify_someone().await).await;
+        assert_eq!(answer, expected(502, "indeterminate", "EndpointConnectionError"), "{name}");
+    }
+    assert_eq!(stub.count(), 0);
+}
+
+#[tokio::test]
+async fn an_endpoint_with_its_own_certificate_is_asked_by_the_same_rules() {
+    let files = Scratch::new("own-rules");
+    let pair = Pair::self_signed(&["127.0.0.1"], true, 4096);
+    let bundle = files.file("own.pem", &pair.certificate);
+    let unavailable = Stub::always(http(503, &[], "")).await;
+    for (stub, answer, attempts) in [
+        (unavailable, expected(400, "indeterminate", "503"), 5),
+        (Stub::always(Reply::Close).await, expected(502, "indeterminate", "ConnectionClosedError"), 5),
+    ] {
+        let front = tls_with(&pair, &stub.url).await;
+        let endpoint = format!("https://{}", front.address);
+        let service = Service::asking(&endpoint, &[("AWS_CA_BUNDLE", &bundle)]).await;
+        assert_eq!(summary(service.verify_someone().await).await, answer);
+        // A connection that brought a 5xx is not used again.
+        assert_eq!((stub.count(), stub.connections()), (attempts, attempts));
+    }
+    let good = Stub::always(identity()).await;
+    let front = tls_with(&pair, &good.url).await;
+    let service = Service::asking(&format!("https://{}", front.address), &[("AWS_CA_BUNDLE", &bundle)]).await;
+    for _ in 0..3 {
+        assert_eq!(summary(service.verify_someone().await).await, expected(200, "valid", ""));
+    }
+    assert_eq!((good.count(), good.connections()), (3, 1));
+    // A proxy that says nothing makes no tunnel.
+    let silent = Stub::always(Reply::Silence).await;
+    let brief =
+        [("STS_VERIFY_CONNECT_TIMEOUT", "200ms"), ("AWS_MAX_ATTEMPTS", "1"), ("AWS_CA_BUNDLE", &*bundle)];
+    let variables = [&brief, [("HTTPS_PROXY", &*silent.url)].as_slice()].concat();
+    let service = Service::asking("https://127.0.0.1:1", &variables).await;
+    let answer = summary(service.verify_someone().await).await;
+    assert_eq!(answer, expected(504, "indeterminate", "ConnectTimeoutError"));
+    let service = Service::asking("https://127.0.0.1:1", &brief).await;
+    let answer = summary(service.verify_someone().await).await;
+    assert_eq!(answer, expected(502, "indeterminate", "EndpointConnectionError"));
 }
 
 #[tokio::test]

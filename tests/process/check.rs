@@ -3,8 +3,10 @@
 use crate::helpers::start_sandbox;
 use crate::program::{End, Scratch, run};
 use crate::stub::{Reply, Stub, http, http_bytes, identity, sts_error};
-use crate::wire::{Authority, tls};
-use tokio::net::TcpSocket;
+use crate::wire::{Authority, Server, read_until, tls};
+use sts_verify::sts::partitions::{all_regions, partition_of};
+use tokio::io::{AsyncWriteExt as _, copy_bidirectional};
+use tokio::net::{TcpSocket, TcpStream};
 
 /// A label of more than 63 characters cannot be asked for, so nobody is.
 const NO_NAME: &str = "http://a-label-of-a-name-that-is-too-long-to-be-one-and-so-is-never-looked-up.example";
@@ -105,6 +107,82 @@ async fn a_proxy_is_named_without_its_password() {
     assert!(!format!("{end:?}").contains("the-password"));
     let away = run(&["check"], &[("HTTPS_PROXY", NO_NAME), ca]).await;
     assert!(away.stdout[0].ends_with("proxy: its name has no address"), "{away:?}");
+}
+
+/// A proxy to one address for whoever asks for one of these hosts, and for nobody else.
+async fn gatekeeper(hosts: &[String], target: &str) -> Server {
+    let (hosts, target) = (hosts.to_vec(), target.to_owned());
+    Server::start(move |mut stream| {
+        let (hosts, target) = (hosts.clone(), target.clone());
+        async move {
+            let request = read_until(&mut stream, b"\r\n\r\n").await?;
+            if !hosts.iter().any(|host| request.starts_with(&format!("CONNECT {host}:443 "))) {
+                return stream.write_all(b"HTTP/1.1 502 Bad Gateway\r\n\r\n").await;
+            }
+            stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
+            copy_bidirectional(&mut stream, &mut TcpStream::connect(target).await?).await.map(drop)
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_partition_that_cannot_be_reached_is_no_failure_unless_it_was_named() {
+    let sts = Stub::always(sts_error(403, "InvalidClientTokenId", "")).await;
+    let of_aws = all_regions().filter(|region| partition_of(region) == Some("aws"));
+    let aws: Vec<_> = of_aws.map(|region| format!("sts.{region}.amazonaws.com")).collect();
+    let one_of_china = "sts.cn-north-1.amazonaws.com.cn".to_owned();
+    let and_china = [aws.as_slice(), &[one_of_china]].concat();
+    let authority = Authority::new("check-partitions");
+    let front = tls(&authority, &and_china.iter().map(String::as_str).collect::<Vec<_>>(), &sts.url).await;
+    for (hosts, regions, home, bad) in [
+        (aws.as_slice(), "*", "us-east-1", None),
+        (&and_china, "*", "us-east-1", Some("cn-northwest-1")),
+        (&aws[1..], "*", "us-east-1", Some("af-south-1")),
+        (&aws, "us-iso-east-1", "us-east-1", Some("us-iso-east-1")),
+        (&aws, "*", "us-isob-west-1", Some("us-isob-west-1")),
+    ] {
+        let proxy = gatekeeper(hosts, &front.address).await;
+        let proxy = format!("http://{}", proxy.address);
+        let variables = [
+            ("HTTPS_PROXY", proxy.as_str()),
+            ("AWS_CA_BUNDLE", &authority.bundle),
+            ("STS_VERIFY_ALLOWED_REGIONS", regions),
+            ("AWS_REGION", home),
+        ];
+        let end = run(&["check"], &variables).await;
+        assert_eq!(end.code, Some(i32::from(bad.is_some())), "{end:#?}");
+        let is_bad = |line: &&String| line.contains("  BAD   ");
+        assert_eq!(end.stdout.iter().any(|line| is_bad(&line)), bad.is_some(), "{end:#?}");
+        for line in end.stdout.iter().filter(is_bad) {
+            let partition = partition_of(line.split(' ').next().unwrap());
+            assert_eq!(partition, partition_of(bad.unwrap()), "{end:#?}");
+        }
+        let skipped = end.stdout.iter().filter(|line| line.contains("  skip  ")).count();
+        let good = end.stdout.iter().filter(|line| line.contains("  good  ")).count();
+        assert_eq!(good, if regions == "*" { hosts.len() } else { 1 }, "{end:#?}");
+        assert_eq!(skipped > 0, regions == "*", "{end:#?}");
+    }
+}
+
+#[tokio::test]
+async fn the_way_that_is_taken_is_said() {
+    let (sandbox, proxy) = (start_sandbox().await, Stub::always(identity()).await);
+    let host = proxy.url.strip_prefix("http://").unwrap();
+    let through = format!("  {sandbox}/ through the proxy {host}: STS: it takes credentials");
+    for (variables, said) in [
+        (&[] as &[(&str, &str)], format!("  {sandbox}/: name, route, clock (")),
+        (&[("HTTPS_PROXY", "proxy.example:1")], format!("  {sandbox}/: name, route, clock (")),
+        (&[("HTTP_PROXY", &proxy.url)], through.clone()),
+        (&[("http_proxy", &proxy.url), ("HTTP_PROXY", "proxy.example:1")], through),
+        (
+            &[("HTTP_PROXY", &proxy.url), ("NO_PROXY", "127.0.0.1")],
+            format!("  {sandbox}/ directly (NO_PROXY): name, route, clock ("),
+        ),
+    ] {
+        let end = check(&sandbox, variables).await;
+        assert!(end.stdout[0].contains(&said), "{variables:?}: {end:?}");
+    }
 }
 
 #[tokio::test]

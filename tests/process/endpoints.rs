@@ -1,7 +1,7 @@
 //! Which STS is asked, for which region it is signed, and how often: the variables of AWS.
 
 use crate::helpers::{expected, someone, summary};
-use crate::program::{Scratch, Service};
+use crate::program::{Service, run};
 use crate::stub::{Stub, http, identity};
 use serde_json::{Value, json};
 
@@ -40,11 +40,21 @@ async fn either_endpoint_variable_is_enough() {
 }
 
 #[tokio::test]
-async fn an_endpoint_may_have_a_path() {
+async fn an_endpoint_s_path_is_asked_as_it_is() {
     let stub = Stub::always(identity()).await;
-    let service = Service::asking(&format!("{}/sts/", stub.url), &[]).await;
-    assert_eq!(summary(service.verify_someone().await).await, expected(200, "valid", ""));
-    assert!(stub.requests()[0].starts_with("POST /sts"), "{}", stub.requests()[0]);
+    for (path, asked) in [
+        ("", "/"),
+        ("/", "/"),
+        ("/sts", "/sts"),
+        ("/sts/", "/sts/"),
+        ("/a/b%20c", "/a/b%20c"),
+        ("//a", "//a"),
+    ] {
+        let service = Service::asking(&format!("{}{path}", stub.url), &[]).await;
+        assert_eq!(summary(service.verify_someone().await).await, expected(200, "valid", ""), "{path}");
+        let request = stub.requests().pop().unwrap();
+        assert!(request.starts_with(&format!("POST {asked} HTTP/1.1\r\n")), "{path}: {request}");
+    }
 }
 
 #[tokio::test]
@@ -58,24 +68,34 @@ async fn a_flag_goes_before_its_variable() {
 }
 
 #[tokio::test]
-async fn no_profile_says_whom_to_ask() {
-    let (stub, profile) = (Stub::always(identity()).await, Stub::always(identity()).await);
-    let home = Scratch::new("endpoint-home");
-    let config = format!("[default]\nregion = eu-west-1\nendpoint_url = {}\n", profile.url);
-    home.file(".aws/config", &config);
-    let service = Service::asking(&stub.url, &[("HOME", &home.path(""))]).await;
-    assert_eq!(summary(service.verify_someone().await).await, expected(200, "valid", ""));
-    assert_eq!((signed_for(&stub), profile.count()), (vec!["us-east-1".to_owned()], 0));
+async fn a_flag_goes_before_the_variable_of_another_endpoint() {
+    let (flag, variable) = (Stub::always(identity()).await, Stub::always(identity()).await);
+    let arguments = [format!("--endpoint-url={}", flag.url)];
+    let variables = [("AWS_ENDPOINT_URL_STS", variable.url.as_str())];
+    for command in [&[] as &[&str], &["serve"]] {
+        let arguments: Vec<_> = command.iter().copied().chain(arguments.iter().map(String::as_str)).collect();
+        let service = Service::with_arguments(&arguments, &variables).await;
+        assert_eq!(summary(service.verify_someone().await).await, expected(200, "valid", ""));
+    }
+    assert_eq!((flag.count(), variable.count()), (2, 0));
 }
 
 #[tokio::test]
 async fn aws_region_is_the_region_that_is_signed_for() {
     let stub = Stub::always(identity()).await;
-    for variables in [&[] as &[_], &[("AWS_REGION", "eu-west-1")], &[("AWS_REGION", "cn-north-1")]] {
+    for variables in [
+        &[] as &[_],
+        &[("AWS_REGION", "eu-west-1")],
+        &[("AWS_REGION", "cn-north-1")],
+        &[("AWS_DEFAULT_REGION", "eu-west-2")],
+        &[("AWS_DEFAULT_REGION", "eu-west-2"), ("AWS_REGION", "")],
+        &[("AWS_DEFAULT_REGION", "nowhere!"), ("AWS_REGION", "eu-west-3")],
+    ] {
         let service = Service::asking(&stub.url, variables).await;
         assert_eq!(summary(service.verify_someone().await).await, expected(200, "valid", ""));
     }
-    assert_eq!(signed_for(&stub), ["us-east-1", "eu-west-1", "cn-north-1"]);
+    let regions = ["us-east-1", "eu-west-1", "cn-north-1", "eu-west-2", "eu-west-2", "eu-west-3"];
+    assert_eq!(signed_for(&stub), regions);
 }
 
 #[tokio::test]
@@ -120,5 +140,33 @@ async fn the_retry_variables_say_how_often_sts_is_asked() {
         let answer = summary(service.verify_someone().await).await;
         assert_eq!(answer, expected(400, "indeterminate", "500"), "{variables:?}");
         assert_eq!(stub.count(), attempts, "{variables:?}");
+    }
+}
+
+/// Whatever AWS alone has is not had from another endpoint.
+const ONLY_FOR_AWS: [(&str, &str); 2] = [
+    ("AWS_USE_FIPS_ENDPOINT", "--use-fips-endpoint"),
+    ("AWS_USE_DUALSTACK_ENDPOINT", "--use-dualstack-endpoint"),
+];
+
+#[tokio::test]
+async fn a_variant_of_aws_s_endpoints_is_refused_where_another_is_asked() {
+    for (variable, flag) in ONLY_FOR_AWS {
+        for endpoint in ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"] {
+            let end = run(&["serve"], &[(variable, "true"), (endpoint, "http://127.0.0.1:1")]).await;
+            assert_eq!((end.code, end.stderr.len()), (Some(64), 1), "{end:?}");
+            assert!(end.stderr[0].starts_with(&format!("sts-verify: {variable}: ")), "{end:?}");
+            assert!(end.stderr[0].contains(endpoint) && !end.stderr[0].contains("AWS_REGION"), "{end:?}");
+        }
+        for arguments in
+            [&["serve", "--sandbox"] as &[&str], &["serve", "--sandbox", &format!("{flag}=true")]]
+        {
+            let end = run(arguments, &[(variable, "true"), ("STS_VERIFY_LISTEN", "127.0.0.1:0")]).await;
+            assert_eq!((end.code, end.stderr.len()), (Some(64), 1), "{end:?}");
+            assert!(end.stderr[0].starts_with(&format!("sts-verify: {variable}: ")), "{end:?}");
+            assert!(end.stderr[0].contains("sandbox") && !end.stderr[0].contains("AWS_REGION"), "{end:?}");
+        }
+        // What is switched off is no contradiction.
+        Service::with_arguments(&["serve", "--sandbox"], &[(variable, "false")]).await;
     }
 }

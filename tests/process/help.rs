@@ -49,7 +49,17 @@ async fn help_names_every_variable() {
 #[tokio::test]
 async fn help_names_what_is_read_besides() {
     let help = run(&["--help"], &[]).await.stdout.join("\n");
-    for variable in ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"] {
+    for variable in [
+        "HTTPS_PROXY",
+        "HTTP_PROXY",
+        "ALL_PROXY",
+        "NO_PROXY",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "AWS_DEFAULT_REGION",
+        "AWS_DEFAULT_PROFILE",
+        "REQUESTS_CA_BUNDLE",
+    ] {
         assert!(help.contains(variable), "{variable}\n{help}");
     }
     for variable in [

@@ -1,6 +1,6 @@
 //! /metrics on a listener of its own, and there alone; of all other routes health alone is there, too.
 
-use crate::helpers::header;
+use crate::helpers::{expected, header, summary};
 use crate::program::{Service, address_of};
 use crate::stub::{Stub, identity};
 
@@ -15,16 +15,14 @@ async fn with_a_listener_of_their_own_figures_are_there_and_nowhere_else() {
 
     let answer = service.client.get(format!("{figures}/metrics")).send().await.unwrap();
     assert_eq!(answer.status(), 200);
-    assert_eq!(
-        header(&answer, "content-type"),
-        Some("application/openmetrics-text; version=1.0.0; charset=utf-8")
-    );
+    assert_eq!(header(&answer, "content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
     let text = answer.text().await.unwrap();
-    assert!(text.contains("\nsts_verify_total{verdict=\"valid\"} 1\n"), "{text}");
-    assert!(text.ends_with("# EOF\n"), "{text}");
+    assert!(text.contains("\nsts_verify_total{verdict=\"valid\",proof=\"credentials\"} 1\n"), "{text}");
 
     for path in ["/verify", "/docs/", "/openapi.json"] {
         let answer = service.client.get(format!("{figures}{path}")).send().await.unwrap();
-        assert_eq!(answer.status(), 404, "{path}");
+        assert_eq!(summary(answer).await, expected(404, "", "NotFound"), "{path}");
     }
+    let answer = service.client.post(format!("{figures}/metrics")).send().await.unwrap();
+    assert_eq!(summary(answer).await, expected(405, "", "MethodNotAllowed"));
 }

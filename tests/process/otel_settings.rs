@@ -21,14 +21,14 @@ const WRONG: &[(&str, &[&str])] = &[
     ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", &["zqxj"]),
     ("OTEL_EXPORTER_OTLP_TIMEOUT", &["0", "10s", "-1", "3600001"]),
     ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", &["soon"]),
-    ("OTEL_EXPORTER_OTLP_CERTIFICATE", &["/nowhere/zqxj.pem", "/dev/null", "Cargo.toml"]),
+    ("OTEL_EXPORTER_OTLP_CERTIFICATE", &["/nowhere/zqxj.pem", "/dev/null", "/dev/zero", "Cargo.toml"]),
     ("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", &["/nowhere/zqxj.pem"]),
     ("OTEL_RESOURCE_ATTRIBUTES", &["zqxj", "=zqxj", "a=1,zqxj", "a=%ff"]),
     ("OTEL_TRACES_SAMPLER", &["sometimes", "xray", "jaeger_remote"]),
-    ("OTEL_BSP_SCHEDULE_DELAY", &["0", "5s"]),
-    ("OTEL_BSP_MAX_QUEUE_SIZE", &["0", "many"]),
-    ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", &["0", "2049"]),
-    ("OTEL_BSP_EXPORT_TIMEOUT", &["0", "never"]),
+    ("OTEL_BSP_SCHEDULE_DELAY", &["0", "5s", "3600001"]),
+    ("OTEL_BSP_MAX_QUEUE_SIZE", &["0", "many", "16385", "16777216", "18446744073709551616"]),
+    ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", &["0", "2049", "4097"]),
+    ("OTEL_BSP_EXPORT_TIMEOUT", &["0", "never", "3600001"]),
 ];
 
 async fn start_with(variables: &[(&str, &str)]) -> End {
@@ -49,6 +49,38 @@ async fn a_wrong_value_is_refused() {
             assert_refused(&start_with(&[(variable, value)]).await, variable);
         }
     }
+}
+
+/// So many pairs, each with a name of its own.
+fn pairs(count: usize, value: &str) -> String {
+    (0..count).map(|number| format!("k{number}={value}")).collect::<Vec<_>>().join(",")
+}
+
+#[tokio::test]
+async fn headers_and_attributes_are_bounded_in_number_and_size() {
+    for variable in
+        ["OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_RESOURCE_ATTRIBUTES"]
+    {
+        for value in [pairs(129, "v"), pairs(12_000, ""), pairs(2, &"v".repeat(8192))] {
+            assert_refused(&start_with(&[(variable, &value)]).await, variable);
+        }
+        let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1");
+        Service::with_arguments(&["serve", "--sandbox"], &[endpoint, (variable, &pairs(128, "v"))]).await;
+    }
+}
+
+#[tokio::test]
+async fn the_largest_queue_is_small() {
+    let largest = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "16384"),
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "4096"),
+    ];
+    let service = Service::with_arguments(&["serve", "--sandbox"], &largest).await;
+    let status = std::fs::read_to_string(format!("/proc/{}/status", service.program.id())).unwrap();
+    let most =
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")).unwrap();
+    assert!(most.parse::<usize>().unwrap() < 100 * 1024, "{most} kB");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader, Read};
 use std::net::SocketAddr;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -15,7 +16,7 @@ use tokio::time::timeout;
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The lines of one output, as they come. The channel is closed when the output is.
-type Lines = watch::Receiver<Vec<String>>;
+pub type Lines = watch::Receiver<Vec<String>>;
 
 /// A running program. It is killed when this is dropped.
 pub struct Program {
@@ -29,6 +30,8 @@ pub struct Program {
 pub struct End {
     /// Its exit code, or `None` if a signal ended it.
     pub code: Option<i32>,
+    /// The signal that ended it, if one did.
+    pub signal: Option<i32>,
     pub stdout: Vec<String>,
     pub stderr: Vec<String>,
 }
@@ -108,8 +111,9 @@ impl Program {
             let ended = timeout(PATIENCE, closed).await.is_ok();
             assert!(ended, "the program did not end; it wrote: {:#?}", *output.borrow());
         }
-        let code = self.child.wait().unwrap().code();
-        End { code, stdout: self.stdout.borrow().clone(), stderr: self.stderr.borrow().clone() }
+        let status = self.child.wait().unwrap();
+        let (code, signal) = (status.code(), status.signal());
+        End { code, signal, stdout: self.stdout.borrow().clone(), stderr: self.stderr.borrow().clone() }
     }
 }
 
@@ -121,7 +125,8 @@ impl Drop for Program {
     }
 }
 
-fn lines_of(output: impl Read + Send + 'static) -> Lines {
+/// The lines of an output, read from now on.
+pub fn lines_of(output: impl Read + Send + 'static) -> Lines {
     let (sender, lines) = watch::channel(Vec::new());
     std::thread::spawn(move || {
         for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {

@@ -1,7 +1,7 @@
 //! The host that is asked for each setting, seen from a proxy; and who goes round it.
 
 use crate::helpers::{expected, someone, summary};
-use crate::program::Service;
+use crate::program::{Scratch, Service};
 use crate::stub::{Reply, Stub, http_bytes, identity};
 use crate::wire::{Authority, tls, tunnel};
 use serde_json::json;
@@ -31,7 +31,7 @@ async fn behind(proxy: &Stub, authority: &Authority, variables: &[(&str, &str)])
 
 #[tokio::test]
 async fn the_settings_of_aws_choose_the_host() {
-    let cases: [(&[(&str, &str)], &str); 7] = [
+    let cases: [(&[(&str, &str)], &str); 11] = [
         (&[], STS),
         (&[("AWS_REGION", "eu-west-1")], "sts.eu-west-1.amazonaws.com"),
         (&[("AWS_USE_FIPS_ENDPOINT", "true")], "sts-fips.us-east-1.amazonaws.com"),
@@ -41,6 +41,14 @@ async fn the_settings_of_aws_choose_the_host() {
             "sts-fips.us-east-1.api.aws",
         ),
         (&[("AWS_REGION", "cn-north-1")], "sts.cn-north-1.amazonaws.com.cn"),
+        (&[("AWS_REGION", "me-west-1")], "sts.me-west-1.amazonaws.com"),
+        (&[("AWS_STS_REGIONAL_ENDPOINTS", "regional")], STS),
+        (&[("AWS_STS_REGIONAL_ENDPOINTS", "legacy")], "sts.amazonaws.com"),
+        // Not one of the regions that were there when it was introduced.
+        (
+            &[("AWS_STS_REGIONAL_ENDPOINTS", "legacy"), ("AWS_REGION", "eu-south-1")],
+            "sts.eu-south-1.amazonaws.com",
+        ),
         (&[("AWS_ENDPOINT_URL", "https://sts.example.com:8443")], "sts.example.com:8443"),
     ];
     let authority = Authority::new("hosts");
@@ -49,6 +57,22 @@ async fn the_settings_of_aws_choose_the_host() {
         behind(&proxy, &authority, variables).await.verify_someone().await;
         let port = if host.contains(':') { "" } else { ":443" };
         assert_eq!(wanted(&proxy), [format!("CONNECT {host}{port} HTTP/1.1")], "{variables:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_settings_of_the_profile_choose_the_host() {
+    let (authority, files) = (Authority::new("profile-hosts"), Scratch::new("profile-hosts-config"));
+    for (settings, host) in [
+        ("region = eu-west-1", "sts.eu-west-1.amazonaws.com"),
+        ("use_fips_endpoint = true", "sts-fips.us-east-1.amazonaws.com"),
+        ("use_dualstack_endpoint = TRUE", "sts.us-east-1.api.aws"),
+        ("sts_regional_endpoints = legacy", "sts.amazonaws.com"),
+    ] {
+        let proxy = refusing_proxy().await;
+        let file = files.file("config", &format!("[default]\n{settings}\n"));
+        behind(&proxy, &authority, &[("AWS_CONFIG_FILE", &file)]).await.verify_someone().await;
+        assert_eq!(wanted(&proxy), [format!("CONNECT {host}:443 HTTP/1.1")], "{settings}");
     }
 }
 
@@ -93,6 +117,77 @@ async fn each_variable_for_a_proxy_is_heeded() {
         service.verify_someone().await;
         assert_eq!(wanted(&proxy), [format!("CONNECT {STS}:443 HTTP/1.1")], "{variable}");
     }
+}
+
+#[tokio::test]
+async fn a_proxy_s_variable_in_lower_case_goes_first_and_an_empty_one_is_not_set() {
+    let authority = Authority::new("twins");
+    let bundle = ("AWS_CA_BUNDLE", authority.bundle.as_str());
+    for (upper, lower) in
+        [("HTTPS_PROXY", "https_proxy"), ("ALL_PROXY", "all_proxy"), ("HTTPS_PROXY", "ALL_PROXY")]
+    {
+        let (used, other) = (refusing_proxy().await, refusing_proxy().await);
+        let first = if lower == "ALL_PROXY" { (upper, lower) } else { (lower, upper) };
+        for (first_value, second_value) in [(&*used.url, &*other.url), ("", &*used.url), ("\n", &*used.url)] {
+            let variables =
+                [(first.0, first_value), (first.1, second_value), bundle, ("AWS_MAX_ATTEMPTS", "1")];
+            Service::start(&variables).await.verify_someone().await;
+        }
+        assert_eq!((used.count(), other.count()), (3, 0), "{first:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_s_url_may_have_a_line_end_and_signs_in_its_password() {
+    let authority = Authority::new("odd-urls");
+    for (userinfo, line_end, told) in [
+        ("", "\n", None),
+        ("", "/\r\n", None),
+        // base64 of operator:a"b^c|d
+        ("operator:a\"b^c|d@", "", Some("b3BlcmF0b3I6YSJiXmN8ZA==")),
+        ("operator:a%22b%5Ec%7Cd@", "\n", Some("b3BlcmF0b3I6YSJiXmN8ZA==")),
+        // base64 of operator:p@ss
+        ("operator:p@ss@", "", Some("b3BlcmF0b3I6cEBzcw==")),
+    ] {
+        for scheme in ["http://", ""] {
+            let proxy = refusing_proxy().await;
+            let url = proxy.url.replace("http://", &format!("{scheme}{userinfo}")) + line_end;
+            behind(&proxy, &authority, &[("HTTPS_PROXY", &url)]).await.verify_someone().await;
+            assert_eq!(wanted(&proxy), [format!("CONNECT {STS}:443 HTTP/1.1")], "{url:?}");
+            let request = proxy.requests().remove(0).to_ascii_lowercase();
+            let basic =
+                told.map(|told| format!("proxy-authorization: basic {}\r\n", told.to_ascii_lowercase()));
+            assert!(basic.is_none_or(|basic| request.contains(&basic)), "{url:?}: {request}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_port_in_no_proxy_is_heeded() {
+    let (proxy, stub) = (Stub::always(identity()).await, Stub::always(identity()).await);
+    let host = stub.url.strip_prefix("http://").unwrap();
+    for (direct, hosts) in [(1, host), (1, &*format!("a.example, {host}")), (0, "127.0.0.1:1")] {
+        let before = stub.count();
+        let service = Service::asking(&stub.url, &[("HTTP_PROXY", &proxy.url), ("NO_PROXY", hosts)]).await;
+        service.verify_someone().await;
+        assert_eq!(stub.count() - before, direct, "{hosts}");
+    }
+    assert_eq!(proxy.count(), 1);
+}
+
+#[tokio::test]
+async fn a_proxy_of_another_kind_is_no_matter_where_it_is_not_used() {
+    let (proxy, authority) = (refusing_proxy().await, Authority::new("socks"));
+    let socks = [("ALL_PROXY", "socks5h://127.0.0.1:1"), ("HTTP_PROXY", "socks5://127.0.0.1:1")];
+    behind(&proxy, &authority, &socks).await.verify_someone().await;
+    assert_eq!(wanted(&proxy), [format!("CONNECT {STS}:443 HTTP/1.1")]);
+}
+
+#[tokio::test]
+async fn a_variable_of_web_servers_switches_no_proxy_off() {
+    let (proxy, authority) = (refusing_proxy().await, Authority::new("cgi"));
+    behind(&proxy, &authority, &[("REQUEST_METHOD", "GET")]).await.verify_someone().await;
+    assert_eq!(proxy.count(), 1);
 }
 
 #[tokio::test]

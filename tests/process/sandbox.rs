@@ -55,6 +55,20 @@ async fn a_service_with_a_sandbox_says_so_loudly_and_prints_the_table() {
 }
 
 #[tokio::test]
+async fn a_service_with_a_sandbox_logs_its_url_which_is_an_issuer_of_tokens() {
+    let service = service_with_sandbox().await;
+    let lines = service.program.written();
+    let started = lines.iter().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let urls: Vec<_> = started.filter(|line| line["message"] == "sandbox started").collect();
+    assert_eq!(urls.len(), 1, "{lines:#?}");
+    let url = urls[0]["url"].as_str().unwrap();
+    let document =
+        service.client.get(format!("{url}/.well-known/openid-configuration")).send().await.unwrap();
+    let document: serde_json::Value = document.json().await.unwrap();
+    assert_eq!(document["issuer"], url);
+}
+
+#[tokio::test]
 async fn every_answer_of_a_service_with_a_sandbox_says_that_nothing_is_real() {
     let service = service_with_sandbox().await;
     let client = &service.client;

@@ -18,6 +18,9 @@ const SECRET: &str = "k3Jv9QpZ+x7Tn2Wd/R5mLc8Yb1Hf6Gs4Au0EiOqV";
 const TOKEN: &str = "FwoGZXIvYXdzEPz//wEaDK7w2RtVnBx5yJ8hUiKqAcM3fLs9eDg6Tz1XoPmNbQvWrCjYlHkSa4GpZ0uFiEtOd\
                      Lx8Rw7J5nVhK2yMcTqBg3Us6ZfPo1ID9aXeNmYrWvHjQlCtGkS0zFbAuEiO4d==";
 
+/// The header by which an invocation asks for its line in the log.
+const LOG_TYPE: &str = "x-amz-log-type";
+
 /// So long a part of a secret is no accident.
 const PART: usize = 12;
 
@@ -159,7 +162,9 @@ fn parts_in(text: &str) -> Vec<&'static str> {
 async fn ask(request: RequestBuilder) {
     let answer = request.send().await.unwrap();
     assert_ne!(answer.status(), 500, "{answer:?}");
-    let text = format!("{:?}\n{}", answer.headers().clone(), answer.text().await.unwrap());
+    let tail = answer.headers().get("x-amz-log-result").map(|tail| BASE64_STANDARD.decode(tail).unwrap());
+    let tail = String::from_utf8(tail.unwrap_or_default()).unwrap();
+    let text = format!("{:?}\n{tail}\n{}", answer.headers().clone(), answer.text().await.unwrap());
     assert_eq!(parts_in(&text), Vec::<&str>::new(), "{text}");
 }
 
@@ -192,7 +197,11 @@ async fn everything(format: &str, more: &[(&str, &str)]) -> (Vec<String>, usize)
     let requests: Vec<_> = keys
         .map(|key| service.request(&credentials(key)))
         .chain(malformed().into_iter().map(post))
-        .chain(events().into_iter().map(|event| service.client.post(&invoke).body(event)))
+        .chain(
+            events()
+                .into_iter()
+                .map(|event| service.client.post(&invoke).header(LOG_TYPE, "Tail").body(event)),
+        )
         .chain(odd(&service))
         .collect();
     let count = requests.len();

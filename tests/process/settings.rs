@@ -27,6 +27,10 @@ const ODD_VALUES: &[(&str, &[&str])] = &[
         &["sts.example.net", "ftp://sts.example.com", "https://", "https://user:pass@sts.example.com"],
     ),
     ("AWS_ENDPOINT_URL", &["https://sts.example.com/?key=value", "https://sts.example.com/#part", "//sts"]),
+    ("AWS_PROFILE", &["two words", "a\nb"]),
+    ("AWS_CONFIG_FILE", &["/nowhere/at-all", "/"]),
+    ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", &["maybe"]),
+    ("AWS_STS_REGIONAL_ENDPOINTS", &["global", "true"]),
     ("AWS_RETRY_MODE", &["never", "2"]),
     ("AWS_MAX_ATTEMPTS", &["0", "-1", "101", "1.5", "five"]),
     ("STS_VERIFY_RETRY_BACKOFF", &["1", "-1s", "2h", "soon", "0s"]),
@@ -36,7 +40,34 @@ const ODD_VALUES: &[(&str, &[&str])] = &[
     ("STS_VERIFY_DEADLINE", &["0s", "never"]),
     (
         "STS_VERIFY_CORS_ORIGINS",
-        &["a.example", "https://a.example/", "https://a.example/path", "https://a.example,*"],
+        &[
+            "a.example",
+            "https://a.example/",
+            "https://a.example/path",
+            "https://a.example,*",
+            "https://*.a.example",
+            "https://*",
+            "*.a.example",
+            "https://A.example",
+            "HTTPS://a.example",
+            "https://a.example:443",
+            "http://a.example:80",
+            "https://a.example:0443",
+            "https://a.example https://b.example",
+            "https://a.example;https://b.example",
+            "https://a;b.example",
+            "https://a.example,",
+            ",https://a.example",
+            "https://a.example,,https://b.example",
+            "https://operator@a.example",
+            "https://ä.example",
+            "http://127.1",
+            "null",
+            "'*'",
+            "ws://a.example",
+            "ftp://a.example",
+            "chrome-extension://abcdefgh",
+        ],
     ),
     ("STS_VERIFY_MAX_BODY_BYTES", &["0", "-1", "64k", "99999999999999999999"]),
     ("STS_VERIFY_MAX_IN_FLIGHT", &["0", "many"]),
@@ -88,11 +119,43 @@ async fn nonsense_in_any_variable_is_refused() {
 #[tokio::test]
 async fn nonsense_in_a_proxy_s_variable_is_refused() {
     for variable in PROXIES {
-        for value in ["http://operator:zqxj@", "socks5://zqxj.example:1080", "zqxj.example:port", "http://"] {
+        for value in
+            ["http://operator:zqxj@", "zqxj.example:port", "http://", "http://zqxj.example/proxy.pac"]
+        {
             let end = run_with(&[], variable, value).await;
             assert_refused(&end, variable);
             assert!(!end.stderr[0].contains("zqxj"), "{end:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_of_another_kind_is_refused_where_it_would_be_used() {
+    let endpoint = ("AWS_ENDPOINT_URL_STS", "http://sts.example.com");
+    let cases: [(&str, &[(&str, &str)]); 6] = [
+        ("HTTPS_PROXY", &[]),
+        ("https_proxy", &[("HTTPS_PROXY", "proxy.example:3128")]),
+        ("ALL_PROXY", &[]),
+        ("all_proxy", &[("HTTP_PROXY", "proxy.example:3128")]),
+        ("HTTP_PROXY", &[endpoint]),
+        ("ALL_PROXY", &[endpoint, ("HTTPS_PROXY", "proxy.example:3128")]),
+    ];
+    for (variable, others) in cases {
+        for value in ["socks5h://zqxj.example:1080", "ftp://zqxj.example"] {
+            let end = run(&["--listen=127.0.0.1:0"], &[others, &[(variable, value)]].concat()).await;
+            assert_refused(&end, variable);
+            assert!(!end.stderr[0].contains("zqxj"), "{end:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_hosts_without_proxy_is_refused_if_one_could_never_match() {
+    for variable in ["NO_PROXY", "no_proxy"] {
+        let variables = [("HTTPS_PROXY", "proxy.example:3128"), (variable, "a.example;zqxj.example")];
+        let end = run(&["--listen=127.0.0.1:0"], &variables).await;
+        assert_refused(&end, variable);
+        assert!(!end.stderr[0].contains("zqxj"), "{end:?}");
     }
 }
 
@@ -128,6 +191,12 @@ async fn values_that_cannot_be_meant_are_refused() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn origins_as_browsers_send_them_are_taken() {
+    let origins = "https://a.example, http://localhost:3000,http://[::1]:3000,https://xn--4ca.example:8443,http://127.0.0.1";
+    Service::with_arguments(&["serve", "--sandbox"], &[("STS_VERIFY_CORS_ORIGINS", origins)]).await;
 }
 
 #[tokio::test]

@@ -203,6 +203,8 @@ async fn a_pair_that_cannot_be_used_keeps_the_service_from_starting() {
     let (authority, files) = (Authority::new("unusable-ca"), Scratch::new("unusable-pair"));
     let (pair, other) = (authority.pair(&["127.0.0.1"]), authority.pair(&["127.0.0.1"]));
     let garbage = "-----BEGIN CERTIFICATE-----\nAAAAAAAA\n-----END CERTIFICATE-----\n";
+    let cut = other.certificate.replace("-----END CERTIFICATE-----\n", "");
+    let strange = other.certificate.replace("CERTIFICATE", "PKCS7");
     let (cert, key) = ("STS_VERIFY_TLS_CERT_FILE", "STS_VERIFY_TLS_KEY_FILE");
     let (good_cert, good_key) = write(&files, &pair);
     for (cert_file, key_file, blamed) in [
@@ -217,6 +219,10 @@ async fn a_pair_that_cannot_be_used_keeps_the_service_from_starting() {
         (good_cert.clone(), files.file("empty.pem", ""), key),
         (good_cert.clone(), good_cert.clone(), key),
         (good_cert.clone(), files.file("another.pem", &other.key), key),
+        (files.file("half-chain.pem", &format!("{}{garbage}", pair.certificate)), good_key.clone(), cert),
+        (files.file("cut-chain.pem", &format!("{}{cut}", pair.certificate)), good_key.clone(), cert),
+        (files.file("strange-chain.pem", &format!("{}{strange}", pair.certificate)), good_key.clone(), cert),
+        (good_cert.clone(), files.file("two-keys.pem", &format!("{}{}", pair.key, other.key)), key),
     ] {
         let variables = [(cert, cert_file.as_str()), (key, key_file.as_str())];
         let end = run(&["serve", "--sandbox", "--listen=127.0.0.1:0"], &variables).await;
@@ -224,6 +230,32 @@ async fn a_pair_that_cannot_be_used_keeps_the_service_from_starting() {
         assert!(end.stderr[0].starts_with(&format!("sts-verify: {blamed}: ")), "{end:?}");
         assert!(!end.stderr[0].contains(&files.path("")) && !end.stderr[0].contains("-----"), "{end:?}");
     }
+}
+
+#[tokio::test]
+async fn a_chain_is_served_whole_however_its_file_was_made() {
+    let (authority, files) = (Authority::new("chain-ca"), Scratch::new("chain"));
+    let pair = authority.pair(&["127.0.0.1"]);
+    let above = std::fs::read_to_string(&authority.bundle).unwrap();
+    let (leaf, chain) = (&pair.certificate, format!("{}{above}", pair.certificate));
+    for content in [
+        format!("{}{above}", leaf.trim_end()),
+        format!("\u{feff}{chain}"),
+        chain.replace('\n', "\r\n"),
+        format!("{leaf}{}{above}", pair.key),
+        chain.replace('\n', " "),
+    ] {
+        let (certificate, key) = (files.file("cert.pem", &content), files.file("key.pem", &pair.key));
+        let variables = [("STS_VERIFY_TLS_CERT_FILE", &*certificate), ("STS_VERIFY_TLS_KEY_FILE", &key)];
+        let service = Service::start(&variables).await;
+        let stream = connect(service.address, &authority, BOTH, "http/1.1").await.unwrap();
+        assert_eq!(stream.get_ref().1.peer_certificates().unwrap().len(), 2, "{content}");
+    }
+    // One file for both, as HAProxy has it.
+    let both = files.file("both.pem", &format!("{chain}{}", pair.key));
+    let variables = [("STS_VERIFY_TLS_CERT_FILE", &*both), ("STS_VERIFY_TLS_KEY_FILE", &both)];
+    let service = Service::start(&variables).await;
+    connect(service.address, &authority, BOTH, "http/1.1").await.unwrap();
 }
 
 #[tokio::test]

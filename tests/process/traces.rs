@@ -2,9 +2,9 @@
 
 use crate::collector::{Collector, attributes, hex};
 use crate::helpers::{expected, someone, summary};
-use crate::program::{Service, json};
-use crate::stub::{Reply, Stub, identity, sts_error};
-use crate::wire::{Authority, Gate, tls};
+use crate::program::{Scratch, Service, json};
+use crate::stub::{EXPIRED, Reply, Stub, identity, sts_error};
+use crate::wire::{Authority, Gate, Pair, tls, tls_with};
 use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind};
 use serde_json::json;
 
@@ -73,7 +73,7 @@ async fn a_request_is_a_span_and_its_call_to_sts_is_one_in_it() {
 
 #[tokio::test]
 async fn what_went_wrong_is_an_attribute_of_a_closed_set() {
-    let expired = sts_error(403, "ExpiredToken", "expired");
+    let expired = sts_error(403, "ExpiredToken", EXPIRED);
     let replies = vec![expired, sts_error(403, "AWordOfItsOwn", "?"), Reply::Close];
     let (stub, collector) = (Stub::replies(replies).await, Collector::start().await);
     let service = traced(&stub.url, &collector.url, &[]).await;
@@ -99,7 +99,7 @@ async fn what_went_wrong_is_an_attribute_of_a_closed_set() {
             ["POST /verify", "ExpiredToken", "", "invalid"],
             ["STS.GetCallerIdentity", "", "other", ""],
             ["POST /verify", "other", "", "indeterminate"],
-            ["GET", "", "", ""],
+            ["GET", "NotFound", "", ""],
             ["STS.GetCallerIdentity", "", "closed", ""],
             ["POST /verify", "ConnectionClosedError", "502", "indeterminate"],
         ]
@@ -254,6 +254,22 @@ async fn a_collector_behind_tls_is_posted_to_if_it_is_vouched_for() {
         assert_eq!(service.stop().await.code, Some(0));
         assert_eq!(collector.spans().len(), before + 2, "{variable}");
     }
+}
+
+#[tokio::test]
+async fn a_collector_with_a_certificate_of_its_own_in_the_bundle_is_posted_to() {
+    let (stub, collector) = (Stub::always(identity()).await, Collector::start().await);
+    let files = Scratch::new("own-collector");
+    let another = std::fs::read_to_string(Authority::new("other-collector").bundle).unwrap();
+    let pair = Pair::self_signed(&["127.0.0.1"], true, 4096);
+    let front = tls_with(&pair, &collector.url).await;
+    // Glued without a line end.
+    let bundle = files.file("own.pem", &format!("{}{}", another.trim_end(), pair.certificate));
+    let certificate = ("OTEL_EXPORTER_OTLP_CERTIFICATE", bundle.as_str());
+    let service = traced(&stub.url, &format!("https://{}", front.address), &[certificate]).await;
+    service.verify_someone().await;
+    assert_eq!(service.stop().await.code, Some(0));
+    assert_eq!(collector.spans().len(), 2);
 }
 
 #[tokio::test]

@@ -12,7 +12,8 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// A certificate authority of a test's own.
 pub struct Authority {
@@ -40,22 +41,6 @@ impl Authority {
         let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &self.issuer).unwrap();
         Pair { certificate: certificate.pem(), key: key.serialize_pem(), der: certificate.der().clone() }
     }
-
-    /// TLS for a server with these names.
-    fn acceptor(&self, names: &[&str]) -> TlsAcceptor {
-        let key = KeyPair::generate().unwrap();
-        let names: Vec<String> = names.iter().copied().map(str::to_owned).collect();
-        let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &self.issuer).unwrap();
-        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![certificate.der().clone()],
-                PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
-            );
-        TlsAcceptor::from(Arc::new(config.unwrap()))
-    }
 }
 
 /// A certificate and its key.
@@ -64,6 +49,30 @@ pub struct Pair {
     pub certificate: String,
     pub key: String,
     pub der: CertificateDer<'static>,
+}
+
+impl Pair {
+    /// One that nobody else vouches for, as `openssl req -x509` makes it (a CA's) or not, valid until then or for long.
+    pub fn self_signed(names: &[&str], is_ca: bool, until_year: i32) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let names: Vec<String> = names.iter().copied().map(str::to_owned).collect();
+        let mut params = CertificateParams::new(names).unwrap();
+        params.is_ca = if is_ca { IsCa::Ca(BasicConstraints::Unconstrained) } else { IsCa::ExplicitNoCa };
+        params.not_after = rcgen::date_time_ymd(until_year, 1, 1);
+        let certificate = params.self_signed(&key).unwrap();
+        Self { certificate: certificate.pem(), key: key.serialize_pem(), der: certificate.der().clone() }
+    }
+
+    /// TLS for a server with this certificate.
+    fn acceptor(&self) -> TlsAcceptor {
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![self.der.clone()], key);
+        TlsAcceptor::from(Arc::new(config.unwrap()))
+    }
 }
 
 /// A server on loopback that ends when this is dropped.
@@ -100,7 +109,12 @@ impl Server {
 
 /// TLS before the server at a URL, which speaks none. Its certificate is for these names.
 pub async fn tls(authority: &Authority, names: &[&str], behind: &str) -> Server {
-    let acceptor = authority.acceptor(names);
+    tls_with(&authority.pair(names), behind).await
+}
+
+/// The same with this certificate.
+pub async fn tls_with(pair: &Pair, behind: &str) -> Server {
+    let acceptor = pair.acceptor();
     let behind = behind.strip_prefix("http://").unwrap().to_owned();
     Server::start(move |stream| {
         let (acceptor, behind) = (acceptor.clone(), behind.clone());
@@ -162,6 +176,11 @@ impl Gate {
         let mut asked = self.asked.clone();
         let come = timeout(PATIENCE, asked.wait_for(|come| *come >= count));
         come.await.expect("the service asks").unwrap();
+    }
+
+    /// How many requests have come by now.
+    pub fn asked(&self) -> usize {
+        *self.asked.borrow()
     }
 
     /// Answers what was asked, and all that will be.

@@ -4,9 +4,12 @@
 //! requests in [`checks`] that botocore signed.
 
 mod checks;
+mod proofs;
 mod responses;
 mod settings;
 mod table;
+mod web_identity;
+mod web_identity_errors;
 mod wire;
 
 use std::time::SystemTime;
@@ -27,6 +30,7 @@ use crate::{
 
 /// The time of every test.
 const NOW: OffsetDateTime = datetime!(2026-11-23 12:00 UTC);
+const URL: &str = "http://127.0.0.1:8090";
 const BODY: &str = "Action=GetCallerIdentity&Version=2011-06-15";
 const USER: &str = "AKIASBXUSER00EXAMPLE";
 const ROLE: &str = "ASIASBXROLE00EXAMPLE";
@@ -42,6 +46,7 @@ struct Ask {
     late: Duration,
     action: String,
     accept: Option<&'static str>,
+    host: &'static str,
 }
 
 impl Ask {
@@ -57,6 +62,7 @@ impl Ask {
             late: Duration::ZERO,
             action: BODY.to_owned(),
             accept: None,
+            host: "127.0.0.1:8090",
         }
     }
 
@@ -81,7 +87,7 @@ impl Ask {
     /// A POST with an Authorization header, as every SDK sends it.
     fn post(&self) -> Received {
         let timestamp = basic(NOW + self.late);
-        let mut headers = vec![("host", "127.0.0.1:8090"), ("x-amz-date", &timestamp)];
+        let mut headers = vec![("host", self.host), ("x-amz-date", &timestamp)];
         headers.extend(self.token.as_deref().map(|token| ("x-amz-security-token", token)));
         let names: Vec<_> = headers.iter().map(|(name, _)| *name).collect();
         let names = names.join(";");
@@ -105,7 +111,7 @@ impl Ask {
         if let Some(token) = &self.token {
             query.append_pair("X-Amz-Security-Token", token);
         }
-        let mut request = received(Method::GET, &query.finish(), &[("host", "127.0.0.1:8090")], "");
+        let mut request = received(Method::GET, &query.finish(), &[("host", self.host)], "");
         let signed = Signed { timestamp: &timestamp, scope: &self.scope, headers: "host", presigned: true };
         let signature = signature(&request, signed, &self.secret);
         request.query = format!("{}&X-Amz-Signature={signature}", request.query);
@@ -140,13 +146,13 @@ impl From<Received> for Request<Bytes> {
 /// A new sandbox with the table's callers, at [`NOW`].
 fn sts() -> Sts {
     let builder = Sandbox::builder().callers(crate::table());
-    Sts::new(builder.clock(|| SystemTime::from(NOW))).expect("the table is good")
+    Sts::new(builder.clock(|| SystemTime::from(NOW)), URL.to_owned()).expect("the table is good")
 }
 
 impl Sts {
     /// Decides on a request over a connection of its own.
     fn ask(&self, request: Received) -> Outcome {
-        self.respond(&Refusals::default(), request.into())
+        self.respond(&Refusals::default(), self.receive(request.into()))
     }
 }
 

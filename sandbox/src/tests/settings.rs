@@ -7,7 +7,7 @@ use std::{
 
 use http::Request;
 
-use super::{Ask, NOW, USER, error_of};
+use super::{Ask, NOW, URL, USER, error_of};
 use crate::{
     Caller, Sandbox, SandboxBuilder, memory::Refusals, request::Received, response::OutgoingResponse,
     sts::Sts, verify_signature,
@@ -30,7 +30,7 @@ impl Clock {
     fn sts(&self, builder: SandboxBuilder) -> Sts {
         let now = self.0.clone();
         let builder = builder.callers(crate::table()).clock(move || *now.lock().expect("no panic"));
-        Sts::new(builder).expect("the settings are good")
+        Sts::new(builder, URL.to_owned()).expect("the settings are good")
     }
 }
 
@@ -40,7 +40,7 @@ fn with_another_secret() -> Received {
 
 /// The code of the response to a request over a connection, or `OK`.
 fn over(sts: &Sts, connection: &Refusals, request: Received) -> String {
-    let response: OutgoingResponse = sts.respond(connection, request.into()).response.expect("a response");
+    let response: OutgoingResponse = sts.respond(connection, request).response.expect("a response");
     if response.status.is_success() { "OK".to_owned() } else { error_of(&response).1 }
 }
 
@@ -114,7 +114,7 @@ fn callers_that_cannot_be_told_apart_and_regions_that_are_none_are_errors() {
         (Sandbox::builder().caller(ann()).caller(ann()), "two callers have the access key id AKIA"),
         (Sandbox::builder().caller(ann().in_region("nowhere-1")), "is not one of AWS"),
     ] {
-        let error = Sts::new(builder).map(|_| ()).expect_err("an error");
+        let error = Sts::new(builder, URL.to_owned()).map(|_| ()).expect_err("an error");
         assert!(error.to_string().contains(words), "{error}");
     }
 }

@@ -143,3 +143,27 @@ async fn a_sandbox_that_is_dropped_closes_its_listener_and_its_connections() {
     .await
     .expect("the client ends");
 }
+
+/// The body of a document that the sandbox serves.
+fn document(address: SocketAddr, path: &str) -> String {
+    let request = format!("GET {path} HTTP/1.1\r\nhost: sandbox\r\nconnection: close\r\n\r\n");
+    let response = exchange(address, request.as_bytes());
+    let (head, body) = response.split_once("\r\n\r\n").expect("a head");
+    assert!(head.starts_with("HTTP/1.1 200 OK"), "{head}");
+    body.to_owned()
+}
+
+#[tokio::test]
+async fn the_url_is_the_issuer_and_its_keys_can_be_rotated() {
+    let sandbox = Sandbox::builder().start().await.expect("a free port");
+    let url = sandbox.url().to_owned();
+    let address: SocketAddr = url.trim_start_matches("http://").parse().expect("an address");
+    let read = |path| spawn_blocking(move || document(address, path));
+    let discovery = read("/.well-known/openid-configuration").await.expect("a document");
+    assert!(discovery.contains(&format!("\"issuer\":\"{url}\"")), "{discovery}");
+    let old = read("/.well-known/jwks.json").await.expect("keys");
+    assert_eq!(read("/.well-known/jwks.json").await.expect("keys"), old);
+    sandbox.rotate_keys().await.expect("new keys");
+    assert_ne!(read("/.well-known/jwks.json").await.expect("keys"), old);
+    assert_eq!(sandbox.requests().len(), 4);
+}

@@ -72,7 +72,7 @@ impl Fields {
             siblings.put(name, FieldValue::Text(value));
         }
         let mut fields = CredentialFields::default();
-        fields.take(siblings);
+        fields.put_siblings(siblings);
         Ok(Question::Credentials(fields.check()?))
     }
 }

@@ -118,7 +118,7 @@ impl Section {
 fn harmless(name: &str, question: &Question) -> Box<str> {
     match question {
         Question::Credentials(request) => {
-            Redactor::new(&request.credentials).clean_name(name.to_owned()).into()
+            Redactor::new(request.credentials.secrets()).clean_name(name.to_owned()).into()
         }
         Question::Proof(_) => name.into(),
     }

@@ -7,7 +7,7 @@ use crate::batch::known::Fingerprint;
 use crate::batch::pace::Pace;
 use crate::batch::queue::SpreadQueue;
 use crate::credentials::Credentials;
-use crate::sts::StsClient;
+use crate::sts::{StsCall, StsClient};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,7 +31,7 @@ pub(super) struct Job {
     question: Fingerprint,
     /// The account that pays; for a key that does not tell it, the key itself.
     account: u64,
-    credentials: Credentials,
+    call: StsCall,
     routes: Vec<Arc<StsClient>>,
     /// What the partitions before said.
     heard: Vec<Attempt>,
@@ -109,7 +109,7 @@ impl Runner {
             job.here.began.get_or_insert(now);
             self.in_flight.spawn(async move {
                 let attempt = match job.route() {
-                    Some(client) => asker.ask(client, &job.credentials).await,
+                    Some(client) => asker.ask(client, &job.call).await,
                     None => Attempt { answer: combine(Vec::new()), kind: AttemptKind::Final },
                 };
                 Asked { job, attempt, at: now }
@@ -178,7 +178,8 @@ impl Job {
         routes: Vec<Arc<StsClient>>,
     ) -> Self {
         let account = account_of(key, &question);
-        Self { question, account, credentials, routes, heard: Vec::new(), attempts: 0, here: Here::default() }
+        let call = StsCall::Credentials(credentials);
+        Self { question, account, call, routes, heard: Vec::new(), attempts: 0, here: Here::default() }
     }
 
     /// Whom to ask next.

@@ -35,7 +35,7 @@ const EXIT_TERMINATED: u8 = 143;
 const WIDTH: usize = 80;
 
 /// Works the list off and gives the exit code.
-pub(super) async fn run(args: VerifyArgs) -> Result<ExitCode, (Failure, ExitCode)> {
+pub(super) async fn run(args: VerifyArgs, signals: Signals) -> Result<ExitCode, (Failure, ExitCode)> {
     let usage = |error: Failure| (error, ExitCode::from(EXIT_USAGE));
     let failure = |error: Failure| (error, ExitCode::FAILURE);
     // Without it a crash may leave secrets in a file. There is nobody to tell that it cannot be had.
@@ -43,7 +43,6 @@ pub(super) async fn run(args: VerifyArgs) -> Result<ExitCode, (Failure, ExitCode
     let asker = asker(&args).await.map_err(usage)?;
     let settings = settings(&args).map_err(usage)?;
     let resume = args.resume.as_deref().map(resume).transpose().map_err(usage)?;
-    let signals = Signals::new().map_err(|error| failure(error.into()))?;
     let inputs = Inputs::new(&args.files, args.format);
     let began = Instant::now();
     let worked = work(&args, inputs, asker, settings, resume, signals, began).await;
@@ -79,7 +78,7 @@ async fn work(
     let mut console = Console::new(report, resume, terminal);
     let stopped = OnceLock::new();
     let stop = async {
-        let _ = stopped.set(signals.into_stop().await);
+        let _ = stopped.set(stop_of(signals).await);
     };
     let totals = runner::run(items, asker, settings, &mut console, stop).await?;
     let line = summary(&totals, began.elapsed());
@@ -88,6 +87,15 @@ async fn work(
         say(&line);
     }
     Ok(exit_code(&totals, args.fail_on, stopped.get()))
+}
+
+/// A terminal that is closed ends a list, too.
+async fn stop_of(signals: Signals) -> Stop {
+    let hangup = signals.hangup.clone();
+    tokio::select! {
+        stop = signals.stop() => stop,
+        () = hangup.notified() => Stop::Terminate,
+    }
 }
 
 /// Nothing is needed for STS where nothing is asked.

@@ -8,16 +8,16 @@
 //! in any case, so that callers behind one address do not shut each other out.
 
 use super::client_address::address_of;
-use crate::callers::CallerLimit;
 use crate::callers::api_keys::ApiKeys;
-use crate::http::error::{ApiError, Refuse};
+use crate::callers::{CallerId, CallerLimit};
+use crate::http::error::ApiError;
 use crate::observability::SharedRecord;
 use crate::observability::metrics::Metrics;
 use axum::extract::{Request, State};
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, HeaderName};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use std::sync::Arc;
 
 /// The header for a key that is not in Authorization.
@@ -37,7 +37,6 @@ pub(crate) struct KeyGuard {
     /// How many proxies in front append to X-Forwarded-For.
     pub trusted_proxies: usize,
     pub metrics: Arc<Metrics>,
-    pub refuse: Refuse,
 }
 
 /// The layer of the routes that ask STS. Who comes through with a key has its [`crate::callers::KeyId`] in the request's
@@ -50,7 +49,7 @@ pub(crate) async fn authenticate(
     let presented = presented(request.headers());
     let good = || presented.iter().find_map(|key| guard.keys.find(key));
     let Some((id, name)) = (presented.len() <= MOST_KEYS).then(good).flatten() else {
-        return guard.turn_away(&request, !presented.is_empty());
+        return guard.turn_away(address_of(&request, guard.trusted_proxies), !presented.is_empty()).await;
     };
     // Nobody further in has a use for them.
     request.headers_mut().remove(AUTHORIZATION);
@@ -64,13 +63,14 @@ pub(crate) async fn authenticate(
 
 impl KeyGuard {
     /// The answer to a request without a good key.
-    fn turn_away(&self, request: &Request, key_given: bool) -> Response {
-        let limited = self.failures.check(address_of(request, self.trusted_proxies)).err();
+    async fn turn_away(&self, address: CallerId, key_given: bool) -> Response {
+        let limited = self.failures.check(address).await.err();
         self.metrics.unauthenticated(limited.is_some());
-        (self.refuse)(match limited {
+        let error = match limited {
             Some(retry_after) => ApiError::AuthenticationLimited { retry_after },
             None => ApiError::Unauthorized { key_given },
-        })
+        };
+        error.into_response()
     }
 }
 

@@ -2,11 +2,11 @@
 
 use super::client_address::caller_of;
 use crate::callers::CallerLimit;
-use crate::http::error::{ApiError, Refuse};
+use crate::http::error::ApiError;
 use crate::observability::metrics::Metrics;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use std::sync::Arc;
 
 /// What stands before the routes that ask STS.
@@ -16,7 +16,6 @@ pub(crate) struct CallerGuard {
     /// How many proxies in front append to X-Forwarded-For.
     pub trusted_proxies: usize,
     pub metrics: Arc<Metrics>,
-    pub refuse: Refuse,
 }
 
 /// Lets a request through if its caller has not asked too often. Its body has not been read by then.
@@ -25,11 +24,11 @@ pub(crate) async fn limit_callers(
     request: Request,
     next: Next,
 ) -> Response {
-    match guard.limit.check(caller_of(&request, guard.trusted_proxies)) {
+    match guard.limit.check(caller_of(&request, guard.trusted_proxies)).await {
         Ok(()) => next.run(request).await,
         Err(retry_after) => {
             guard.metrics.caller_limited();
-            (guard.refuse)(ApiError::RateLimited { retry_after })
+            ApiError::RateLimited { retry_after }.into_response()
         }
     }
 }

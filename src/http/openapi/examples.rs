@@ -1,9 +1,9 @@
 //! Examples of requests and of every answer. The answers are made by the code that makes the real ones.
 
-use super::spellings::SPELLINGS;
 use crate::credentials::ValidationError;
 use crate::http::error::ApiError;
-use crate::sts::{ConnectFailure, Endpoint, Rejection, StsFailure};
+use crate::http::spellings::SPELLINGS;
+use crate::sts::{ConnectFailure, Endpoint, Rejection, StsFailure, Verdict};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use sts_sandbox::Caller;
@@ -144,6 +144,7 @@ fn errors() -> Vec<(&'static str, ApiError)> {
         ("RequestTooLarge", ApiError::TooLarge),
         ("UnsupportedMediaType", ApiError::UnsupportedMediaType),
         ("UnsupportedMediaType-coding", ApiError::UnsupportedContentCoding("gzip")),
+        ("MisdirectedRequest", ApiError::MisdirectedRequest),
         ("InternalError", ApiError::Internal),
         (
             "EndpointConnectionError",
@@ -152,7 +153,12 @@ fn errors() -> Vec<(&'static str, ApiError)> {
         ("ConnectionClosedError", ApiError::Sts(StsFailure::Closed(endpoint()))),
         (
             "ResponseParserError",
-            ApiError::Sts(StsFailure::NotSts { endpoint: endpoint(), status: 200, well_formed: false }),
+            ApiError::Sts(StsFailure::NotSts {
+                endpoint: endpoint(),
+                status: 200,
+                well_formed: false,
+                code: None,
+            }),
         ),
         ("Unauthorized", ApiError::Unauthorized { key_given: false }),
         ("Unauthorized-wrong", ApiError::Unauthorized { key_given: true }),
@@ -162,8 +168,13 @@ fn errors() -> Vec<(&'static str, ApiError)> {
         ("ReadTimeoutError", ApiError::Sts(StsFailure::ReadTimeout(endpoint()))),
     ];
     errors.extend(REJECTIONS.map(|(key, code, message, status)| {
-        let rejection =
-            Rejection { code: code.to_owned(), message: Some(message.to_owned()), status, request_id: None };
+        let rejection = Rejection {
+            code: code.to_owned(),
+            message: Some(message.to_owned()),
+            status,
+            request_id: None,
+            verdict: Verdict::Indeterminate,
+        };
         (key, ApiError::Rejected(rejection))
     }));
     errors
@@ -238,3 +249,19 @@ const REJECTIONS: [(&str, &str, &str, u16); 15] = [
     ("502", "502", "Bad Gateway", 502),
     ("503", "503", "Service Unavailable", 503),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observability::metrics::known_code;
+
+    #[test]
+    fn every_error_has_a_series_of_its_own_in_the_metrics() {
+        let of_lambda = [ApiError::InvalidRequestContent, ApiError::UnsupportedInvocationType];
+        let of_http = [ApiError::NotFound, ApiError::MethodNotAllowed];
+        let errors = errors().into_iter().map(|(_, error)| error).chain(of_lambda).chain(of_http);
+        for code in errors.map(|error| error.code()) {
+            assert_eq!(known_code(&code), code);
+        }
+    }
+}

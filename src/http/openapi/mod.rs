@@ -5,18 +5,16 @@
 //! `openapi/openapi.json` is the same document as committed; a test holds the two together.
 
 mod examples;
-mod spellings;
-
-pub use spellings::VerifyRequestSchema;
 
 use crate::http::error::ApiError;
 use crate::http::middleware::authentication::API_KEY_HEADER;
+use crate::http::routes::lambda;
 use axum::Router;
-use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use axum::http::{HeaderValue, StatusCode};
-use axum::middleware::map_response;
+use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION};
+use axum::http::{HeaderName, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use std::sync::Arc;
 use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::Operation;
@@ -27,10 +25,14 @@ use utoipa::openapi::{
     ComponentsBuilder, ContactBuilder, Header, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder,
     PathsBuilder, RefOr, SecurityRequirement, ServerBuilder,
 };
-use utoipa_swagger_ui::{Config, SwaggerUi};
+use utoipa_swagger_ui::{Config, SwaggerFile};
 
 /// Where the document is served.
 const DOCUMENT_PATH: &str = "/openapi.json";
+
+/// The same, as seen from a page below /docs/. Behind a proxy that puts a prefix before the service's paths, an absolute path
+/// would be another service's.
+const DOCUMENT_FROM_DOCS: &str = "../openapi.json";
 
 /// What Swagger UI needs and nothing else. The hash is of the one inline style sheet of Swagger UI 5.32.6; the
 /// conformance suite drives a real browser and fails on any violation.
@@ -71,7 +73,8 @@ pub(crate) fn base() -> OpenApi {
     OpenApiBuilder::new()
         .info(info)
         .paths(PathsBuilder::new().build())
-        .servers(Some([ServerBuilder::new().url("/").description(Some("This service")).build()]))
+        // Where the document is, whatever prefix a proxy has put before it (OpenAPI 3.1, section 4.8.5).
+        .servers(Some([ServerBuilder::new().url(".").description(Some("This service")).build()]))
         .security(Some([SecurityRequirement::default()]))
         .tags(Some([
             tag("verify", "Ask STS whose credentials these are"),
@@ -93,8 +96,9 @@ pub(crate) fn complete(document: &mut OpenApi, sandbox: bool) {
         examples::add_requests(verify, &examples::requests(sandbox));
         examples::add_responses(verify);
     }
-    if let Some(invoke) = post(document, "/2015-03-31/functions/{function}/invocations") {
+    if let Some(invoke) = post(document, lambda::PATH) {
         examples::add_requests(invoke, &examples::events(sandbox));
+        describe_lambdas_headers(invoke);
     }
 }
 
@@ -103,7 +107,7 @@ fn post<'a>(document: &'a mut OpenApi, path: &str) -> Option<&'a mut Operation> 
 }
 
 fn item_has_verdict(path: &str) -> bool {
-    path == "/verify" || path.ends_with("/invocations")
+    path == "/verify" || path == lambda::PATH
 }
 
 fn describe_headers(operation: &mut Operation, verdicts: bool) {
@@ -130,6 +134,23 @@ fn describe_headers(operation: &mut Operation, verdicts: bool) {
         }
         if verdicts && matches!(status.as_str(), "200" | "400" | "429" | "502" | "503" | "504") {
             add("retry-after", text_header("Seconds after which to try again, where that may help"));
+        }
+    }
+}
+
+fn describe_lambdas_headers(invoke: &mut Operation) {
+    for (status, response) in &mut invoke.responses.responses {
+        let RefOr::T(utoipa::openapi::Response { headers, .. }) = response else { continue };
+        let mut add = |name: HeaderName, text: &str| {
+            headers.insert(name.as_str().to_owned(), RefOr::T(text_header(text)));
+        };
+        add(lambda::AMAZON_REQUEST_ID, "The same id as in x-request-id");
+        if status == "200" {
+            add(lambda::EXECUTED_VERSION, "Always $LATEST");
+            add(lambda::LOG_RESULT, "For x-amz-log-type Tail: the request's line in the log, in base64");
+        }
+        if status.starts_with(['4', '5']) {
+            add(lambda::ERROR_TYPE, "The name of the error");
         }
     }
 }
@@ -162,16 +183,29 @@ pub(crate) fn with_docs<S>(routes: Router<S>, document: &OpenApi) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
-    let config = Config::new([DOCUMENT_PATH])
+    let config = Config::new([DOCUMENT_FROM_DOCS])
         .try_it_out_enabled(true)
         .display_request_duration(true)
         .validator_url("none");
-    let docs: Router<S> = SwaggerUi::new("/docs").config(config).into();
+    let config = Arc::new(config);
+    let page = get(move |uri: Uri| async move { docs_file(uri.path(), config) });
     let policy = SetResponseHeaderLayer::overriding(CONTENT_SECURITY_POLICY, DOCS_POLICY);
-    with_document(routes, document).merge(docs.layer(map_response(in_our_shape)).layer(policy))
+    let docs = Router::new()
+        // Relative, too.
+        .route("/docs", get(async || (StatusCode::SEE_OTHER, [(LOCATION, "docs/")])))
+        .route("/docs/", page.clone())
+        .route("/docs/{*rest}", page);
+    with_document(routes, document).merge(docs.layer(policy))
 }
 
-/// Swagger UI answers a file that it does not have with a 404 without a body.
-async fn in_our_shape(response: Response) -> Response {
-    if response.status() == StatusCode::NOT_FOUND { ApiError::NotFound.into_response() } else { response }
+/// A file of Swagger UI. Its path is taken as it was sent: what is escaped in it is none of theirs.
+fn docs_file(path: &str, config: Arc<Config<'static>>) -> Response {
+    let name = path.strip_prefix("/docs/").unwrap_or_default();
+    match utoipa_swagger_ui::serve(name, config) {
+        Ok(Some(SwaggerFile { bytes, content_type, .. })) => {
+            ([(CONTENT_TYPE, content_type)], bytes).into_response()
+        }
+        Ok(None) => ApiError::NotFound.into_response(),
+        Err(_) => ApiError::Internal.into_response(),
+    }
 }

@@ -13,6 +13,9 @@ use axum::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+/// The routes of this file.
+pub(crate) const PATHS: [&str; 4] = ["/livez", "/readyz", "/healthz", "/health"];
+
 /// The state of the process.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Health {
@@ -32,7 +35,7 @@ pub(crate) async fn livez() -> Json<Health> {
 
 /// May it be sent requests?
 ///
-/// /healthz and /health answer the same. Asks nobody: STS being down does not make this service unready.
+/// Asks nobody: STS being down does not make this service unready.
 #[utoipa::path(get, path = "/readyz", operation_id = "readyz", tag = "health", responses(
     (status = 200, description = "It may", body = Health),
     (status = 503, description = "No: it was told to stop", body = Health),
@@ -43,4 +46,26 @@ pub(crate) async fn readyz(State(app): State<AppState>) -> (StatusCode, Json<Hea
     } else {
         (StatusCode::OK, Json(Health { status: "ok" }))
     }
+}
+
+/// May it be sent requests?
+///
+/// The same as /readyz, under a name that Kubernetes had before.
+#[utoipa::path(get, path = "/healthz", operation_id = "healthz", tag = "health", responses(
+    (status = 200, description = "It may", body = Health),
+    (status = 503, description = "No: it was told to stop", body = Health),
+))]
+pub(crate) async fn healthz(app: State<AppState>) -> (StatusCode, Json<Health>) {
+    readyz(app).await
+}
+
+/// May it be sent requests?
+///
+/// The same as /readyz, under a name that many load balancers ask for by default.
+#[utoipa::path(get, path = "/health", operation_id = "health", tag = "health", responses(
+    (status = 200, description = "It may", body = Health),
+    (status = 503, description = "No: it was told to stop", body = Health),
+))]
+pub(crate) async fn health(app: State<AppState>) -> (StatusCode, Json<Health>) {
+    readyz(app).await
 }

@@ -1,38 +1,60 @@
 //! The Lambda's own interface, for programs that invoke the function by name: `POST
 //! /2015-03-31/functions/{function}/invocations` (the Invoke operation of Lambda's API).
 //!
-//! The payload is the event that the function took: the credentials themselves, or an API Gateway proxy event (REST
-//! or HTTP API) whose `body` holds them. The answer is the envelope that the function returned.
+//! The payload is the event that the function took ([`event`]). The answer is the envelope that the function returned. What
+//! Lambda itself says around it is [`service`]'s.
 
+mod event;
+mod service;
+
+pub(crate) use service::{AMAZON_REQUEST_ID, ERROR_TYPE, LOG_RESULT, speak_as_lambda};
+
+use crate::config::CorsOrigins;
 use crate::credentials::ValidationError;
 use crate::http::context::RequestContext;
-use crate::http::error::{ApiError, ErrorBody};
-use crate::http::routes::verify::{Verification, read_body, verify_json};
+use crate::http::error::ApiError;
+use crate::http::routes::verify::{read_body, verify_json};
 use crate::http::state::AppState;
+use crate::http::verification::{Verification, leave_for_the_log};
 use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::http::header::ORIGIN;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
-use secrecy::{ExposeSecret, SecretString};
-use serde::de::IgnoredAny;
-use serde::{Deserialize, Serialize};
+use event::Event;
+use serde::Serialize;
+use service::ServiceError;
 use utoipa::{IntoParams, ToSchema};
-use zeroize::Zeroizing;
+
+/// The route.
+pub(crate) const PATH: &str = "/2015-03-31/functions/{function}/invocations";
 
 const INVOCATION_TYPE: HeaderName = HeaderName::from_static("x-amz-invocation-type");
-const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
-const EXECUTED_VERSION: HeaderName = HeaderName::from_static("x-amz-executed-version");
 
-/// The header by which a client says how it wants the function to be run.
+/// The version of the function that was run; there is one.
+pub(crate) const EXECUTED_VERSION: HeaderName = HeaderName::from_static("x-amz-executed-version");
+
+/// The headers by which a client says how it wants the function to be run.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
-#[expect(dead_code, reason = "for the OpenAPI document; the header itself is read as bytes")]
+#[expect(dead_code, reason = "for the OpenAPI document; the headers themselves are read as bytes")]
 struct InvokeHeaders {
     /// Event is refused: there is nobody to tell the answer to.
     #[param(rename = "x-amz-invocation-type", inline, nullable = false)]
     kind: Option<InvocationType>,
+    /// Tail asks for the request's log line, in `x-amz-log-result`.
+    #[param(rename = "x-amz-log-type", inline, nullable = false)]
+    log: Option<LogType>,
+}
+
+/// What of the log is answered.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "for the OpenAPI document")]
+enum LogType {
+    /// The default: nothing.
+    None,
+    /// Its end.
+    Tail,
 }
 
 /// The invocation types that are served.
@@ -57,26 +79,19 @@ pub(crate) struct Envelope<'a> {
     body: &'a str,
 }
 
-/// The two headers that the function set.
+/// The headers that the function set, by the operator's setting of CORS.
 #[derive(Debug, Serialize, ToSchema)]
 struct EnvelopeHeaders {
     #[serde(rename = "Content-Type")]
     content_type: &'static str,
-    #[serde(rename = "Access-Control-Allow-Origin")]
-    allow_origin: &'static str,
-}
-
-/// An API Gateway proxy event, as far as the function looked at it.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ProxyEvent {
-    #[serde(default)]
-    body: Option<SecretString>,
-    #[serde(default)]
-    is_base64_encoded: Option<bool>,
-    /// API Gateway sends it in every event, with a body or without.
-    #[serde(default)]
-    request_context: Option<IgnoredAny>,
+    /// Absent where the operator lists origins and the event's is none of them.
+    #[serde(rename = "Access-Control-Allow-Origin", skip_serializing_if = "Option::is_none")]
+    #[schema(example = "*")]
+    allow_origin: Option<String>,
+    /// `Origin` where the operator lists origins.
+    #[serde(rename = "Vary", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    vary: Option<&'static str>,
 }
 
 /// Invoke as a Lambda function
@@ -87,7 +102,7 @@ struct ProxyEvent {
 /// The name of the function is not looked at.
 #[utoipa::path(
     post,
-    path = "/2015-03-31/functions/{function}/invocations",
+    path = PATH,
     operation_id = "invoke",
     tag = "lambda",
     params(
@@ -99,12 +114,13 @@ struct ProxyEvent {
     responses(
         (status = 200, description = "The function's answer", body = Envelope),
         (status = 204, description = "DryRun: the invocation would be taken"),
-        (status = 400, description = "The payload is not JSON, or the invocation type is not served", body = ErrorBody),
-        (status = 401, description = "The service wants an API key, and the request has no good one", body = ErrorBody),
-        (status = 408, description = "The payload did not arrive in time", body = ErrorBody),
-        (status = 413, description = "The payload is too large", body = ErrorBody),
-        (status = 429, description = "This caller asks too often", body = ErrorBody),
-        (status = 500, description = "A fault of this service", body = ErrorBody),
+        (status = 400, description = "The payload is not JSON, or the invocation type is not served", body = ServiceError),
+        (status = 401, description = "The service wants an API key, and the request has no good one", body = ServiceError),
+        (status = 408, description = "The payload did not arrive in time", body = ServiceError),
+        (status = 413, description = "The payload is too large", body = ServiceError),
+        (status = 421, description = "The service is not allowed to answer for that host", body = ServiceError),
+        (status = 429, description = "This caller asks too often", body = ServiceError),
+        (status = 500, description = "A fault of this service", body = ServiceError),
     )
 )]
 pub(crate) async fn invoke(State(app): State<AppState>, request: Request) -> Response {
@@ -112,73 +128,42 @@ pub(crate) async fn invoke(State(app): State<AppState>, request: Request) -> Res
     match kind {
         b"RequestResponse" => {}
         b"DryRun" => return StatusCode::NO_CONTENT.into_response(),
-        _ => return refuse(ApiError::UnsupportedInvocationType),
+        _ => return ApiError::UnsupportedInvocationType.into_response(),
     }
     let context = RequestContext::of(&request, &app);
-    let payload = match read_body(request).await {
-        Ok(payload) => payload,
-        Err(error) => return refuse(error),
+    let own_origin = request.headers().get(ORIGIN).and_then(|origin| origin.to_str().ok()).map(str::to_owned);
+    let event = match read_body(request).await.and_then(Event::read) {
+        Ok(event) => event,
+        Err(error) => return error.into_response(),
     };
-    match event_body(payload) {
-        Ok(Some(body)) => envelope(&verify_json(&app, &context, body).await),
-        Ok(None) => {
-            let malformed = Verification::error(&ValidationError::MalformedJson.into(), None);
-            envelope(&malformed.noted_in(&context.record))
-        }
-        Err(error) => refuse(error),
+    let verification = match event.body {
+        Some(body) => verify_json(&app, &context, body).await,
+        None => Verification::error(&ValidationError::MalformedJson.into(), None),
+    };
+    let headers = EnvelopeHeaders::new(&app.cors_origins, event.origin.or(own_origin));
+    envelope(verification, headers)
+}
+
+impl EnvelopeHeaders {
+    /// The headers for whoever passes the envelope on to a browser on a page of this origin.
+    fn new(allowed: &CorsOrigins, origin: Option<String>) -> Self {
+        let (allow_origin, vary) = match allowed {
+            CorsOrigins::Any => (Some("*".to_owned()), None),
+            CorsOrigins::List(list) => {
+                (origin.filter(|origin| list.iter().any(|allowed| allowed == origin)), Some("Origin"))
+            }
+        };
+        Self { content_type: "application/json", allow_origin, vary }
     }
 }
 
-/// What Lambda itself refuses, without asking the function: its clients read the error's name from a header.
-pub(crate) fn refuse(error: ApiError) -> Response {
-    let name = match error {
-        ApiError::InvalidRequestContent => "InvalidRequestContentException",
-        ApiError::UnsupportedInvocationType => "InvalidParameterValueException",
-        ApiError::TooLarge => "RequestTooLargeException",
-        ApiError::Unauthorized { .. } => "UnrecognizedClientException",
-        ApiError::RateLimited { .. } | ApiError::AuthenticationLimited { .. } => "TooManyRequestsException",
-        _ => "ServiceException",
-    };
-    let mut response = error.into_response();
-    response.headers_mut().insert(ERROR_TYPE, HeaderValue::from_static(name));
-    response
-}
-
-fn envelope(verification: &Verification) -> Response {
-    let envelope = Envelope {
-        status_code: verification.status.as_u16(),
-        headers: EnvelopeHeaders { content_type: "application/json", allow_origin: "*" },
-        body: &verification.body,
-    };
+fn envelope(verification: Verification, headers: EnvelopeHeaders) -> Response {
+    let status_code = verification.status.as_u16();
+    let envelope = Envelope { status_code, headers, body: &verification.body };
     let Ok(body) = serde_json::to_string(&envelope) else { return ApiError::Internal.into_response() };
     let mut response = Response::new(Body::from(body));
     verification.set_headers(response.headers_mut());
     response.headers_mut().insert(EXECUTED_VERSION, HeaderValue::from_static("$LATEST"));
+    leave_for_the_log(&mut response, verification.error);
     response
-}
-
-/// The JSON with the credentials in a payload. `None` for a proxy event whose body cannot be read.
-fn event_body(payload: Zeroizing<Vec<u8>>) -> Result<Option<Zeroizing<Vec<u8>>>, ApiError> {
-    if payload.is_empty() {
-        // Lambda gives the function an empty event then.
-        return Ok(Some(Zeroizing::new(b"{}".to_vec())));
-    }
-    if serde_json::from_slice::<IgnoredAny>(&payload).is_err() {
-        return Err(ApiError::InvalidRequestContent);
-    }
-    match serde_json::from_slice::<ProxyEvent>(&payload) {
-        Ok(event) if event.body.is_some() || event.request_context.is_some() => Ok(event.into_body()),
-        _ => Ok(Some(payload)),
-    }
-}
-
-impl ProxyEvent {
-    fn into_body(self) -> Option<Zeroizing<Vec<u8>>> {
-        let body = self.body.unwrap_or_default();
-        let bytes = body.expose_secret().as_bytes();
-        match self.is_base64_encoded {
-            Some(true) => BASE64_STANDARD.decode(bytes).ok().map(Zeroizing::new),
-            _ => Some(Zeroizing::new(bytes.to_vec())),
-        }
-    }
 }

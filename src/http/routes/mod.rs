@@ -2,4 +2,5 @@
 
 pub(crate) mod health;
 pub(crate) mod lambda;
+pub(crate) mod metrics;
 pub(crate) mod verify;

@@ -1,134 +1,26 @@
 //! `POST /verify`: asks STS whose credentials these are and answers in the words of the Lambda function.
 //!
-//! Everything on the wire is named here: the success body, the verdict header, the headers of an answer. The Lambda's
-//! own interface ([`crate::http::routes::lambda`]) asks the same [`verify_json`].
+//! The Lambda's own interface ([`crate::http::routes::lambda`]) asks the same [`verify_json`].
 
-use crate::credentials::VerifyRequest;
-use crate::http::ask::ask;
+use crate::credentials::{Posted, PostedProof, VerifyRequest};
+use crate::http::ask::{CallersCall, ask};
 use crate::http::context::RequestContext;
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::media_type::require_json;
-use crate::http::openapi::VerifyRequestSchema;
+use crate::http::proofs::{Checked, ProofTerms, Refused, check_proof};
+use crate::http::spellings::VerifyRequestSchema;
 use crate::http::state::AppState;
-use crate::observability::SharedRecord;
-use crate::sts::coalescing::Source;
-use crate::sts::{CallOutcome, Identity, StsFailure, StsResponse, Verdict};
-use axum::body::{Body, Bytes};
+use crate::http::verification::{Success, Verification};
+use crate::proof::{ProofSettings, kind_of};
+use crate::sts::StsCall;
+use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
 use axum::extract::{FromRequest, Request, State};
-use axum::http::header::{AGE, CONTENT_TYPE, RETRY_AFTER};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
-use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
-/// The response header that tells *invalid* from *could not find out*.
-pub const VERDICT_HEADER: HeaderName = HeaderName::from_static("x-sts-verdict");
-
-/// The response header that tells an answer that was not this caller's alone (RFC 9211).
-pub const CACHE_STATUS_HEADER: HeaderName = HeaderName::from_static("cache-status");
-
-/// The body of a success.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct VerifyResponse<'a> {
-    /// What boto3's `get_caller_identity()` returned.
-    #[schema(inline)]
-    aws_res: CallerIdentity<'a>,
-}
-
-/// The caller's identity, as boto3 returns it.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "PascalCase")]
-struct CallerIdentity<'a> {
-    /// The unique id of the user, role session, federated user or account.
-    #[schema(example = "AIDACKCEVSQ6C2EXAMPLE")]
-    user_id: &'a str,
-    /// The AWS account.
-    #[schema(example = "123456789012")]
-    account: &'a str,
-    /// The ARN of the caller.
-    #[schema(example = "arn:aws:iam::123456789012:user/example-user")]
-    arn: &'a str,
-    #[schema(inline)]
-    response_metadata: ResponseMetadata<'a>,
-}
-
-/// What boto3 tells about the answer of STS.
-#[derive(Debug, Serialize, ToSchema)]
-struct ResponseMetadata<'a> {
-    /// The request id of STS, for a support case.
-    #[serde(rename = "RequestId", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
-    request_id: Option<OrNull<'a>>,
-    /// The HTTP status of STS's answer.
-    #[serde(rename = "HTTPStatusCode")]
-    #[schema(example = 200)]
-    status: u16,
-    /// The headers of STS's answer, names in lower case.
-    #[serde(rename = "HTTPHeaders")]
-    #[schema(value_type = std::collections::BTreeMap<String, String>)]
-    headers: Headers<'a>,
-    /// True in boto3's standard mode when no attempt was left; absent otherwise.
-    #[serde(rename = "MaxAttemptsReached", skip_serializing_if = "std::ops::Not::not")]
-    #[schema(required = false)]
-    max_attempts_reached: bool,
-    /// How many attempts came before the one that was answered.
-    #[serde(rename = "RetryAttempts")]
-    #[schema(example = 0)]
-    retry_attempts: u32,
-}
-
-/// A text, or null for an empty element: boto3's answer to one.
-#[derive(Debug)]
-struct OrNull<'a>(&'a str);
-
-impl Serialize for OrNull<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Some(self.0).filter(|text| !text.is_empty()).serialize(serializer)
-    }
-}
-
-/// Headers as a JSON object, in their own order.
-#[derive(Debug)]
-struct Headers<'a>(&'a [(String, String)]);
-
-impl Serialize for Headers<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
-    }
-}
-
-impl<'a> VerifyResponse<'a> {
-    fn new(identity: &'a Identity, retry_attempts: u32, max_attempts_reached: bool) -> Self {
-        Self {
-            aws_res: CallerIdentity {
-                user_id: &identity.user_id,
-                account: &identity.account,
-                arn: &identity.arn,
-                response_metadata: ResponseMetadata {
-                    request_id: identity.request_id.as_deref().map(OrNull),
-                    status: identity.status,
-                    headers: Headers(&identity.headers),
-                    max_attempts_reached,
-                    retry_attempts,
-                },
-            },
-        }
-    }
-}
-
-/// The answer to one question, before it becomes an HTTP response or a Lambda's envelope.
-pub(crate) struct Verification {
-    pub status: StatusCode,
-    pub body: String,
-    /// None when STS was not asked.
-    pub verdict: Option<Verdict>,
-    /// The error code; none for a success.
-    pub code: Option<String>,
-    pub retry_after: Option<u16>,
-    pub source: Source,
-}
+/// What a log line and the metrics call credentials, beside the kinds of proofs.
+const CREDENTIALS: &str = "credentials";
 
 /// Verify AWS credentials
 ///
@@ -149,12 +41,13 @@ pub(crate) struct Verification {
     security((), ("bearer" = []), ("apiKey" = [])),
     request_body(content = VerifyRequestSchema, content_type = "application/json"),
     responses(
-        (status = 200, description = "The credentials are good; this is whose they are", body = VerifyResponse),
+        (status = 200, description = "The credentials or the proof are good; this is whose they are", body = inline(Success)),
         (status = 400, description = "STS said no or could not say (ClientError), or the request is malformed (ParamValidationError)", body = ErrorBody),
         (status = 401, description = "The service wants an API key, and the request has no good one", body = ErrorBody),
         (status = 408, description = "The request body did not arrive in time", body = ErrorBody),
         (status = 413, description = "The request body is too large", body = ErrorBody),
         (status = 415, description = "The Content-Type is not JSON's, or there is a Content-Encoding", body = ErrorBody),
+        (status = 421, description = "The service is not allowed to answer for that host", body = ErrorBody),
         (status = 429, description = "This caller asks too often", body = ErrorBody),
         (status = 500, description = "A fault of this service", body = ErrorBody),
         (status = 502, description = "STS could not be reached, or what answered was not STS", body = ErrorBody),
@@ -173,117 +66,72 @@ pub(crate) async fn verify(State(app): State<AppState>, request: Request) -> Res
     }
 }
 
-/// Answers the question in a JSON body.
+/// Answers for the credentials or the proof in a JSON body.
 pub(crate) async fn verify_json(
     app: &AppState,
     context: &RequestContext,
     body: Zeroizing<Vec<u8>>,
 ) -> Verification {
-    let verification = answer(app, context, body).await.noted_in(&context.record);
-    app.metrics.question_answered(verification.verdict, verification.code.as_deref());
+    let posted = Posted::from_json(&body);
+    // A request that waits for STS holds what was posted and no more.
+    drop(body);
+    let verification = match posted {
+        Ok(posted) => answer(app, context, posted).await,
+        Err(refusal) => Verification::error(&refusal.into(), None),
+    };
+    context.record.update(|record| record.verdict = verification.verdict);
     verification
 }
 
-async fn answer(app: &AppState, context: &RequestContext, body: Zeroizing<Vec<u8>>) -> Verification {
-    let question = match VerifyRequest::from_json(&body) {
-        Ok(question) => question,
-        Err(refusal) => return Verification::error(&refusal.into(), None),
+async fn answer(app: &AppState, context: &RequestContext, posted: Posted) -> Verification {
+    let kind = match &posted {
+        Posted::Credentials(_) => CREDENTIALS,
+        Posted::Proof(proof) => kind_of(proof).as_str(),
     };
-    // A request that waits for STS holds its question and no more.
-    drop(body);
-    let access_key = question.credentials.masked_access_key();
+    let verification = match posted {
+        Posted::Credentials(request) => answer_credentials(app, context, request).await,
+        Posted::Proof(proof) => {
+            context.record.update(|record| record.proof = Some(kind));
+            answer_proof(app, context, &proof).await
+        }
+    };
+    if let Some(verdict) = verification.verdict {
+        app.metrics.verdict_given(verdict, kind);
+    }
+    verification
+}
+
+async fn answer_credentials(
+    app: &AppState,
+    context: &RequestContext,
+    request: VerifyRequest,
+) -> Verification {
+    if !app.proofs.settings().accept.credentials {
+        return Verification::error(&ApiError::ProofNotAccepted, None);
+    }
+    let access_key = request.credentials.masked_access_key();
     context.record.update(|record| record.access_key = Some(access_key));
-    let Some(client) = app.sts.client_for(&question.region) else {
+    let Some(client) = app.sts.client_for(&request.region) else {
         return Verification::error(&ApiError::RegionNotAllowed, None);
     };
     context.record.update(|record| record.region = Some(client.name().clone()));
-    let Some((outcome, source)) = ask(app, context, client, question.credentials).await else {
-        return Verification::error(&ApiError::Overloaded, None);
+    let call = CallersCall {
+        call: StsCall::Credentials(request.credentials),
+        shared: true,
+        deadline: app.sts.deadline(),
     };
-    context.record.update(|record| record.shared = source.name());
-    app.metrics.answer_shared(source.name());
-    Verification { source, ..Verification::new(&outcome, &context.record) }
-}
-
-impl Verification {
-    fn new(asked: &CallOutcome, record: &SharedRecord) -> Self {
-        record.update(|record| record.retries = Some(asked.retries));
-        match &asked.outcome {
-            Ok(StsResponse::Identity(identity)) => {
-                record.update(|record| {
-                    record.sts_request_id.clone_from(&identity.request_id);
-                    record.account = Some(identity.account.clone());
-                });
-                let body = VerifyResponse::new(identity, asked.retries, asked.max_attempts_reached);
-                match serde_json::to_string(&body) {
-                    Ok(body) => Self::with(StatusCode::OK, body, Some(Verdict::Valid), None),
-                    Err(_) => Self::error(&ApiError::Internal, None),
-                }
-            }
-            Ok(StsResponse::Rejection(rejection)) => {
-                record.update(|record| record.sts_request_id.clone_from(&rejection.request_id));
-                Self::error(&ApiError::Rejected(rejection.clone()), Some(rejection.verdict()))
-            }
-            Err(StsFailure::Internal(fault)) => {
-                record.update(|record| record.fault = Some(fault));
-                Self::error(&ApiError::Internal, None)
-            }
-            Err(failure) => Self::error(&ApiError::Sts(failure.clone()), Some(Verdict::Indeterminate)),
-        }
-    }
-
-    /// The answer for an error.
-    pub(crate) fn error(error: &ApiError, verdict: Option<Verdict>) -> Self {
-        let answer = error.answer();
-        let body = serde_json::to_string(&answer.body).unwrap_or_default();
-        let code = Some(answer.body.error_code.into_owned());
-        Self { code, ..Self::with(answer.status, body, verdict, answer.retry_after) }
-    }
-
-    fn with(status: StatusCode, body: String, verdict: Option<Verdict>, retry_after: Option<u16>) -> Self {
-        Self { status, body, verdict, code: None, retry_after, source: Source::default() }
-    }
-
-    /// Writes verdict and code down for the log.
-    pub(crate) fn noted_in(self, record: &SharedRecord) -> Self {
-        record.update(|record| {
-            record.verdict = self.verdict;
-            record.code.clone_from(&self.code);
-        });
-        self
-    }
-
-    /// Puts what is said beside the body into headers.
-    pub(crate) fn set_headers(&self, headers: &mut HeaderMap) {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if let Some(verdict) = self.verdict {
-            headers.insert(VERDICT_HEADER, HeaderValue::from_static(verdict.as_str()));
-        }
-        if let Some(seconds) = self.retry_after {
-            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        let status = match self.source {
-            Source::Sts => return,
-            Source::InFlight => HeaderValue::from_static("sts-verify; fwd=miss; collapsed"),
-            Source::Cache { age, ttl } => {
-                headers.insert(AGE, HeaderValue::from(age));
-                HeaderValue::try_from(format!("sts-verify; hit; ttl={ttl}"))
-                    .unwrap_or(HeaderValue::from_static("sts-verify; hit"))
-            }
-        };
-        headers.insert(CACHE_STATUS_HEADER, status);
+    match ask(app, context, client, call).await {
+        Some((outcome, source)) => Verification::of_outcome(app, context, &outcome, source),
+        None => Verification::error(&ApiError::Overloaded, None),
     }
 }
 
-impl IntoResponse for Verification {
-    fn into_response(self) -> Response {
-        let mut response = Response::new(Body::empty());
-        *response.status_mut() = self.status;
-        // With those of the layers.
-        response.headers_mut().reserve(12);
-        self.set_headers(response.headers_mut());
-        *response.body_mut() = Body::from(self.body);
-        response
+async fn answer_proof(app: &AppState, context: &RequestContext, proof: &PostedProof) -> Verification {
+    let ProofSettings { accept, single_use, .. } = *app.proofs.settings();
+    match check_proof(app, context, proof, ProofTerms { accept, single_use }).await {
+        Ok(Checked::Asked(outcome, source, _)) => Verification::of_outcome(app, context, &outcome, source),
+        Ok(Checked::Token(token)) => Verification::of_token(&token),
+        Err(Refused { error, verdict }) => Verification::error(&error, verdict),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The HTTP client that posts batches: hyper over the one TLS stack, without a proxy (a collector is a neighbour).
 
 use crate::config::OtelSettings;
+use crate::tls::{self, pem};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
@@ -9,11 +10,9 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{self, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use opentelemetry_http::{HttpClient, HttpError};
-use rustls::crypto::aws_lc_rs;
 use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::{CertificateDer, pem::PemObject as _};
+use std::error::Error;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
@@ -36,17 +35,10 @@ pub(super) struct Client {
 impl Client {
     /// Reads the CA certificates.
     pub(super) fn new(settings: &OtelSettings) -> Result<Self, String> {
-        let roots = match &settings.ca_bundle {
-            Some((variable, file)) => {
-                bundle(file).ok_or_else(|| format!("{variable}: must be a PEM file of CA certificates"))?
-            }
-            None => system_roots(settings.endpoint.starts_with("https:"))?,
+        let tls = match &settings.ca_bundle {
+            Some((variable, file)) => trusting(file).map_err(|error| format!("{variable}: {error}"))?,
+            None => trusting_the_system(settings.endpoint.starts_with("https:"))?,
         };
-        let tls = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|_| "the TLS library has no protocol versions")?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_connect_timeout(Some(settings.timeout));
@@ -75,22 +67,15 @@ impl HttpClient for Client {
     }
 }
 
-fn bundle(file: &Path) -> Option<RootCertStore> {
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(file).ok()? {
-        roots.add(certificate.ok()?).ok()?;
-    }
-    Some(roots).filter(|roots| !roots.is_empty())
+fn trusting(bundle: &Path) -> Result<ClientConfig, Box<dyn Error>> {
+    Ok(tls::client_config(pem::certificates(bundle)?)?)
 }
 
-fn system_roots(needed: bool) -> Result<RootCertStore, String> {
-    let mut roots = RootCertStore::empty();
-    if needed {
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        if roots.is_empty() {
-            let none = "no CA certificates were found on this system (SSL_CERT_FILE, SSL_CERT_DIR)";
-            return Err(format!("OTEL_EXPORTER_OTLP_CERTIFICATE: {none}; set it"));
-        }
+fn trusting_the_system(needed: bool) -> Result<ClientConfig, String> {
+    let roots = if needed { tls::system_roots() } else { RootCertStore::empty() };
+    if needed && roots.is_empty() {
+        let none = "no CA certificates were found on this system (SSL_CERT_FILE, SSL_CERT_DIR)";
+        return Err(format!("OTEL_EXPORTER_OTLP_CERTIFICATE: {none}; set it"));
     }
-    Ok(roots)
+    tls::client_config_with_roots(roots).map_err(|error| error.to_string())
 }

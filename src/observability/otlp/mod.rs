@@ -6,7 +6,7 @@
 mod client;
 mod watch;
 
-use crate::config::{Batch, OtelSettings, Sampling};
+use crate::config::{OtelSettings, Sampling};
 use crate::observability::trace::{self, Origin};
 use client::Client;
 use opentelemetry::trace::{SpanId, SpanKind, TraceId, TracerProvider as _};
@@ -15,10 +15,11 @@ use opentelemetry_otlp::{SpanExporter, WithExportConfig as _, WithHttpConfig as 
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::resource::{ResourceDetector as _, TelemetryResourceDetector};
 use opentelemetry_sdk::trace::{
-    BatchConfigBuilder, BatchSpanProcessor, IdGenerator, RandomIdGenerator, Sampler, SamplingDecision,
-    SdkTracer, SdkTracerProvider, ShouldSample as _,
+    BatchSpanProcessor, IdGenerator, RandomIdGenerator, Sampler, SamplingDecision, SdkTracer,
+    SdkTracerProvider, ShouldSample as _,
 };
 use std::time::Duration;
+use tokio::time::timeout;
 use tracing::warn;
 use watch::MonitoredExporter;
 
@@ -65,7 +66,8 @@ impl Exporter {
             .map_err(|_| "OTEL_EXPORTER_OTLP_ENDPOINT: cannot be used")?;
         let batches = BatchSpanProcessor::builder(MonitoredExporter::new(posts));
         let provider = SdkTracerProvider::builder()
-            .with_span_processor(batches.with_batch_config(batch_config(settings.batch)).build())
+            // Its default is what OTEL_BSP_* says, which was checked before.
+            .with_span_processor(batches.build())
             // Which requests get spans is decided before there is one: see `wants`.
             .with_sampler(Sampler::AlwaysOn)
             .with_id_generator(Ids::default())
@@ -99,18 +101,11 @@ impl Exporter {
     pub async fn flush(&self) {
         let provider = self.provider.clone();
         let flushing = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(FLUSH_TIMEOUT));
-        if !matches!(flushing.await, Ok(Ok(()))) {
+        // The threads for what blocks may all be taken, by look-ups of names that hang.
+        if !matches!(timeout(FLUSH_TIMEOUT, flushing).await, Ok(Ok(Ok(())))) {
             warn!("the last traces could not be delivered in time");
         }
     }
-}
-
-fn batch_config(batch: Batch) -> opentelemetry_sdk::trace::BatchConfig {
-    BatchConfigBuilder::default()
-        .with_scheduled_delay(batch.delay)
-        .with_max_queue_size(batch.queue)
-        .with_max_export_batch_size(batch.size)
-        .build()
 }
 
 /// A span without a parent begins no new trace: its request has one, under which it is in the log.

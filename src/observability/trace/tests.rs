@@ -1,7 +1,7 @@
 //! Headers as they come, good and bad.
 
 use super::*;
-use axum::http::HeaderValue;
+use http::HeaderValue;
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00f067aa0ba902b7";

@@ -3,11 +3,12 @@
 use super::headers::SignedHeaders;
 use super::signature::{ALGORITHM, Signature};
 use super::{BODY, CheckedRequest, Method};
+use crate::proof::replay;
+use crate::sts::{SignedCall, StsCall};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderName, HeaderValue, Request};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::ExposeSecret as _;
-use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 /// What a query's value may hold as it is (RFC 3986, section 2.3).
@@ -16,6 +17,16 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded; charset=utf-8");
 
 impl CheckedRequest {
+    /// The call that asks STS who signed the request, for one of the audiences.
+    ///
+    /// # Errors
+    ///
+    /// When a value cannot be sent, which reading it has excluded.
+    pub fn call(&self, audience: &str) -> Result<StsCall, http::Error> {
+        let (signature, token) = (self.signature.value().clone(), self.signature.session_token.clone());
+        Ok(StsCall::Signed(SignedCall::new(self.build(audience)?, signature, token)))
+    }
+
     /// The request to send, for one of the audiences. Its headers are marked as sensitive.
     ///
     /// # Errors
@@ -41,13 +52,8 @@ impl CheckedRequest {
     /// What a proof is known by when it may be used once: the SHA-256 of its scope, date and signature.
     #[must_use]
     pub fn replay_id(&self) -> [u8; 32] {
-        let mut digest = Sha256::new();
         let signature = self.signature.value().expose_secret();
-        for value in [self.signature.credential().as_str(), self.signature.timestamp(), signature] {
-            digest.update((value.len() as u64).to_be_bytes());
-            digest.update(value);
-        }
-        digest.finalize().into()
+        replay::digest(&[&self.signature.credential(), self.signature.timestamp(), signature])
     }
 }
 

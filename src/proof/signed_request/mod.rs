@@ -14,19 +14,15 @@ mod url;
 pub use iam_login::{HeaderMember, IamLogin};
 
 use super::{ProofError, ProofFailure};
-use crate::credentials::ValidationError;
+use crate::credentials::{EKS_TOKEN_PREFIX, ValidationError, masked_access_key};
 use crate::sts::{StsHost, StsHosts};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use headers::SignedHeaders;
-use secrecy::SecretString;
 use signature::{Parameters, Signature};
 use std::time::{Duration, SystemTime};
 use url::UrlText;
 use zeroize::Zeroizing;
-
-/// How a token of `aws eks get-token` begins.
-pub const EKS_TOKEN_PREFIX: &str = "k8s-aws-v1.";
 
 const MAX_TOKEN_BYTES: usize = 12_288;
 const MAX_URL_BYTES: usize = 8_192;
@@ -204,10 +200,16 @@ impl CheckedRequest {
         &self.region
     }
 
-    /// The access key ID of the signature's scope.
+    /// The host that was signed.
     #[must_use]
-    pub fn access_key_id(&self) -> &str {
-        self.signature.access_key_id()
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The access key ID of the signature's scope, as it may be logged.
+    #[must_use]
+    pub fn masked_access_key(&self) -> String {
+        masked_access_key(self.signature.access_key_id())
     }
 
     /// The audiences to try, in order, while STS says that the signature does not match.
@@ -220,11 +222,6 @@ impl CheckedRequest {
     #[must_use]
     pub fn useful_until(&self) -> SystemTime {
         self.useful_until
-    }
-
-    /// The values that must not get into an answer or a log: the signature, and the session token if there is one.
-    pub fn secrets(&self) -> impl Iterator<Item = &SecretString> {
-        self.signature.secrets()
     }
 }
 

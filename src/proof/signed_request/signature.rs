@@ -156,10 +156,6 @@ impl Signature {
         &self.value
     }
 
-    pub fn secrets(&self) -> impl Iterator<Item = &SecretString> {
-        std::iter::once(&self.value).chain(&self.session_token)
-    }
-
     /// Not too old and not ahead. Returns after when it is too old.
     pub fn check_time(&self, max_age: Duration, now: SystemTime) -> Result<SystemTime, ProofError> {
         let useful_until = self.signed_at + max_age;

@@ -28,7 +28,8 @@ pub(super) struct Claims {
     pub account: String,
     pub principal: CallerArn,
     pub org_id: Option<String>,
-    pub org_path: Option<String>,
+    /// Where the account is in its organisation; AWS's tokens have an array of paths.
+    pub org_paths: Vec<String>,
     /// What CloudTrail calls `webIdentityTokenId`.
     pub token_id: String,
     /// After it the token is too old, in seconds since 1970: by its own end, or by the operator's bound.
@@ -60,7 +61,7 @@ impl Claims {
             account: account.to_owned(),
             principal,
             org_id: text(aws, "org_id").map(str::to_owned),
-            org_path: text(aws, "ou_path").map(str::to_owned),
+            org_paths: texts(aws.get("ou_path")),
             token_id,
             useful_until,
         })
@@ -108,6 +109,13 @@ fn principal(claims: &Map<String, Value>, aws: &Map<String, Value>) -> Result<Ca
         (None, Some(_)) => None,
     };
     named.and_then(|arn| CallerArn::parse(arn).ok()).ok_or(none)
+}
+
+/// A string, or the strings of an array.
+fn texts(value: Option<&Value>) -> Vec<String> {
+    let one = value.and_then(Value::as_str).into_iter();
+    let several = value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    one.chain(several).map(str::to_owned).collect()
 }
 
 fn text<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a str> {

@@ -22,8 +22,6 @@ const ASKED_EVERY: Duration = Duration::from_secs(10);
 /// How long an issuer without known keys is not asked after a failure.
 const FAILURE_KEPT: Duration = Duration::from_mins(1);
 
-/// The longest document of an issuer.
-const MAX_DOCUMENT_BYTES: usize = 64 * 1024;
 /// How many issuers are kept.
 const MAX_ISSUERS: usize = 256;
 /// How many issuers are asked at the same time.
@@ -182,7 +180,7 @@ impl Issuers {
     async fn read_keys(&self, issuer: &str, deadline: Instant) -> Result<KeySet, StsFailure> {
         let none = || not_a_document(issuer);
         let discovery = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
-        let document = get_json(&self.transport, &discovery, MAX_DOCUMENT_BYTES, deadline).await?;
+        let document = get_json(&self.transport, &discovery, deadline).await?;
         let document: Map<String, Value> = serde_json::from_slice(&document).map_err(|_| none())?;
         if document.get("issuer").is_some_and(|named| named.as_str() != Some(issuer)) {
             return Err(none());
@@ -191,7 +189,7 @@ impl Issuers {
         if !is_same_origin(issuer, keys_url) {
             return Err(none());
         }
-        let document = get_json(&self.transport, keys_url, MAX_DOCUMENT_BYTES, deadline).await?;
+        let document = get_json(&self.transport, keys_url, deadline).await?;
         KeySet::read(&document).ok_or_else(none)
     }
 

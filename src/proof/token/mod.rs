@@ -10,7 +10,7 @@ mod keys;
 
 pub use issuers::{AcceptedIssuers, partition_of_issuer};
 
-use super::{ProofError, ProofFailure};
+use super::{ProofError, ProofFailure, replay};
 use crate::identity::CallerArn;
 use crate::sts::Transport;
 use claims::{Claims, Expected};
@@ -50,8 +50,8 @@ pub struct VerifiedToken {
     pub principal: CallerArn,
     /// The organisation of the account.
     pub org_id: Option<String>,
-    /// Its path in the organisation.
-    pub org_path: Option<String>,
+    /// Its paths in the organisation.
+    pub org_paths: Vec<String>,
     /// The issuer.
     pub issuer: String,
     /// `jti`: what CloudTrail calls `webIdentityTokenId`.
@@ -101,12 +101,20 @@ impl TokenVerifier {
             account: claims.account,
             principal: claims.principal,
             org_id: claims.org_id,
-            org_path: claims.org_path,
+            org_paths: claims.org_paths,
             issuer: issuer.to_owned(),
             token_id: claims.token_id,
             useful_until: UNIX_EPOCH + Duration::from_secs(claims.useful_until.unsigned_abs()),
             claims: token.payload,
         })
+    }
+}
+
+impl VerifiedToken {
+    /// What a token is known by when it may be used once: the SHA-256 of its issuer and its id, each behind its length.
+    #[must_use]
+    pub fn replay_id(&self) -> [u8; 32] {
+        replay::digest(&[&self.issuer, &self.token_id])
     }
 }
 

@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn a_value_that_comes_again_lives_as_long_as_it_says_then() {
-        let (cache, id) = (ExpiringCache::new(50), QuestionIds::new().unwrap().of("test", []));
+        let (cache, id) = (ExpiringCache::new(50), QuestionIds::new().unwrap().of("test", [""]));
         cache.insert(id, "first", 10, Duration::from_hours(1));
         cache.insert(id, "second", 10, Duration::from_nanos(1));
         while cache.get(&id).is_some() {}

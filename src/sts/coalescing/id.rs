@@ -38,11 +38,19 @@ impl QuestionIds {
 
     /// The id of a question. `kind` keeps questions of different kinds apart whose values are the same. Each value goes in
     /// behind its length, so that no two questions are the same text.
-    pub(crate) fn of<const N: usize>(&self, kind: &'static str, values: [&str; N]) -> QuestionId {
+    pub(crate) fn of<V: AsRef<[u8]>>(
+        &self,
+        kind: &'static str,
+        values: impl IntoIterator<Item = V>,
+    ) -> QuestionId {
         let mut mac = self.0.clone();
-        for value in std::iter::once(kind).chain(values) {
+        let mut add = |value: &[u8]| {
             mac.update(&(value.len() as u64).to_be_bytes());
-            mac.update(value.as_bytes());
+            mac.update(value);
+        };
+        add(kind.as_bytes());
+        for value in values {
+            add(value.as_ref());
         }
         QuestionId(mac.finalize().into_bytes().into())
     }

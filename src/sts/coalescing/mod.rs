@@ -10,12 +10,13 @@
 mod cache;
 mod id;
 
-use crate::credentials::Credentials;
-use crate::sts::{CallOutcome, Identity, Rejection, StsFailure, StsResponse, Waiter, Waiters, WantsRetries};
+use crate::sts::{
+    CallOutcome, Identity, Rejection, StsCall, StsFailure, StsResponse, Verdict, Waiter, Waiters,
+    WantsRetries,
+};
 use cache::ExpiringCache;
 use futures_util::future::{BoxFuture, FutureExt as _, Shared, WeakShared};
 pub(crate) use id::{QuestionId, QuestionIds};
-use secrecy::ExposeSecret as _;
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -42,7 +43,9 @@ impl CachePolicy {
     fn time_for(&self, outcome: &CallOutcome) -> Duration {
         match &outcome.outcome {
             Ok(StsResponse::Identity(_)) => self.valid,
-            Ok(StsResponse::Rejection(no)) if no.code == EXPIRED => self.expired,
+            Ok(StsResponse::Rejection(no)) if no.verdict == Verdict::Invalid && no.code == EXPIRED => {
+                self.expired
+            }
             _ => Duration::ZERO,
         }
     }
@@ -104,6 +107,13 @@ impl Call {
     }
 }
 
+/// What is asked, and whether an answer to it may be kept.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Question {
+    id: QuestionId,
+    is_kept: bool,
+}
+
 /// How a question will be answered.
 pub(crate) enum Lookup {
     /// An answer that was kept.
@@ -148,18 +158,26 @@ impl Coalescer {
         Ok(Self { ids: QuestionIds::new()?, policy, calls: Arc::default(), cache })
     }
 
-    /// The id of the question whose credentials these are. An absent token is an empty one, as it is for AWS.
-    pub(crate) fn id(&self, region: &str, credentials: &Credentials) -> QuestionId {
-        let token = credentials.session_token().map_or("", |token| token.expose_secret());
-        let secret = credentials.secret_access_key().expose_secret();
-        self.ids.of("credentials", [region, credentials.access_key_id(), secret, token])
+    /// What a call asks. Only with `shared` do other callers with the same call share it.
+    pub(crate) fn question(&self, region: &str, call: &StsCall, shared: bool) -> Question {
+        match call {
+            StsCall::Credentials(credentials) => {
+                let [secret, token] = credentials.secrets();
+                let values = [region, credentials.access_key_id(), secret, token];
+                Question { id: self.ids.of("credentials", values), is_kept: true }
+            }
+            StsCall::Signed(signed) => {
+                let kind = if shared { "signed request" } else { "signed request for one use" };
+                Question { id: self.ids.of(kind, signed.values()), is_kept: false }
+            }
+        }
     }
 
     /// The kept answer to a question, or a share in the call for it. `begin` makes a new call if none is under way.
     /// `out_of_time` is the outcome if the deadline comes before the first attempt has ended.
     pub(crate) fn join<F>(
         &self,
-        id: QuestionId,
+        question: Question,
         deadline: Instant,
         wants_retries: &WantsRetries,
         out_of_time: CallOutcome,
@@ -169,18 +187,19 @@ impl Coalescer {
         F: Future<Output = CallOutcome> + Send + 'static,
     {
         let mut calls = lock(&self.calls);
-        let under_way = calls.by_question.get(&id);
+        let under_way = calls.by_question.get(&question.id);
         if let Some(pending) = under_way.and_then(|call| call.join(deadline, wants_retries)) {
             return Lookup::Call(pending);
         }
         // A call puts its answer into the cache before it leaves the table, so that it cannot be missed in both.
-        if let Some(kept) = self.cache.as_ref().and_then(|cache| cache.get(&id)) {
+        let cache = self.cache.as_ref().filter(|_| question.is_kept);
+        if let Some(kept) = cache.and_then(|cache| cache.get(&question.id)) {
             let (age, rest) = kept.age_and_rest();
             let source = Source::Cache { age: age.as_secs(), ttl: rest.as_secs() };
             return Lookup::Kept(kept.value, source);
         }
         let (waiters, waiter) = Waiters::first(deadline, wants_retries, out_of_time);
-        let shared = self.begin(&mut calls, id, &waiters, begin(waiters.clone()));
+        let shared = self.begin(&mut calls, question, &waiters, begin(waiters.clone()));
         Lookup::Call(PendingCall { shared, waiters, waiter, source: Source::Sts })
     }
 
@@ -188,13 +207,13 @@ impl Coalescer {
     fn begin(
         &self,
         calls: &mut Calls,
-        id: QuestionId,
+        Question { id, is_kept }: Question,
         waiters: &Arc<Waiters>,
         call: impl Future<Output = CallOutcome> + Send + 'static,
     ) -> SharedCall {
         calls.begun += 1;
         let entry = TableEntry { calls: self.calls.clone(), id, number: calls.begun };
-        let (cache, policy) = (self.cache.clone(), self.policy);
+        let (cache, policy) = (self.cache.clone().filter(|_| is_kept), self.policy);
         let call = async move {
             let _entry = entry;
             // A panic would reach one caller only, and the others would wait for ever.
@@ -248,7 +267,7 @@ fn bytes(outcome: &CallOutcome) -> usize {
             let headers = headers.iter().map(|(name, value)| text(name) + text(value));
             text(user_id) + text(account) + text(arn) + optional(request_id) + headers.sum::<usize>()
         }
-        Ok(StsResponse::Rejection(Rejection { code, message, request_id, status: _ })) => {
+        Ok(StsResponse::Rejection(Rejection { code, message, request_id, status: _, verdict: _ })) => {
             text(code) + optional(message) + optional(request_id)
         }
         Err(_) => 0,

@@ -43,9 +43,10 @@ impl Bench {
     /// Asks the same as all others, now.
     fn look_up(&self) -> Lookup {
         let id = self.coalescer.ids.of("test", ["the same"]);
+        let question = Question { id, is_kept: true };
         let deadline = Instant::now() + PATIENCE;
         let wants_retries: WantsRetries = Arc::new(|| true);
-        self.coalescer.join(id, deadline, &wants_retries, out_of_time(), |waiters| {
+        self.coalescer.join(question, deadline, &wants_retries, out_of_time(), |waiters| {
             self.begun.fetch_add(1, Ordering::Relaxed);
             let (over, mut answer) = (CountedDrop(self.over.clone()), self.answer.subscribe());
             async move {
@@ -120,7 +121,7 @@ async fn the_call_itself_ends_at_the_deadline_of_the_last_and_is_not_just_droppe
     let wants_retries: WantsRetries = Arc::new(|| true);
     let counted = ended.clone();
     let lookup = bench.coalescer.join(
-        id,
+        Question { id, is_kept: true },
         Instant::now() + PATIENCE,
         &wants_retries,
         out_of_time(),
@@ -194,10 +195,16 @@ async fn a_panic_in_the_call_is_an_error_for_each_caller_and_no_hang() {
     let wants_retries: WantsRetries = Arc::new(|| true);
     let join = || {
         let deadline = Instant::now() + PATIENCE;
-        let lookup = coalescer.join(id, deadline, &wants_retries, out_of_time(), |_| async {
-            sleep(Duration::from_millis(1)).await;
-            panic!("a fault of ours")
-        });
+        let lookup = coalescer.join(
+            Question { id, is_kept: true },
+            deadline,
+            &wants_retries,
+            out_of_time(),
+            |_| async {
+                sleep(Duration::from_millis(1)).await;
+                panic!("a fault of ours")
+            },
+        );
         let Lookup::Call(pending) = lookup else { panic!("a fault is not kept") };
         tokio::spawn(pending.outcome())
     };
@@ -250,7 +257,13 @@ async fn callers_of_several_threads_who_come_and_go_leave_nothing_behind() {
                         tokio::task::yield_now().await;
                         identity(0)
                     };
-                    let lookup = coalescer.join(id, deadline, &wants_retries, out_of_time(), begin);
+                    let lookup = coalescer.join(
+                        Question { id, is_kept: true },
+                        deadline,
+                        &wants_retries,
+                        out_of_time(),
+                        begin,
+                    );
                     let Lookup::Call(pending) = lookup else { panic!("nothing was kept") };
                     tokio::select! {
                         biased;

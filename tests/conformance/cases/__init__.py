@@ -30,6 +30,7 @@ class Case:
     stalls: bool = False  # asked with short time limits, among its like
     token: str | None = TOKEN
     stated: Stated | None = None
+    since_1_44: Stated | None = None  # the same, of botocore 1.44 alone
 
 
 def http(status, body=b"", headers=None, *, extra=(), length=True, version="1.1", reason="Reason", then="keep"):
@@ -75,3 +76,4 @@ def error_document(members):
 
 
 GOOD = http(200, identity())
+EXPIRED = refusal("ExpiredToken", "The security token included in the request is expired")

@@ -9,7 +9,7 @@ MISMATCH = ("The request signature we calculated does not match the signature yo
 # The contract's table of STS's errors, row by row: name, status, code, message, verdict.
 TABLE = [
     ("an unknown key", 403, "InvalidClientTokenId", INVALID_TOKEN + ".", "invalid"),
-    ("a key unknown in the region", 403, "InvalidClientTokenId", INVALID_TOKEN, "invalid"),
+    ("a key unknown in the region", 403, "InvalidClientTokenId", INVALID_TOKEN, "indeterminate"),
     ("an expired session", 403, "ExpiredToken", "The security token included in the request is expired", "invalid"),
     ("a wrong secret", 403, "SignatureDoesNotMatch", MISMATCH, "invalid"),
     ("a slow clock", 403, "SignatureDoesNotMatch", "Signature expired: 20220127T001427Z is now earlier than "
@@ -37,9 +37,17 @@ TABLE = [
 ]
 
 NAMELESS = Stated("boto3 gives null for the code; an error without a code is not one of STS's")
+OBJECT = Stated("boto3 gives an object for the message; an error with such a message is not one of STS's")
 CODE, MESSAGE = "<Code>AccessDenied</Code>", "<Message>no</Message>"
+ANOTHER = "<Error><Code>Throttling</Code><Message>Rate exceeded</Message></Error>"
 NESTED = f"<Response><Errors><Error>{CODE}{MESSAGE}</Error></Errors><RequestID>1</RequestID></Response>"
 WHOLE = refusal("AccessDenied", "no")
+ERROR = f"<Error>{CODE}{MESSAGE}</Error>"
+
+
+def response(members, root="ErrorResponse"):
+    return f"<{root}>{members}<RequestId>1</RequestId></{root}>"
+
 
 # Other shapes of an error, each with the status 403: name, body, why it differs.
 SHAPES = [
@@ -70,6 +78,52 @@ SHAPES = [
     ("cut inside the last tag", WHOLE[:WHOLE.rindex("esponse>")], None),
     ("garbage behind", WHOLE + "garbage", None),
     ("invalid UTF-8", WHOLE.encode().replace(b">no<", b">n\xff<"), None),
+    ("two Errors", response(ERROR + ANOTHER), None),
+    ("two Errors, the first without Code", response(f"<Error>{MESSAGE}</Error>" + ERROR), None),
+    ("two Errors, the first empty", response("<Error/>" + ERROR), None),
+    ("two Errors with something between", response(f"{ERROR}<More/>{ANOTHER}"), None),
+    ("two Errors of two namespaces", response(f'<Error xmlns="urn:x">{CODE}{MESSAGE}</Error>{ANOTHER}'), None),
+    ("two Errors in an Errors", response(f"<Errors>{ERROR}{ANOTHER}</Errors>", "Response"), None),
+    ("two Errors elements", response(f"<Errors>{ERROR}</Errors><Errors>{ANOTHER}</Errors>", "Response"), None),
+    ("Errors behind Error", response(f"{ERROR}<Errors>{ANOTHER}</Errors>"), None),
+    ("Errors before Error", response(f"<Errors>{ANOTHER}</Errors>{ERROR}"), None),
+    ("Errors without an Error beside Error", response(f"{ERROR}<Errors><More/></Errors>"), None),
+    ("an empty Errors beside Error", response(f"{ERROR}<Errors/>"), None),
+    ("a text in an Errors beside Error", response(f"{ERROR}<Errors>x</Errors>"), None),
+    ("an Error in an Error", response(f"<Error>{ANOTHER}</Error>"), None),
+    ("a text in Error", response("<Error>AccessDenied</Error>"), None),
+    ("a text around the members", response(f"<Error>x{CODE}y{MESSAGE}z</Error>"), None),
+    ("two Codes", error_document(CODE + CODE + MESSAGE), None),
+    ("an element in Code", error_document("<Code>AccessDenied<b/></Code>" + MESSAGE), None),
+    ("a comment in Code", error_document("<Code>Access<!-- x -->Denied</Code>" + MESSAGE), None),
+    ("an instruction in Code", error_document("<Code>Access<?x y?>Denied</Code>" + MESSAGE), None),
+    ("CDATA in Code", error_document("<Code><![CDATA[AccessDenied]]></Code>" + MESSAGE), None),
+    ("nothing but an empty CDATA in Code", error_document("<Code><![CDATA[]]></Code>" + MESSAGE), NAMELESS),
+    ("nothing but a comment in Code", error_document("<Code><!-- x --></Code>" + MESSAGE), NAMELESS),
+    ("two Messages", error_document(CODE + MESSAGE + MESSAGE), OBJECT),
+    ("an element in Message", error_document(CODE + "<Message>a<b>c</b></Message>"), OBJECT),
+    ("a comment in Message", error_document(CODE + "<Message>a<!-- b -->c</Message>"), None),
+    ("nothing but a comment in Message", error_document(CODE + "<Message><!-- b --></Message>"), None),
+    ("two Types", error_document("<Type>a</Type><Type>b</Type>" + CODE + MESSAGE), None),
+    ("two RequestIds", f"<ErrorResponse>{ERROR}<RequestId>1</RequestId><RequestId>2</RequestId></ErrorResponse>", None),
+    ("an element in RequestId", f"<ErrorResponse>{ERROR}<RequestId><b/></RequestId></ErrorResponse>", None),
+    ("an empty ResponseMetadata", f"<ErrorResponse>{ERROR}<ResponseMetadata/></ErrorResponse>", None),
+    ("a text in ResponseMetadata", f"<ErrorResponse>{ERROR}<ResponseMetadata>x</ResponseMetadata></ErrorResponse>", None),
+    ("an empty ResponseMetadata and a RequestId", response(ERROR + "<ResponseMetadata/>"), None),
+    ("a RequestId in ResponseMetadata",
+     f"<ErrorResponse>{ERROR}<ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></ErrorResponse>", None),
+    ("attributes", WHOLE.replace("<Code>", "<Code a='1' xml:lang=\"en\">"), None),
+    ("a namespace with a line break around Error", response(f'<x:Error xmlns:x="a&#10;b">{CODE}{MESSAGE}</x:Error>'), None),
+    ("a namespace with a brace", response(f'<Error xmlns:x="a}}b">{CODE}{MESSAGE}</Error>'), None),
+    ("a namespace undone", WHOLE.replace("<Error>", '<Error xmlns="">'), None),
+    ("an undeclared prefix", response(f"<x:Error>{CODE}{MESSAGE}</x:Error>"), None),
+    ("a document type", "<!DOCTYPE ErrorResponse>" + WHOLE, None),
+    ("a document type with an entity", '<!DOCTYPE x [<!ENTITY who "Bob">]>' + WHOLE,
+     Stated("nothing may be declared: a few entities in each other grow beyond all memory")),
+    ("no space between", WHOLE.replace("\n", "").replace("  ", ""), None),
+    ("blank lines before", "\n\n" + WHOLE, None),
+    ("a comment around", f"<!-- a -->{WHOLE}<!-- b -->", None),
+    ("an error of another operation around", response(response(ERROR)), None),
     ("the token in the message", refusal("AccessDenied", f"bad token {TOKEN}"),
      Stated("boto3 repeats the token; no answer of ours ever holds one", 400, "AccessDenied")),
 ]

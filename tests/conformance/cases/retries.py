@@ -1,10 +1,11 @@
 """What is tried again, and how often. Each of these is asked in every retry mode."""
 
-from cases import GOOD, Case, error_document, http, refusal
+from cases import EXPIRED, GOOD, Case, error_document, http, refusal
 
 FAILURE = refusal("InternalFailure", "An error occurred", "Receiver")
 UNAVAILABLE = refusal("ServiceUnavailable", "Try again", "Receiver")
 UNKNOWN = refusal("Whatever", "x", "Receiver")
+ONE = "<Error><Code>Unavailable</Code><Message>x</Message></Error>"
 PAGE = "<html><body><b>Http/1.1 Service Unavailable</b></body></html>"
 
 # Codes that some mode takes for throttling, or for something that passes; and one that none does.
@@ -44,7 +45,14 @@ ALWAYS = [
     ("509 with an unknown code", 509, UNKNOWN),
     ("500 cut", 500, FAILURE[:-20]),
     ("500 without Code", 500, error_document("<Message>x</Message>")),
+    ("Throttling without Message", 400, error_document("<Code>Throttling</Code>")),
     ("503 without Message", 503, error_document("<Code>ServiceUnavailable</Code>")),
+    ("503 with two Errors", 503, f"<ErrorResponse>{ONE}{ONE}</ErrorResponse>"),
+    ("503 with two Codes", 503, error_document("<Code>a</Code><Code>b</Code><Message>x</Message>")),
+    ("503 with a text in Error", 503, "<ErrorResponse><Error>x</Error></ErrorResponse>"),
+    ("503 with an empty Errors", 503, f"<ErrorResponse>{ONE}<Errors/></ErrorResponse>"),
+    ("503 with an empty ResponseMetadata", 503, f"<ErrorResponse>{ONE}<ResponseMetadata/></ErrorResponse>"),
+    ("503 cut by a vertical tab", 503, "\x0b"),
     ("408 with an unknown code", 408, UNKNOWN),
     ("Throttling with 403", 403, refusal("Throttling", "Rate exceeded")),
     ("Throttling with 503", 503, refusal("Throttling", "Rate exceeded")),
@@ -61,6 +69,9 @@ def cases():
         yield Case(f"{code} always", (http(400, refusal(code, "Slow down")),), every_mode=True)
     for name, status, body in ALWAYS:
         yield Case(name, (http(status, body),), every_mode=True)
+    for wait in ("0", "1", "3600000", "-1", "soon", "1.5", " 7 ", ""):
+        yield Case(f"503 with x-amz-retry-after: {wait!r}, then good", (
+            http(503, extra=[("x-amz-retry-after", wait)]), GOOD), every_mode=True)
     for status in (429, 500, 502, 503, 504, 509):
         yield Case(f"{status}, then good", (http(status, UNKNOWN), GOOD), every_mode=True)
     yield Case("Throttling, then good", (throttled, GOOD), every_mode=True)
@@ -69,7 +80,7 @@ def cases():
     yield Case("four 500s, then good", (fault,) * 4 + (GOOD,), every_mode=True)
     yield Case("a 500, a 503, a throttling, then good", (fault, http(503), throttled, GOOD), every_mode=True)
     yield Case("a 500, then expired", (
-        fault, http(403, refusal("ExpiredToken", "The security token included in the request is expired"))),
+        fault, http(403, EXPIRED)),
         "invalid", every_mode=True)
     yield Case("a 500, then a page", (fault, http(200, PAGE)), every_mode=True)
     yield Case("a 500, then JSON with 500", (fault, http(500, "{}"), GOOD), every_mode=True)

@@ -7,9 +7,10 @@ ARN = "<Arn>arn:aws:iam::123456789012:user/example-user</Arn>"
 USER_ID = "<UserId>AIDAXXXXXXXXXXXXXXXXX</UserId>"
 NOBODY = Stated("boto3 leaves the key out, or empty; we say that STS did not name the caller")
 BLANKS = Stated("boto3 keeps blanks behind a value, which by HTTP's rules are not part of it", 200, None)
-LATIN1 = Stated("the SDK drops a header that is not UTF-8 before anybody sees it; STS sends none", 200, None)
 UTF16 = Stated("Python's XML parser goes by the byte order mark; STS writes UTF-8 and nothing else is taken for its own")
 BOUND = Stated("the contract's bound; boto3 has none")
+DECLARATIONS = Stated("nothing may be declared: a few entities in each other grow beyond all memory")
+METADATA = Stated("boto3 takes over whatever is in ResponseMetadata; STS has nothing but RequestId there", 200, None)
 
 CALLERS = [
     ("a user", "arn:aws:iam::123456789012:user/2k@twok.com-CLI", "AIDAXXXXXXXXXXXXXXXXX"),
@@ -25,6 +26,8 @@ CALLERS = [
 ]
 
 LENGTH = ("Content-Length", len(identity()))
+RESULT = f"<GetCallerIdentityResult>{ARN}<UserId>another</UserId>{ACCOUNT}</GetCallerIdentityResult>"
+METADATA_OF_ANOTHER = "<ResponseMetadata><RequestId>another</RequestId></ResponseMetadata>"
 
 # Header lists, each over the same good document.
 HEADERS = [
@@ -39,7 +42,8 @@ HEADERS = [
     ("a Server header and no Date", [("Server", "envoy"), LENGTH, ("Via", "1.1 proxy")], None),
     ("Connection: close", [("Connection", "close"), LENGTH], None),
     ("Connection: keep-alive", [("Connection", "keep-alive"), ("Keep-Alive", "timeout=5"), LENGTH], None),
-    ("a value in Latin-1", [("X-Name", "Zoë"), LENGTH], LATIN1),
+    ("a value in Latin-1", [("X-Name", "Zoë"), LENGTH], None),
+    ("a value in UTF-8", [("X-Name", "Zo\xc3\xab \xe6\x9d\x8e"), LENGTH], None),
     ("blanks after a value", [("X-Blanks", "a \t "), LENGTH], BLANKS),
     ("a tab inside a value", [("X-Tab", "a\tb"), LENGTH], None),
     ("99 headers", [(f"X-{n}", n) for n in range(98)] + [LENGTH], None),
@@ -84,13 +88,44 @@ DOCUMENTS = [
      identity().replace("xmlns=", "xmlns:s=").replace("<", "<s:").replace("<s:/", "</s:"), None),
     ("attributes", identity().replace("<Arn>", "<Arn a='1' xml:lang=\"en\">"), None),
     ("another root", identity().replace("GetCallerIdentityResponse", "Anything"), None),
-    ("a doctype with an entity", f'<!DOCTYPE x [<!ENTITY who "Bob">]>{identity(arn="arn:&who;")}', None),
+    ("a doctype with an entity", f'<!DOCTYPE x [<!ENTITY who "Bob">]>{identity(arn="arn:&who;")}', DECLARATIONS),
     ("no Arn", document(USER_ID + ACCOUNT), NOBODY),
     ("no UserId", document(ARN + ACCOUNT), NOBODY),
     ("no Account", document(ARN + USER_ID), NOBODY),
     ("an empty result", document(""), NOBODY),
     ("an empty Arn", document(f"<Arn/>{USER_ID}{ACCOUNT}"), NOBODY),
     ("two Arns", document(ARN + ARN + USER_ID + ACCOUNT), None),
+    ("two UserIds", document(ARN + USER_ID + USER_ID + ACCOUNT), None),
+    ("two Accounts", document(ARN + USER_ID + ACCOUNT + ACCOUNT), None),
+    ("two results", identity().replace("  <ResponseMetadata>", f"  {RESULT}\n  <ResponseMetadata>"), None),
+    ("two results, the first of them empty", identity().replace("  <Get", "<GetCallerIdentityResult/>  <Get", 1), NOBODY),
+    ("two results, the second of them empty",
+     identity().replace("  <ResponseMetadata>", "  <GetCallerIdentityResult/><ResponseMetadata>"), None),
+    ("two ResponseMetadata", identity().replace("  <Get", f"  {METADATA_OF_ANOTHER}<Get", 1), None),
+    ("two RequestIds", document(ARN + USER_ID + ACCOUNT, "<RequestId>1</RequestId><RequestId>2</RequestId>"), None),
+    ("more in ResponseMetadata", document(ARN + USER_ID + ACCOUNT, "<RequestId>1</RequestId><More>2</More>"), METADATA),
+    ("the same twice in ResponseMetadata", document(ARN + USER_ID + ACCOUNT, "<More>1</More><More>2</More>"), None),
+    ("a RequestId with an element inside", document(ARN + USER_ID + ACCOUNT, "<RequestId>1<b/>2</RequestId>"), None),
+    ("text between the members", document(f"x{ARN}y{USER_ID}<!-- z -->{ACCOUNT}"), None),
+    ("members of other namespaces",
+     document(f'<Arn xmlns="urn:x">a</Arn>{USER_ID}<x:Account xmlns:x="u">1</x:Account>'), None),
+    ("two Arns of two namespaces", document(f'{ARN}<Arn xmlns="urn:x">a</Arn>{USER_ID}{ACCOUNT}'), None),
+    ("a namespace with a line break", document(f'<Arn xmlns="a&#10;b">a</Arn>{USER_ID}{ACCOUNT}'), NOBODY),
+    ("a namespace with a brace", document(f'<Arn xmlns:q="a}}b">a</Arn>{USER_ID}{ACCOUNT}'), None),
+    ("a namespace undone", document(f'<Arn xmlns="">a</Arn>{USER_ID}{ACCOUNT}'), None),
+    ("a prefix undone", document(f'<Arn xmlns:q="">a</Arn>{USER_ID}{ACCOUNT}'), None),
+    ("a document type", f"<!DOCTYPE x>{identity()}", None),
+    ("a document type of the system", f'<!DOCTYPE x SYSTEM "http://127.0.0.1:1/x.dtd">{identity()}', None),
+    ("a document type with declarations", f'<!DOCTYPE x [<!ELEMENT x ANY><!ATTLIST x a CDATA "b">]>{identity()}', DECLARATIONS),
+    ("a doctype with an entity that is not used", f'<!DOCTYPE x [<!ENTITY who "Bob">]>{identity()}', DECLARATIONS),
+    ("an entity of a system document type", f'<!DOCTYPE x SYSTEM "x">{identity(arn="arn:&who;")}', None),
+    ("an XML declaration without a version", "<?xml?>" + identity(), None),
+    ("an XML declaration in capitals", "<?XML version='1.0'?>" + identity(), None),
+    ("an instruction whose name is none", identity().replace("<Arn>", "<?a]b c?><Arn>"), None),
+    ("an instruction whose name is a number", identity().replace("<Arn>", "<?1 c?><Arn>"), None),
+    ("an instruction whose name has a colon", identity().replace("<Arn>", "<?a:b c?><Arn>"), None),
+    ("an instruction called xml", identity().replace("<Arn>", "<?xml x?><Arn>"), None),
+    ("500 members more", document("<New>1</New>" * 400 + ARN + USER_ID + ACCOUNT), None),
     ("UTF-16", identity().encode("utf-16"), UTF16),
     ("more than 64 KiB", identity() + " " * 70_000, BOUND),
 ]

@@ -1,7 +1,7 @@
 """Connections that end early, answers that are no HTTP, and silence."""
 
 from canned import Answer
-from cases import EXTENDED_ID, GOOD, Case, Stated, http, identity, refusal
+from cases import EXPIRED, EXTENDED_ID, GOOD, Case, Stated, http, identity, refusal
 
 BODY = identity().encode()
 CUT = http(200, BODY, [("Content-Length", len(BODY) + 50)], then="close")
@@ -26,15 +26,19 @@ def cases():
         "closed inside a chunk": http(200, chunks(BODY)[:150], CHUNKED, then="close"),
         "closed before the last chunk": http(200, chunks(BODY)[:-5], CHUNKED, then="close"),
         "an error closed inside the body": http(
-            403, refusal("ExpiredToken", "x"), [("Content-Length", 5000)], then="close"),
+            403, EXPIRED, [("Content-Length", 5000)], then="close"),
         "101 headers": http(200, BODY, MANY, then="close"),
         "not HTTP at all": Answer(b"220 mail.example ESMTP\r\n", "close"),
         "a status that is no number": Answer(b"HTTP/1.1 abc OK\r\nContent-Length: 0\r\n\r\n", "close"),
         "a chunk whose length is no number": http(200, b"zz\r\nabc\r\n0\r\n\r\n", CHUNKED, then="close"),
     }
+    why = "since 1.44 boto3 takes a body that is shorter than its Content-Length for a whole one; we know better"
     for name, answer in once.items():
-        yield Case(name, (answer,), every_mode=True)
-        yield Case(f"{name}, then good", (answer, GOOD), every_mode=True)
+        short = "inside the body" in name and answer.then == "close"
+        stated = Stated(why, 502, "ConnectionClosedError") if short else None
+        yield Case(name, (answer,), every_mode=True, since_1_44=stated)
+        stated = Stated(why, 200, None) if short else None
+        yield Case(f"{name}, then good", (answer, GOOD), every_mode=True, since_1_44=stated)
     half_heads = {
         "closed inside the headers": Answer(b"HTTP/1.1 200 OK\r\nContent-Ty", "close"),
         "closed after the status line": Answer(b"HTTP/1.1 200 OK\r\n", "close"),
@@ -43,7 +47,7 @@ def cases():
     for name, answer in half_heads.items():
         yield Case(name, (answer,), every_mode=True, stated=Stated(why, 502, "ConnectionClosedError"))
         yield Case(f"{name}, then good", (answer, GOOD), every_mode=True, stated=Stated(why, 200, None))
-    yield Case("closed twice, then expired", (CLOSE, CLOSE, http(403, refusal("ExpiredToken", "x"))), "invalid",
+    yield Case("closed twice, then expired", (CLOSE, CLOSE, http(403, EXPIRED)), "invalid",
                every_mode=True)
     yield Case("a 500, then closed for good", (http(500, refusal("InternalFailure", "x")), CLOSE), every_mode=True)
     yield from silent()
@@ -60,9 +64,9 @@ def good_in_other_frames():
     yield Case("HTTP/1.0 without a length", (http(200, BODY, length=False, version="1.0", then="close"),))
     yield Case("100 Continue before", (Answer(b"HTTP/1.1 100 Continue\r\n\r\n" + GOOD.data),))
     yield Case("a length that is too short", (http(200, BODY, [("Content-Length", 200)], then="close"),))
-    yield Case("an error, chunked", (http(403, chunks(refusal("ExpiredToken", "x").encode()), CHUNKED),), "invalid")
+    yield Case("an error, chunked", (http(403, chunks(EXPIRED.encode()), CHUNKED),), "invalid")
     yield Case("an error, ended by closing",
-               (http(403, refusal("ExpiredToken", "x"), length=False, then="close"),), "invalid")
+               (http(403, EXPIRED, length=False, then="close"),), "invalid")
     yield Case("headers and no more than the id", (http(
         200, BODY, [("x-amz-sts-extended-request-id", EXTENDED_ID)], then="close"),))
 

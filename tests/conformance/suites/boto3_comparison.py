@@ -1,5 +1,8 @@
 """The same questions to the function (boto3) and to the service, on one canned STS, and the answers compared.
 
+Each retry mode is that of a named release of botocore, and is compared with the release that is installed: legacy with 1.43,
+standard with 1.44.
+
 `--show` prints what boto3 gives for each case; with `--without-service` it asks nothing else.
 """
 
@@ -9,6 +12,7 @@ import sys
 import types
 from concurrent.futures import ThreadPoolExecutor
 
+import botocore
 import botocore.config
 import botocore.endpoint
 import botocore.loaders
@@ -22,12 +26,20 @@ from report import Suite
 from service import Program, clean_this_process, verify
 
 SECRET = "canned/Secret+NotARealSecret/EXAMPLEKEY0"
+RELEASE = ".".join(botocore.__version__.split(".")[:2])
+# The first mode of each is asked everything.
 MODES = {
-    "legacy": {},
-    "standard": {"AWS_RETRY_MODE": "standard"},
-    "adaptive": {"AWS_RETRY_MODE": "adaptive"},
-    "two attempts": {"AWS_MAX_ATTEMPTS": "2"},
-}
+    "1.43": {
+        "legacy": {"AWS_RETRY_MODE": "legacy"},
+        "two attempts": {"AWS_RETRY_MODE": "legacy", "AWS_MAX_ATTEMPTS": "2"},
+    },
+    "1.44": {
+        "standard": {"AWS_RETRY_MODE": "standard"},
+        "adaptive": {"AWS_RETRY_MODE": "adaptive"},
+        "five attempts": {"AWS_RETRY_MODE": "standard", "AWS_MAX_ATTEMPTS": "5"},
+    },
+}[RELEASE]
+SUITES = {"1.43": "boto3", "1.44": "boto3-1.44"}
 PATIENT, HASTY = 30, 2  # seconds for one attempt, where STS answers and where it never does
 
 
@@ -41,14 +53,14 @@ def main():
     read_once = functools.cache(functools.partial(loader._load_file, loader()))
     loader._load_file = lambda _, *file: read_once(*file)
     every = [*success.cases(), *errors.cases(), *retries.cases(), *wire.cases()]
-    suite, sts = Suite("boto3", f"cases ({len(every)} answers, of these {sum(c.every_mode for c in every)} in "
-                       f"{len(MODES)} retry modes)"), CannedSts()
+    suite, sts = Suite(SUITES[RELEASE], f"cases ({len(every)} answers, of these {sum(c.every_mode for c in every)} in "
+                       f"{len(MODES)} retry modes, botocore {botocore.__version__})"), CannedSts()
     names = [case.name for case in every]
-    for mode, settings in MODES.items():
-        asked = [case for case in every if case.every_mode or mode == "legacy"]
+    for place, (mode, settings) in enumerate(MODES.items()):
+        asked = [case for case in every if case.every_mode or place == 0]
         for limit, batch in ((PATIENT, [c for c in asked if not c.stalls]), (HASTY, [c for c in asked if c.stalls])):
             compare_all(suite, sts, mode, settings, limit, batch)
-    unreachable.compare(suite, show)
+    unreachable.compare(suite, show, next(iter(MODES.items())))
     if "--without-service" not in sys.argv:
         dumps.compare(suite, sts)
     assert len(names) == len(set(names)), "two cases of one name"
@@ -95,7 +107,12 @@ def compare(sts, mode, number, case, program):
         found.append(f"attempts: boto3 {len(by_boto3)}, ours {len(by_us)}")
     elif by_boto3 != by_us:
         found.append(f"what STS was asked: boto3 {by_boto3[0]}, ours {by_us[0]}")
-    return against_statement(case.stated, found, service.result()) if case.stated else found
+    stated = stated_here(case)
+    return against_statement(stated, found, service.result()) if stated else found
+
+
+def stated_here(case):
+    return case.stated or (case.since_1_44 if RELEASE == "1.44" else None)
 
 
 def against_statement(stated, found, ours):
@@ -115,8 +132,9 @@ def show(mode, name, expected, attempts):
 
 
 def record(suite, mode, case, found):
-    if case.stated and not found:
-        suite.state(case.name, case.stated.reason)
+    stated = stated_here(case)
+    if stated and not found:
+        suite.state(case.name, stated.reason)
     else:
         suite.result(f"[{mode}] {case.name}", found)
 

@@ -1,4 +1,5 @@
-"""The Lambda's own interface, by the clients that programs use: boto3's Lambda client and `aws lambda invoke`.
+"""The Lambda's own interface, by the clients that programs use: boto3's Lambda client, the one of the AWS SDK for JavaScript,
+and `aws lambda invoke`.
 
 What the function itself returns for the same event, on the same sandbox, is what the service has to return.
 """
@@ -9,6 +10,7 @@ import os
 import pathlib
 import subprocess
 import tempfile
+import time
 
 import boto3
 import botocore
@@ -16,13 +18,10 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 import function
+from lambda_calls import INVOKER, by_javascript, http_event, rest_event, told_as_lambda_tells, without_chance
 from report import Suite, equal
 from sandbox_table import callers, named
 from service import Program, clean_this_process, request
-
-CHANCE = ("RequestId", "date", "x-amzn-requestid", "x-amz-sts-extended-request-id")
-# Those of the program that invokes: any will do, and none.
-INVOKER = {"aws_access_key_id": "AKIAINVOKER00EXAMPLE", "aws_secret_access_key": "invoker/NotARealSecret/EXAMPLEKEY"}
 
 
 def main():
@@ -34,22 +33,6 @@ def main():
         for name in (name for name in dir(tests) if name.startswith("test_")):
             suite.check(name.removeprefix("test_").replace("_", " "), getattr(tests, name))
     suite.close("all agree")
-
-
-def rest_event(body, **more):
-    """The proxy event of an API Gateway REST API, as far as it matters, and some of what does not."""
-    return {"resource": "/verify", "path": "/verify", "httpMethod": "POST", "multiValueHeaders": {},
-            "headers": {"Content-Type": "application/json"}, "queryStringParameters": None,
-            "requestContext": {"stage": "prod", "identity": {"accessKey": None}}, "body": body,
-            "isBase64Encoded": False} | more
-
-
-def http_event(body, **more):
-    """The event of an HTTP API, payload version 2.0."""
-    return {"version": "2.0", "routeKey": "POST /verify", "rawPath": "/verify", "rawQueryString": "",
-            "headers": {"content-type": "application/json"},
-            "requestContext": {"http": {"method": "POST", "path": "/verify"}}, "body": body,
-            "isBase64Encoded": False} | more
 
 
 class Tests:
@@ -97,9 +80,26 @@ class Tests:
         try:
             self.invoke(**arguments)
         except ClientError as error:
-            equal((error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]), (code, status))
+            told_as_lambda_tells(error, code, status)
             return error
         raise AssertionError("it was not refused")
+
+    def javascript(self, url=None, **arguments):
+        """The same by the AWS SDK for JavaScript."""
+        return by_javascript(url or self.url, arguments)
+
+    def javascript_fails(self, name, status, **arguments):
+        error = self.javascript(**arguments)
+        equal((error["name"], error["status"]), (name, status))
+        equal(error.get("Type") or "User", "User" if status < 500 else "Service", "Type")
+        assert len(error["message"]) > 10 and error["message"] != "UnknownError", error
+        assert len(error["requestId"]) == 36, error
+
+    def line_of(self, request_id):
+        """The line of a request in the log: it is there before the answer, but is read by another thread."""
+        while not (lines := [line for line in self.program.lines if request_id in line]):
+            time.sleep(0.01)
+        return lines[-1]
 
     def test_a_direct_event(self):
         self.as_the_function(self.user, 200)
@@ -136,9 +136,59 @@ class Tests:
     def test_a_qualifier(self):
         self.as_the_function(self.user, 200, Qualifier="prod")
 
-    def test_a_log_tail_and_a_client_context(self):
+    def test_a_client_context(self):
         context = base64.b64encode(b'{"client": {}}').decode()
-        self.as_the_function(self.user, 200, LogType="Tail", ClientContext=context)
+        self.as_the_function(self.user, 200, ClientContext=context)
+
+    def test_a_log_tail(self):
+        self.as_the_function(self.user, 200, LogType="Tail")
+        answer = self.invoke(self.user, LogType="Tail")
+        line = base64.b64decode(answer["LogResult"]).decode()
+        equal(line, self.line_of(answer["ResponseMetadata"]["RequestId"]), "LogResult")
+        equal(json.loads(line)["verdict"], "valid", "verdict")
+        equal("LogResult" in self.invoke(self.user), False, "LogResult when nobody asked for it")
+
+    def test_the_request_id(self):
+        answer = self.invoke(self.user)["ResponseMetadata"]
+        equal(answer["RequestId"], answer["HTTPHeaders"]["x-request-id"], "RequestId")
+
+    def test_base64_as_python_reads_it(self):
+        text = json.dumps(self.role)
+        good = base64.b64encode(text.encode()).decode()
+        mime = base64.encodebytes(text.encode()).decode()
+        for body in (mime, mime.replace("\n", "\r\n"), " " + good + " ", "-_".join(good), "=" + good, good + "AAAA" * good.endswith("=")):
+            self.as_the_function(rest_event(body, isBase64Encoded=True), 200)
+
+    def test_what_python_takes_for_true_and_for_false(self):
+        text = json.dumps(self.user)
+        for flag in ("true", "false", "0", 1, -1, 0.1, [0], {"a": None}):
+            self.as_the_function(rest_event(base64.b64encode(text.encode()).decode(), isBase64Encoded=flag), 200)
+        for flag in (None, 0, 0.0, "", [], {}):
+            self.as_the_function(rest_event(text, isBase64Encoded=flag), 200)
+
+    def test_a_body_that_is_an_object(self):
+        """The function failed at it, and programs that test it by hand send it all the same."""
+        for event in (rest_event(self.user), http_event(self.role), {"body": self.user}):
+            equal(self.envelope(event)["statusCode"], 200, "statusCode")
+
+    def test_javascript_invokes(self):
+        answer = self.javascript(payload=json.dumps(self.user), LogType="Tail")
+        equal((answer["StatusCode"], answer["ExecutedVersion"], answer["status"]), (200, "$LATEST", 200))
+        self.equal_envelopes(json.loads(answer["payload"]), function.lambda_handler(self.user, None))
+        equal(answer["log"], self.line_of(answer["requestId"]), "LogResult")
+
+    def test_javascript_is_told_why_it_is_refused(self):
+        self.javascript_fails("InvalidRequestContentException", 400, payload="{")
+        self.javascript_fails("InvalidParameterValueException", 400, payload="{}", InvocationType="Event")
+        self.javascript_fails("RequestTooLargeException", 413, payload=" " * 100_000)
+        no_key = {"STS_VERIFY_API_KEYS": "0" * 64, "STS_VERIFY_ALLOWED_HOSTS": "127.0.0.1"}
+        with Program("serve", "--sandbox", **no_key) as program:
+            self.javascript_fails("UnrecognizedClientException", 401, url=program.url, payload="{}")
+            elsewhere = program.url.replace("127.0.0.1", "localhost")
+            self.javascript_fails("MisdirectedRequest", 421, url=elsewhere, payload="{}")
+        with Program("serve", "--sandbox", STS_VERIFY_RATE_LIMIT="1/h") as program:
+            self.javascript(url=program.url, payload="{}")
+            self.javascript_fails("TooManyRequestsException", 429, url=program.url, payload="{}")
 
     def test_the_invocation_type_named(self):
         self.as_the_function(self.user, 200, InvocationType="RequestResponse")
@@ -203,8 +253,7 @@ class Tests:
                     client.invoke(FunctionName="verify", Payload=json.dumps(self.user))
                     raise AssertionError("it was let in without a key")
                 except ClientError as error:
-                    equal(error.response["Error"]["Code"], "UnrecognizedClientException", "code")
-                    equal(error.response["ResponseMetadata"]["HTTPStatusCode"], 401, "status")
+                    told_as_lambda_tells(error, "UnrecognizedClientException", 401)
                 client.meta.events.register(
                     "before-sign.lambda.Invoke", lambda request, **_: request.headers.add_header("x-api-key", key))
                 answer = client.invoke(FunctionName="verify", Payload=json.dumps(self.user))
@@ -219,7 +268,7 @@ class Tests:
             try:
                 invoke()
             except limited.exceptions.TooManyRequestsException as error:
-                equal(error.response["ResponseMetadata"]["HTTPStatusCode"], 429, "status")
+                told_as_lambda_tells(error, "TooManyRequestsException", 429)
                 equal(error.response["ResponseMetadata"]["RetryAttempts"], 1, "RetryAttempts")
                 equal(1 <= int(error.response["retryAfterSeconds"]) <= 3600, True, "retryAfterSeconds")
                 return
@@ -259,13 +308,6 @@ class Tests:
 
     def test_the_aws_cli_of_version_2(self):
         self.by_cli(os.environ["AWS_CLI_2"], "--cli-binary-format", "raw-in-base64-out")
-
-
-def without_chance(text):
-    """A body with the values taken out that are new in each answer, as pairs: their places and the order stay."""
-    def mask(pairs):
-        return [(name, "*" if name in CHANCE else value) for name, value in pairs]
-    return json.loads(text, object_pairs_hook=mask)
 
 
 if __name__ == "__main__":

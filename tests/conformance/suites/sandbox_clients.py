@@ -10,6 +10,7 @@ import boto3
 import botocore.exceptions
 from botocore.config import Config
 
+import proofs
 import signed_requests
 from expectations import check_identity, failure_of, refusal_of
 from report import Suite, equal
@@ -36,6 +37,8 @@ def main():
         for words in ("an IAM user, with a path", "an assumed role, its token", "ExpiredToken"):
             suite.check(f"AWS CLI 2: {words}", check_cli, named(table, words), second(words))
         for name, test in signed_requests.tests(sandbox.address, table):
+            suite.check(name, test)
+        for name, test in proofs.tests(sandbox.address, table):
             suite.check(name, test)
     suite.check("no secret in the log", assert_no_secret, sandbox.lines, table)
     suite.close()

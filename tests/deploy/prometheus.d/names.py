@@ -25,7 +25,8 @@ def ok(holds, what, *found):
 
 
 def exposed():
-    """The text of a program that has given each kind of answer, so that every family has a series."""
+    """The text of a program that has given each kind of answer, so that every family has a series. It is in the format that
+    `promtool check metrics` reads: OpenMetrics is for who asks for it."""
     with Program("serve", "--sandbox") as program:
         good = {"AccessKeyId": "AKIASBXUSER00EXAMPLE", "SecretAccessKey": "sbx/USER00+NotARealSecret/Key0EXAMPLEKEY"}
         assert verify(program.address, good).status == 200
@@ -37,21 +38,9 @@ def names_in(text):
     """The names of samples, as they are asked for, and of families of which there is no sample yet."""
     samples = {re.match(r"[a-zA-Z_:]+", line).group() for line in text.splitlines() if line and line[0] != "#"}
     for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", text, re.M):
-        samples |= {"counter": {name + "_total"}, "histogram": {name + end for end in ("_bucket", "_count", "_sum")},
+        samples |= {"counter": {name}, "histogram": {name + end for end in ("_bucket", "_count", "_sum")},
                     "gauge": {name}}.get(kind, set())
     return samples
-
-
-def as_old_text(text):
-    """The same in the format of Prometheus before OpenMetrics, the one that `promtool check metrics` reads."""
-    kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.M))
-    ends = {"counter": "_total", "info": "_info"}
-
-    def head(match):
-        word, name, rest = match.groups()
-        return f"# {word} {name}{ends.get(kinds[name], '')} {'gauge' if rest == 'info' else rest}"
-
-    return re.sub(r"^# (HELP|TYPE) (\S+) (.*)$", head, text, flags=re.M).replace("# EOF\n", "")
 
 
 def metrics_in(expression):
@@ -118,7 +107,7 @@ def as_rules(expressions):
 def main():
     work = pathlib.Path(sys.argv[1])
     text = exposed()
-    (work / "metrics.txt").write_text(as_old_text(text))
+    (work / "metrics.txt").write_text(text)
     metrics = names_in(text)
     ok(len(metrics) > 15, "the program exposes metrics", metrics)
     recorded = set(re.findall(r"^ +- record: (\S+)$", RULES, re.M))

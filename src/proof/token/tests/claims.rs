@@ -10,8 +10,9 @@ async fn a_token_of_either_algorithm_is_verified_and_its_claims_are_told() {
         assert_eq!(token.account, "123456789012");
         assert_eq!(token.principal.to_string(), "arn:aws:iam::123456789012:role/ci/Deploy");
         assert_eq!(token.org_id.as_deref(), Some("o-abc1234567"));
-        assert_eq!(token.org_path.as_deref(), Some("o-abc1234567/r-ab12/"));
+        assert_eq!(token.org_paths, ["o-abc1234567/r-ab12/"]);
         assert_eq!((token.issuer.as_str(), token.token_id.as_str()), (issuer.url.as_str(), "a-token-id"));
+        assert_eq!(token.replay_id(), replay::digest(&[&issuer.url, "a-token-id"]));
         assert_eq!(token.claims, claims.to_string(), "as it was signed");
         assert_eq!(token.useful_until, UNIX_EPOCH + Duration::from_secs(NOW + 300));
     }

@@ -138,7 +138,7 @@ impl TestIssuer {
             "iat": NOW - 10, "exp": NOW + 300, "jti": "a-token-id",
             "https://sts.amazonaws.com/": {
                 "aws_account": "123456789012", "principal_id": "arn:aws:iam::123456789012:role/ci/Deploy",
-                "org_id": "o-abc1234567", "ou_path": "o-abc1234567/r-ab12/",
+                "org_id": "o-abc1234567", "ou_path": ["o-abc1234567/r-ab12/"],
             },
         })
     }

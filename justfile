@@ -1,0 +1,56 @@
+# What one does every day: `just` lists it. .ci/run uses the same recipes, and installs just for itself. Without just (PyPI:
+# rust-just, or `cargo install just`) the lines below are the commands.
+
+# List the recipes
+default:
+    @{{ just_executable() }} --list --unsorted
+
+# Serve with the sandbox in place of AWS, with Swagger UI at http://localhost:8080/docs/
+sandbox *arguments:
+    cargo run -- serve --sandbox {{ arguments }}
+
+# Run the tests
+test *arguments:
+    cargo test --locked {{ arguments }}
+
+# Run one conformance suite, or all of them: boto3, spelling, browser, image ...
+suite *names:
+    tests/conformance/run {{ names }}
+
+# Check the formatting and lint everything
+lint:
+    cargo fmt --check
+    cargo clippy --quiet --locked --all-targets -- -D warnings
+    cargo check --quiet --locked --manifest-path fuzz/Cargo.toml --target-dir target
+    cargo fmt --check --manifest-path benches/compare/floor/Cargo.toml
+    cargo clippy --quiet --locked --manifest-path benches/compare/floor/Cargo.toml --target-dir target -- -D warnings
+
+# Build the documentation of all items
+docs *arguments:
+    RUSTDOCFLAGS='-D warnings' cargo doc --quiet --locked --no-deps --document-private-items {{ arguments }}
+
+# Run each fuzz target for so many seconds
+fuzz seconds="30":
+    fuzz/run {{ seconds }}
+
+# Time the pieces of an answer
+bench *arguments:
+    cargo bench {{ arguments }}
+
+# Write the OpenAPI document again, after a change of a route or a schema
+openapi:
+    cargo run --quiet -- openapi > openapi/openapi.json
+
+# Hold deploy/ against the schemas of its platforms
+deploy:
+    tests/deploy/kubernetes
+    tests/deploy/ecs
+    tests/deploy/prometheus
+
+# Run replicas under load and in trouble
+operations:
+    tests/operations/run
+
+# Run everything, as CI does
+ci:
+    .ci/run

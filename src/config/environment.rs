@@ -1,0 +1,12 @@
+//! Variables without a flag: those that other programs read, too.
+
+/// The value of a variable. One that is empty, or nothing but white space (a Secret that was made with `echo`), is not set.
+///
+/// # Errors
+///
+/// One line, when the value is not UTF-8.
+pub(super) fn text(name: &str) -> Result<Option<String>, String> {
+    let Some(value) = std::env::var_os(name) else { return Ok(None) };
+    let value = value.into_string().map_err(|_| format!("{name}: must be text in UTF-8"))?;
+    Ok(Some(value).filter(|value| !value.trim().is_empty()))
+}

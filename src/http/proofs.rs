@@ -1,0 +1,159 @@
+//! Checks a proof for one caller: by the operator's settings, against the used ones, and with STS.
+
+use crate::credentials::PostedProof;
+use crate::http::ask::{CallersCall, ask};
+use crate::http::context::RequestContext;
+use crate::http::error::ApiError;
+use crate::http::state::AppState;
+use crate::proof::replay::{Claim, ReplayError};
+use crate::proof::signed_request::CheckedRequest;
+use crate::proof::token::VerifiedToken;
+use crate::proof::{Accept, CheckedProof, ProofError, ProofFailure};
+use crate::sts::coalescing::Source;
+use crate::sts::{CallOutcome, StsResponse, Verdict};
+use std::sync::Arc;
+use std::time::SystemTime;
+use tokio::time::Instant;
+
+/// STS's code for a signature that does not match: of a presigned URL, perhaps because it is for another audience.
+const SIGNATURE_DOES_NOT_MATCH: &str = "SignatureDoesNotMatch";
+
+/// What one request wants of a proof.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ProofTerms {
+    /// The kinds that are accepted.
+    pub accept: Accept,
+    /// Whether the proof counts once.
+    pub single_use: bool,
+}
+
+/// What came of a proof that is for this service.
+pub(crate) enum Checked {
+    /// STS was asked, until after when the signature is too old.
+    Asked(Arc<CallOutcome>, Source, SystemTime),
+    /// A token's signature is good.
+    Token(VerifiedToken),
+}
+
+/// Why there is nothing to say of a proof, and what that says of it.
+pub(crate) struct Refused {
+    pub error: ApiError,
+    /// `None` where the proof was not looked at.
+    pub verdict: Option<Verdict>,
+}
+
+/// Checks a proof. What is learnt of it is written down for the log.
+pub(crate) async fn check_proof(
+    app: &AppState,
+    context: &RequestContext,
+    posted: &PostedProof,
+    terms: ProofTerms,
+) -> Result<Checked, Refused> {
+    let deadline = app.sts.deadline();
+    let checked = app.proofs.check(posted, terms.accept, SystemTime::now(), deadline).await?;
+    match checked {
+        CheckedProof::Token(token) => {
+            context.record.update(|record| {
+                record.account = Some(token.account.clone());
+                record.web_identity_token_id = Some(token.token_id.clone());
+            });
+            if terms.single_use {
+                // It was checked without STS: whatever comes next, it counts as used.
+                drop(take(app, &token.replay_id(), token.useful_until).await?);
+            }
+            Ok(Checked::Token(token))
+        }
+        CheckedProof::SignedRequest(request) => {
+            let useful_until = request.useful_until();
+            let (outcome, source) = ask_once(app, context, &request, terms.single_use, deadline).await?;
+            Ok(Checked::Asked(outcome, source, useful_until))
+        }
+    }
+}
+
+/// Asks STS about a signed request. With `single_use` it is taken before and given back if STS could not say.
+async fn ask_once(
+    app: &AppState,
+    context: &RequestContext,
+    request: &CheckedRequest,
+    single_use: bool,
+    deadline: Instant,
+) -> Result<(Arc<CallOutcome>, Source), Refused> {
+    context.record.update(|record| {
+        record.access_key = Some(request.masked_access_key());
+        record.region = Some(request.region().into());
+    });
+    if !single_use {
+        return ask_for_audiences(app, context, request, true, deadline).await;
+    }
+    let claim = take(app, &request.replay_id(), request.useful_until()).await?;
+    let asked = ask_for_audiences(app, context, request, false, deadline).await;
+    let is_known = asked.as_ref().is_ok_and(|(outcome, _)| verdict(outcome) != Verdict::Indeterminate);
+    if !is_known {
+        claim.give_back().await;
+    }
+    asked
+}
+
+async fn take(app: &AppState, id: &[u8; 32], useful_until: SystemTime) -> Result<Claim, ProofFailure> {
+    app.replay.take(id, useful_until).await.map_err(|error| match error {
+        ReplayError::Replayed => ProofError::Replayed.into(),
+        ReplayError::Unavailable => ProofFailure::ReplayStoreUnavailable,
+    })
+}
+
+/// Asks for each audience, in order, while STS says that the signature does not match. STS's refusal closes the connection, so
+/// that each has one of its own.
+async fn ask_for_audiences(
+    app: &AppState,
+    context: &RequestContext,
+    request: &CheckedRequest,
+    shared: bool,
+    deadline: Instant,
+) -> Result<(Arc<CallOutcome>, Source), Refused> {
+    let client = app.sts.client_of_host(request.host()).ok_or(ProofFailure::RegionNotAllowed)?;
+    let mut last = None;
+    for audience in request.audiences() {
+        let call =
+            request.call(audience).map_err(|_| Refused { error: ApiError::Internal, verdict: None })?;
+        let asked = ask(app, context, client, CallersCall { call, shared, deadline }).await;
+        let (outcome, source) = asked.ok_or(Refused { error: ApiError::Overloaded, verdict: None })?;
+        let is_last = !is_mismatch(&outcome);
+        last = Some((outcome, source));
+        if is_last {
+            break;
+        }
+    }
+    last.ok_or(Refused { error: ApiError::Internal, verdict: None })
+}
+
+fn is_mismatch(outcome: &CallOutcome) -> bool {
+    matches!(&outcome.outcome, Ok(StsResponse::Rejection(no))
+        if no.verdict == Verdict::Invalid && no.code == SIGNATURE_DOES_NOT_MATCH)
+}
+
+/// What STS's outcome says of a proof.
+fn verdict(outcome: &CallOutcome) -> Verdict {
+    match &outcome.outcome {
+        Ok(StsResponse::Identity(_)) => Verdict::Valid,
+        Ok(StsResponse::Rejection(no)) => no.verdict,
+        Err(_) => Verdict::Indeterminate,
+    }
+}
+
+impl From<ProofFailure> for Refused {
+    fn from(failure: ProofFailure) -> Self {
+        let (error, verdict) = match failure {
+            ProofFailure::Malformed(error) => (ApiError::Invalid(error), None),
+            ProofFailure::Refused(error) => (ApiError::Proof(error), Some(error.verdict())),
+            ProofFailure::RegionNotAllowed => (ApiError::RegionNotAllowed, None),
+            ProofFailure::NotAccepted => (ApiError::ProofNotAccepted, None),
+            ProofFailure::KeysUnavailable(failure) => (ApiError::Sts(failure), Some(Verdict::Indeterminate)),
+            ProofFailure::Overloaded => (ApiError::Overloaded, Some(Verdict::Indeterminate)),
+            ProofFailure::ReplayStoreUnavailable => {
+                (ApiError::ReplayStoreUnavailable, Some(Verdict::Indeterminate))
+            }
+        };
+        Self { error, verdict }
+    }
+}

@@ -1,0 +1,68 @@
+//! The error codes that labels and attributes may have.
+
+/// The error codes that have a series of their own. STS may send any text as a code.
+const CODES: [&str; 40] = [
+    "500",
+    "502",
+    "503",
+    "504",
+    "AccessDenied",
+    "ConnectTimeoutError",
+    "ConnectionClosedError",
+    "DuplicateParameter",
+    "EndpointConnectionError",
+    "ExpiredToken",
+    "IncompleteBody",
+    "IncompleteSignature",
+    "InternalError",
+    "InternalFailure",
+    "InvalidClientTokenId",
+    "InvalidParameter",
+    "InvalidParameterValueException",
+    "InvalidRequestContentException",
+    "MalformedJson",
+    "MethodNotAllowed",
+    "MisdirectedRequest",
+    "MissingAuthenticationToken",
+    "MissingParameter",
+    "NotFound",
+    "Overloaded",
+    "RateLimited",
+    "ReadTimeoutError",
+    "RegionDisabledException",
+    "RegionNotAllowed",
+    "RequestExpired",
+    "RequestLimitExceeded",
+    "RequestTimeout",
+    "RequestTooLarge",
+    "ResponseParserError",
+    "ServiceUnavailable",
+    "SignatureDoesNotMatch",
+    "Throttling",
+    "ThrottlingException",
+    "Unauthorized",
+    "UnsupportedMediaType",
+];
+
+/// A code as a metric or a trace may have it.
+pub(crate) fn known_code(code: &str) -> &'static str {
+    CODES.binary_search(&code).map_or("other", |place| CODES[place])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observability::code_for_log;
+
+    #[test]
+    fn the_codes_can_be_logged() {
+        for code in CODES {
+            assert_eq!(code_for_log(Some(code)), Some(code));
+        }
+    }
+
+    #[test]
+    fn the_codes_can_be_searched() {
+        assert!(CODES.is_sorted());
+    }
+}

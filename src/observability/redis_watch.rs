@@ -1,0 +1,63 @@
+//! Counts what fails with Redis, and says so: once a minute for each kind while it lasts.
+
+use super::log_throttle::LogThrottle;
+use crate::store::{Operation, RedisFailure};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::registry::Registry;
+use tracing::warn;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OperationLabels {
+    operation: &'static str,
+}
+
+/// What fails with Redis.
+#[derive(Default)]
+pub(crate) struct RedisWatch {
+    errors: Family<OperationLabels, Counter>,
+    connect: LogThrottle,
+    take: LogThrottle,
+    give_back: LogThrottle,
+    rate_limit: LogThrottle,
+}
+
+impl RedisWatch {
+    pub(super) fn new() -> Self {
+        let watch = Self::default();
+        // What never failed is 0, not absent: alerts compare with it.
+        for operation in Operation::ALL {
+            let _ = watch.counter(operation);
+        }
+        watch
+    }
+
+    pub(super) fn register(&self, registry: &mut Registry) {
+        let errors = "Commands to Redis that failed, and connections that could not be made or were lost";
+        registry.register("sts_verify_redis_errors", errors, self.errors.clone());
+    }
+
+    fn counter(&self, operation: Operation) -> Counter {
+        self.errors.get_or_create_owned(&OperationLabels { operation: operation.as_str() })
+    }
+
+    /// Something failed.
+    pub(crate) fn failed(&self, operation: Operation, failure: &RedisFailure) {
+        self.counter(operation).inc();
+        let (throttle, consequence) = match operation {
+            Operation::Connect => (&self.connect, "no connection to Redis"),
+            Operation::Take => (
+                &self.take,
+                "Redis cannot be asked whether a proof was used: such proofs are refused with 503",
+            ),
+            Operation::GiveBack => {
+                (&self.give_back, "Redis cannot be told that a proof was not used: it counts as used")
+            }
+            Operation::RateLimit => {
+                (&self.rate_limit, "Redis cannot count callers' requests: this replica counts by itself")
+            }
+        };
+        throttle.say(|| warn!(operation = operation.as_str(), reason = %failure, "{consequence}"));
+    }
+}

@@ -1,0 +1,156 @@
+//! From what was posted to a proof that is for this service: read, and checked as far as that needs nobody but an issuer.
+
+use super::signed_request::{CheckedRequest, HeaderMember, IamLogin, SignedRequest, SignedRequestRules};
+use super::token::{AcceptedIssuers, TokenSettings, TokenVerifier, VerifiedToken};
+use super::{Accept, ProofFailure, ProofKind};
+use crate::credentials::{
+    EKS_TOKEN_PREFIX, PostedHeaders, PostedLogin, PostedProof, PostedText, ValidationError,
+};
+use crate::sts::partitions::partition_of;
+use crate::sts::{StsHosts, StsSettings, Transport};
+use secrecy::{ExposeSecret as _, SecretString};
+use std::time::{Duration, SystemTime};
+use tokio::time::Instant;
+
+/// The settings about proofs, checked against each other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProofSettings {
+    /// What may be posted.
+    pub accept: Accept,
+    /// The names of this service.
+    pub audiences: Vec<String>,
+    /// Whose tokens are accepted; `None` where tokens are not.
+    pub issuers: Option<AcceptedIssuers>,
+    /// How old a proof may be.
+    pub max_age: Duration,
+    /// Whether a proof counts once.
+    pub single_use: bool,
+}
+
+/// Checks proofs by an operator's settings.
+pub struct ProofVerifier {
+    settings: ProofSettings,
+    requests: SignedRequestRules,
+    /// `None` where tokens are not accepted.
+    tokens: Option<TokenVerifier>,
+}
+
+/// A proof that is for this service.
+pub enum CheckedProof {
+    /// STS is still to be asked whether the signature is good.
+    SignedRequest(CheckedRequest),
+    /// Its signature is good.
+    Token(VerifiedToken),
+}
+
+impl ProofVerifier {
+    /// A verifier by these settings. Nothing is sent.
+    pub async fn new(settings: ProofSettings, sts: &StsSettings, transport: &Transport) -> Self {
+        let regions = std::iter::once(&sts.region).chain(&sts.allowed_regions).cloned();
+        let (audiences, max_age) = (settings.audiences.clone(), settings.max_age);
+        let tokens = settings.issuers.clone().map(|issuers| {
+            let settings = TokenSettings {
+                audiences: audiences.clone(),
+                issuers,
+                max_age,
+                default_partition: partition_of(&sts.region).unwrap_or("aws").to_owned(),
+                timeout: sts.attempt_timeout,
+            };
+            TokenVerifier::new(settings, transport.clone())
+        });
+        let hosts = StsHosts::new(regions).await;
+        Self { settings, requests: SignedRequestRules { hosts, audiences, max_age }, tokens }
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn settings(&self) -> &ProofSettings {
+        &self.settings
+    }
+
+    /// Reads and checks a proof of an accepted kind.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not good, or why that cannot be found out.
+    pub async fn check(
+        &self,
+        posted: &PostedProof,
+        accept: Accept,
+        now: SystemTime,
+        deadline: Instant,
+    ) -> Result<CheckedProof, ProofFailure> {
+        if !accept.proof(kind_of(posted)) {
+            return Err(ProofFailure::NotAccepted);
+        }
+        let request = match posted {
+            PostedProof::Token(PostedText { member, text }) => {
+                let text = text.expose_secret();
+                if !text.starts_with(EKS_TOKEN_PREFIX) {
+                    return self.check_token(text, member, now, deadline).await;
+                }
+                SignedRequest::from_token(text, member)
+            }
+            PostedProof::PresignedUrl(PostedText { member, text }) => {
+                SignedRequest::from_url(text.expose_secret(), member)
+            }
+            PostedProof::IamLogin(login) => SignedRequest::from_iam_login(members(login)),
+        };
+        request?.check(&self.requests, now).map(CheckedProof::SignedRequest)
+    }
+
+    async fn check_token(
+        &self,
+        token: &str,
+        member: &'static str,
+        now: SystemTime,
+        deadline: Instant,
+    ) -> Result<CheckedProof, ProofFailure> {
+        let tokens = self.tokens.as_ref().ok_or(ProofFailure::NotAccepted)?;
+        tokens.verify(token, member, now, deadline).await.map(CheckedProof::Token)
+    }
+}
+
+/// The kind of a proof, as far as its form tells.
+#[must_use]
+pub fn kind_of(posted: &PostedProof) -> ProofKind {
+    match posted {
+        PostedProof::Token(PostedText { text, .. })
+            if !text.expose_secret().starts_with(EKS_TOKEN_PREFIX) =>
+        {
+            ProofKind::WebIdentityToken
+        }
+        _ => ProofKind::SignedRequest,
+    }
+}
+
+/// Reads a proof that stands in a header: a token of EKS, a JWT, or a presigned URL.
+///
+/// # Errors
+///
+/// [`ValidationError`] for a text that is none of these.
+pub fn proof_in_header(text: &str, header: &'static str) -> Result<PostedProof, ValidationError> {
+    let posted = |text: &str| PostedText { member: header, text: text.into() };
+    let is_token =
+        text.starts_with(EKS_TOKEN_PREFIX) || text.bytes().filter(|byte| *byte == b'.').count() == 2;
+    match text {
+        url if url.starts_with("https://") => Ok(PostedProof::PresignedUrl(posted(url))),
+        token if is_token => Ok(PostedProof::Token(posted(token))),
+        _ => Err(ValidationError::Invalid(header, "must be an EKS token, a JWT or a presigned URL")),
+    }
+}
+
+fn members(login: &PostedLogin) -> IamLogin<'_> {
+    fn text(member: Option<&SecretString>) -> Option<&str> {
+        member.map(SecretString::expose_secret)
+    }
+    IamLogin {
+        method: text(login.method.as_ref()),
+        url: text(login.url.as_ref()),
+        body: text(login.body.as_ref()),
+        headers: login.headers.as_ref().map(|headers| match headers {
+            PostedHeaders::Text(text) => HeaderMember::Text(text.expose_secret()),
+            PostedHeaders::Object(text) => HeaderMember::Object(text.expose_secret()),
+        }),
+    }
+}

@@ -1,0 +1,209 @@
+//! The connection, and the task that makes it and makes it anew.
+
+use super::{OnFailure, Operation, RESPONSE_TIMEOUT, RedisFailure, RedisUrl};
+use crate::tls::{self, pem};
+use ::redis::aio::MultiplexedConnection;
+use ::redis::{AsyncConnectionConfig, RedisConnectionInfo, Value, cmd};
+use rustls::ClientConfig;
+use secrecy::ExposeSecret as _;
+use std::io;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::{Notify, watch};
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsConnector;
+use tracing::info;
+
+/// How long it may take to look up the name, to connect, and to be told that Redis is ready.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The waits between attempts: the first, which doubles, and the longest.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+
+/// How often a connection is tried, so that one that leads nowhere is found by nobody's request.
+const PING_EVERY: Duration = Duration::from_secs(10);
+
+/// Where Redis is, and whom to trust for it.
+#[derive(Clone)]
+pub struct RedisServer {
+    url: RedisUrl,
+    tls: Option<TlsConnector>,
+}
+
+/// What a command finds.
+pub(super) enum LinkState {
+    /// The first attempt is under way, or one in place of a connection that was good.
+    Connecting,
+    /// There is a connection, unless it was given up.
+    Up(Arc<Link>),
+    /// The last attempt failed, and another one follows.
+    Away,
+}
+
+/// A connection.
+pub(super) struct Link {
+    pub(super) connection: MultiplexedConnection,
+    /// Whether anything was answered on it after it was made.
+    has_answered: AtomicBool,
+    given_up: AtomicBool,
+    lost: Notify,
+}
+
+/// Moves bytes between the connection and its socket, for as long as it is polled.
+type Driver = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+impl RedisServer {
+    /// Reads the CA certificates for `rediss://`: a PEM file's, or the system's.
+    ///
+    /// # Errors
+    ///
+    /// One line, without the name of the variable.
+    pub fn new(url: RedisUrl, ca_bundle: Option<&Path>) -> Result<Self, String> {
+        let config = match ca_bundle {
+            _ if !url.is_encrypted() => None,
+            Some(file) => Some(trusting(file)?),
+            None => Some(trusting_the_system()?),
+        };
+        Ok(Self { url, tls: config.map(|config| TlsConnector::from(Arc::new(config))) })
+    }
+
+    async fn connect(&self) -> Result<(Link, Driver), RedisFailure> {
+        let unreachable = |error: io::Error| RedisFailure::Unreachable(error.to_string());
+        let stream = self.stream().await.map_err(unreachable)?;
+        let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
+        let connected = MultiplexedConnection::new_with_config(&self.greeting(), stream, config).await;
+        let (mut connection, driver) = connected.map_err(RedisFailure::from)?;
+        let mut driver: Driver = Box::pin(driver);
+        // Without a password nothing has been answered so far: the system connects to a process that is stopped, too.
+        let ping = cmd("PING");
+        let answered = tokio::select! {
+            answered = ping.query_async::<Value>(&mut connection) => answered.map_err(RedisFailure::from),
+            () = &mut driver => Err(RedisFailure::Lost),
+        };
+        answered?;
+        Ok((Link::new(connection), driver))
+    }
+
+    async fn stream(&self) -> io::Result<Box<dyn Stream>> {
+        let stream = TcpStream::connect((self.url.host.as_str(), self.url.port)).await?;
+        stream.set_nodelay(true)?;
+        match (&self.tls, &self.url.tls_name) {
+            (Some(tls), Some(name)) => Ok(Box::new(tls.connect(name.clone(), stream).await?)),
+            _ => Ok(Box::new(stream)),
+        }
+    }
+
+    /// What Redis is told first.
+    fn greeting(&self) -> RedisConnectionInfo {
+        // Its name is not told: that is a right more that the user would have to have.
+        let mut greeting =
+            RedisConnectionInfo::default().set_db(self.url.database.into()).set_skip_set_lib_name();
+        if let Some(user) = &self.url.user {
+            greeting = greeting.set_username(user);
+        }
+        if let Some(password) = &self.url.password {
+            greeting = greeting.set_password(password.expose_secret());
+        }
+        greeting
+    }
+}
+
+fn trusting(file: &Path) -> Result<ClientConfig, String> {
+    let certificates = pem::certificates(file).map_err(|error| error.to_string())?;
+    tls::client_config(certificates).map_err(|error| error.to_string())
+}
+
+fn trusting_the_system() -> Result<ClientConfig, String> {
+    let roots = tls::system_roots();
+    if roots.is_empty() {
+        let none = "no CA certificates were found on this system (SSL_CERT_FILE, SSL_CERT_DIR)";
+        return Err(format!("{none}; set it"));
+    }
+    tls::client_config_with_roots(roots).map_err(|error| error.to_string())
+}
+
+impl Link {
+    fn new(connection: MultiplexedConnection) -> Self {
+        let flag = AtomicBool::default;
+        Self { connection, has_answered: flag(), given_up: flag(), lost: Notify::new() }
+    }
+
+    pub(super) fn note_answer(&self) {
+        self.has_answered.store(true, Ordering::Relaxed);
+    }
+
+    /// Nobody asks over it from now on, and another one is made.
+    pub(super) fn give_up(&self) {
+        self.given_up.store(true, Ordering::Release);
+        self.lost.notify_one();
+    }
+
+    pub(super) fn is_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Acquire)
+    }
+
+    /// Ends when the connection does not answer.
+    async fn ping(&self) -> RedisFailure {
+        loop {
+            sleep(PING_EVERY).await;
+            let (ping, mut connection) = (cmd("PING"), self.connection.clone());
+            match timeout(RESPONSE_TIMEOUT, ping.query_async::<Value>(&mut connection)).await {
+                Ok(Ok(_)) => self.note_answer(),
+                Ok(Err(error)) => return error.into(),
+                Err(_) => return RedisFailure::TimedOut,
+            }
+        }
+    }
+}
+
+/// Connects, and connects anew when the connection is lost, until nobody has a handle any more.
+pub(super) async fn keep(server: RedisServer, state: watch::Sender<LinkState>, on_failure: OnFailure) {
+    tokio::select! {
+        () = reconnect(&server, &state, &on_failure) => {}
+        () = state.closed() => {}
+    }
+}
+
+async fn reconnect(server: &RedisServer, state: &watch::Sender<LinkState>, on_failure: &OnFailure) {
+    let (mut wait, mut is_away) = (BACKOFF.0, true);
+    loop {
+        match timeout(CONNECT_TIMEOUT, server.connect()).await.unwrap_or(Err(RedisFailure::TimedOut)) {
+            Ok((link, driver)) => {
+                if is_away {
+                    info!("connected to Redis");
+                }
+                let link = Arc::new(link);
+                state.send_replace(LinkState::Up(link.clone()));
+                let failure = tokio::select! {
+                    () = driver => RedisFailure::Lost,
+                    () = link.lost.notified() => RedisFailure::Lost,
+                    failure = link.ping() => failure,
+                };
+                link.give_up();
+                on_failure(Operation::Connect, &failure);
+                is_away = false;
+                if link.has_answered.load(Ordering::Relaxed) {
+                    state.send_replace(LinkState::Connecting);
+                    wait = BACKOFF.0;
+                    continue;
+                }
+            }
+            Err(failure) => {
+                on_failure(Operation::Connect, &failure);
+                is_away = true;
+            }
+        }
+        state.send_replace(LinkState::Away);
+        // Half of it by chance, so that replicas do not come all at once.
+        sleep(wait.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+        wait = BACKOFF.1.min(wait * 2);
+    }
+}

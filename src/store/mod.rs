@@ -1,0 +1,89 @@
+//! Redis or Valkey, for what replicas have to share: which proofs were used, and how often callers asked.
+//!
+//! One connection carries the commands of all requests. A task of its own ([`connection`]) makes it, and makes it anew when it is
+//! lost; while it is known to be away commands fail at once, so nothing is queued for it. Every wait has a bound.
+//!
+//! The only room that uses the client crate. It decides nothing: what an error means is up to whoever asked.
+
+mod commands;
+mod connection;
+mod failure;
+mod url;
+
+pub use connection::RedisServer;
+pub use failure::{OnFailure, Operation, RedisFailure};
+pub use url::RedisUrl;
+
+use ::redis::{Cmd, Value};
+use connection::{Link, LinkState};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
+
+/// How long an answer may take. A connection on which one takes longer is given up.
+const RESPONSE_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// A handle to Redis. Clones share the connection, which is closed with the last of them.
+#[derive(Clone)]
+pub struct Redis {
+    state: watch::Receiver<LinkState>,
+    on_failure: OnFailure,
+}
+
+impl Redis {
+    /// Begins to connect, and returns at once: a Redis that is not there is told to `on_failure`. Has to be called within a
+    /// Tokio runtime.
+    #[must_use]
+    pub fn start(server: RedisServer, on_failure: OnFailure) -> Self {
+        let (sender, state) = watch::channel(LinkState::Connecting);
+        tokio::spawn(connection::keep(server, sender, on_failure.clone()));
+        Self { state, on_failure }
+    }
+
+    /// Sends a command and waits for its answer, until then or for [`RESPONSE_TIMEOUT`].
+    async fn ask(&self, command: &Cmd, until: Instant) -> Result<Value, RedisFailure> {
+        let link = timeout_at(until, self.link()).await.map_err(|_| RedisFailure::NotConnected)??;
+        let answer_by = Instant::now() + RESPONSE_TIMEOUT;
+        let mut connection = link.connection.clone();
+        match timeout_at(answer_by.min(until), command.query_async(&mut connection)).await {
+            Ok(Ok(value)) => {
+                link.note_answer();
+                Ok(value)
+            }
+            Ok(Err(error)) => {
+                let failure = RedisFailure::from(error);
+                if failure.asks_for_another_connection() {
+                    link.give_up();
+                }
+                Err(failure)
+            }
+            Err(_) => {
+                if answer_by <= until {
+                    link.give_up();
+                }
+                Err(RedisFailure::TimedOut)
+            }
+        }
+    }
+
+    /// The connection. While one is being made for the first time, or in place of one that was good, it is waited for; after an attempt
+    /// that failed it is not.
+    async fn link(&self) -> Result<Arc<Link>, RedisFailure> {
+        let mut state = self.state.clone();
+        let settled = state.wait_for(|state| match state {
+            LinkState::Connecting => false,
+            LinkState::Up(link) => !link.is_given_up(),
+            LinkState::Away => true,
+        });
+        match settled.await.as_deref() {
+            Ok(LinkState::Up(link)) => Ok(link.clone()),
+            _ => Err(RedisFailure::NotConnected),
+        }
+    }
+
+    /// Tells of a failure.
+    fn told<T>(&self, operation: Operation, result: Result<T, RedisFailure>) -> Result<T, RedisFailure> {
+        result.inspect_err(|failure| (self.on_failure)(operation, failure))
+    }
+}

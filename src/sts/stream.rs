@@ -1,0 +1,91 @@
+//! The bytes of a connection to STS, so many for each answer and no more.
+
+use super::reply::MAX_REPLY_BYTES;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// What a connection is made of: a socket, TLS, a tunnel through a proxy.
+pub(super) trait Bytes: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Bytes for T {}
+
+/// A connection. It fails when an answer is longer than [`MAX_REPLY_BYTES`], however its bytes are framed: headers, chunks
+/// and what is between them count as the body does.
+pub(super) struct Stream {
+    bytes: Box<dyn Bytes>,
+    received: Received,
+}
+
+/// How many bytes of the present answer have come.
+#[derive(Clone, Default)]
+pub(super) struct Received(Arc<AtomicUsize>);
+
+/// An answer is longer than any of STS's.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer is too long")]
+pub(super) struct TooLong;
+
+impl Stream {
+    pub(super) fn new(bytes: Box<dyn Bytes>) -> Self {
+        Self { bytes, received: Received::default() }
+    }
+
+    /// Its count.
+    pub(super) fn received(&self) -> Received {
+        self.received.clone()
+    }
+}
+
+impl Received {
+    /// The next byte will be the first of an answer.
+    pub(super) fn reset(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+
+    fn add(&self, bytes: usize) -> io::Result<()> {
+        let before = self.0.fetch_add(bytes, Ordering::Relaxed);
+        if before.saturating_add(bytes) > MAX_REPLY_BYTES { Err(io::Error::other(TooLong)) } else { Ok(()) }
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.bytes).poll_read(cx, buffer))?;
+        Poll::Ready(self.received.add(buffer.filled().len() - before))
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.bytes).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.bytes).poll_write_vectored(cx, bytes)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.bytes.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.bytes).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.bytes).poll_shutdown(cx)
+    }
+}

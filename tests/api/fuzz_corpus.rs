@@ -1,0 +1,24 @@
+//! What the fuzz targets check, on the inputs that are kept for them: where there is no cargo-fuzz it is checked, too.
+
+#[path = "../../fuzz/checks.rs"]
+mod checks;
+
+use std::fs;
+use std::path::Path;
+
+#[test]
+fn every_check_holds_for_the_inputs_that_are_kept_for_it() {
+    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
+    for (name, check) in checks::CHECKS {
+        assert!(fuzz.join(format!("fuzz_targets/{name}.rs")).exists(), "{name} has a target");
+        let inputs = fs::read_dir(fuzz.join("corpus").join(name)).unwrap();
+        let inputs: Vec<_> = inputs.map(|entry| entry.unwrap().path()).collect();
+        assert!(inputs.len() > 5, "{name} has inputs: {inputs:?}");
+        for input in inputs {
+            println!("{}", input.display());
+            check(&fs::read(input).unwrap());
+        }
+    }
+    let targets = fs::read_dir(fuzz.join("fuzz_targets")).unwrap().count();
+    assert_eq!(targets, checks::CHECKS.len(), "each target has its check");
+}
