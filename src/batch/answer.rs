@@ -1,6 +1,6 @@
 //! What is said of an entry.
 
-use crate::credentials::Credentials;
+use crate::credentials::masked_access_key;
 use crate::identity::{AccessKeyId, Canaries, KeyKind};
 
 /// The verdict of a row: those of the service, and that STS was not asked.
@@ -86,8 +86,8 @@ impl Answer {
 /// What an access key ID tells by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyInfo {
-    /// Its first four and last four characters.
-    pub masked: String,
+    /// Its first four and last four characters; `None` for a token, which has no key.
+    pub masked: Option<String>,
     /// The kind of the key.
     pub kind: KeyKind,
     /// The account it was made in.
@@ -97,12 +97,16 @@ pub struct KeyInfo {
 }
 
 impl KeyInfo {
-    /// What the access key ID of these credentials tells.
-    #[must_use]
-    pub fn of(credentials: &Credentials, canaries: &Canaries) -> Self {
-        let id = AccessKeyId::new(credentials.access_key_id());
+    /// What an access key ID tells, that has the form of one.
+    pub(super) fn of(access_key_id: &str, canaries: &Canaries) -> Self {
+        let id = AccessKeyId::new(access_key_id);
         let account = id.account();
         let canary = account.as_deref().is_some_and(|account| canaries.contains(account));
-        Self { masked: credentials.masked_access_key(), kind: id.kind(), account, canary }
+        Self { masked: Some(masked_access_key(access_key_id)), kind: id.kind(), account, canary }
+    }
+
+    /// There is no key.
+    pub(super) fn none() -> Self {
+        Self { masked: None, kind: KeyKind::Other, account: None, canary: false }
     }
 }

@@ -1,8 +1,8 @@
 //! Asks STS about one question, once: the only place here that knows how STS is reached. When to ask again is the runner's.
 
 use super::answer::{Answer, Verdict};
-use super::entry::{ProofText, ReadError};
-use crate::credentials::RequestedRegion;
+use super::entry::ReadError;
+use crate::credentials::{RequestedRegion, masked_access_key};
 use crate::sts::partitions::{PARTITIONS, all_regions, partition_of};
 use crate::sts::{
     CallOutcome, Identity, Rejection, RetryPolicy, SetupError, StsCall, StsClient, StsClientFactory,
@@ -11,6 +11,7 @@ use crate::sts::{
 use futures_util::FutureExt as _;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use tokio::time::Instant;
 
 /// The region that is asked for a partition, where nothing says otherwise: the one that its global services are in
 /// (`implicitGlobalRegion` in the SDK's partition data).
@@ -62,6 +63,8 @@ pub(super) enum AttemptKind {
     Throttled,
     /// A failure that may pass.
     Failed,
+    /// What was to be asked about cannot be read.
+    Unreadable(ReadError),
 }
 
 impl Asker {
@@ -88,6 +91,16 @@ impl Asker {
         Ok(Self { sts, partitions, retry })
     }
 
+    /// Whom to ask about a request that was signed for this host; `None` when its region may not be asked.
+    pub(super) fn client_of_host(&self, host: &str) -> Option<&Arc<StsClient>> {
+        self.sts.client_of_host(host)
+    }
+
+    /// When a question that is asked now has to have its answer.
+    pub(super) fn deadline(&self) -> Instant {
+        self.sts.deadline()
+    }
+
     /// Whom to ask for an entry, one after the other; `None` when its region may not be asked.
     pub(super) fn routes(&self, region: &RequestedRegion) -> Option<Vec<Arc<StsClient>>> {
         let first = self.sts.client_for(region)?;
@@ -106,7 +119,7 @@ impl Asker {
     }
 
     /// Asks once. A panic on the way is an answer, too: nothing of a list may be lost.
-    pub(super) async fn ask(&self, client: &StsClient, call: &StsCall) -> Attempt {
+    pub(super) async fn ask(&self, client: &StsClient, call: &StsCall, access_key_id: &str) -> Attempt {
         let asked = AssertUnwindSafe(self.sts.ask_alone(client, call)).catch_unwind().await;
         let outcome = asked
             .map_or(Err(StsFailure::Internal("a panic while STS was asked")), |asked: CallOutcome| {
@@ -119,16 +132,16 @@ impl Asker {
                 (rejected(rejection, kind), kind)
             }
             Err(failure) => {
-                (failed(&failure), if may_pass(&failure) { AttemptKind::Failed } else { AttemptKind::Final })
+                let Attempt { answer, kind } = failed(&failure);
+                (answer, kind)
             }
         };
         // STS repeats the key of a header that it cannot read.
-        let error_message = answer.error_message.map(|text| match call {
-            StsCall::Credentials(credentials) => {
-                text.replace(credentials.access_key_id(), &credentials.masked_access_key())
-            }
-            StsCall::Signed(_) => text,
-        });
+        let mask = |text: String| match access_key_id {
+            "" => text,
+            id => text.replace(id, &masked_access_key(id)),
+        };
+        let error_message = answer.error_message.map(mask);
         let region = Some(client.name().to_string());
         Attempt { answer: Answer { error_message, region, ..answer }, kind }
     }
@@ -137,11 +150,6 @@ impl Asker {
 /// The partition that a client asks; empty for a region that is none of AWS's.
 pub(super) fn partition(client: &StsClient) -> &'static str {
     partition_of(client.name()).unwrap_or_default()
-}
-
-/// How a proof becomes a question that STS can be asked. It takes the names of `--audience`.
-pub(super) fn check_proof(_: &ProofText, audiences: &[String]) -> ReadError {
-    if audiences.is_empty() { ReadError::ProofNotAccepted } else { ReadError::ProofKind }
 }
 
 /// With FIPS or dual stack some partitions have no endpoints.
@@ -193,7 +201,8 @@ fn rejected(rejection: Rejection, kind: AttemptKind) -> Answer {
     Answer { verdict, request_id, ..indeterminate(Some(code), message) }
 }
 
-fn failed(failure: &StsFailure) -> Answer {
+/// There is no answer, for this reason.
+pub(super) fn failed(failure: &StsFailure) -> Attempt {
     let code = match failure {
         StsFailure::Unreachable(..) => "EndpointConnectionError",
         StsFailure::Closed(_) => "ConnectionClosedError",
@@ -202,7 +211,8 @@ fn failed(failure: &StsFailure) -> Answer {
         StsFailure::TooLong(_) | StsFailure::NotSts { .. } => "ResponseParserError",
         StsFailure::Internal(_) => "InternalError",
     };
-    indeterminate(Some(code.to_owned()), Some(failure.to_string()))
+    let answer = indeterminate(Some(code.to_owned()), Some(failure.to_string()));
+    Attempt { answer, kind: if may_pass(failure) { AttemptKind::Failed } else { AttemptKind::Final } }
 }
 
 fn indeterminate(error_code: Option<String>, error_message: Option<String>) -> Answer {

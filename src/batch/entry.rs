@@ -1,9 +1,8 @@
 //! What a list holds: entries to ask about, and what could not be read. Nothing here can be printed that holds a secret.
 
-use crate::credentials::{ValidationError, VerifyRequest};
+use crate::credentials::{PostedProof, ValidationError, VerifyRequest};
 use std::io::ErrorKind;
 use std::ops::ControlFlow;
-use zeroize::Zeroizing;
 
 /// Where something stands in the input.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,11 +20,8 @@ pub enum Question {
     /// Credentials.
     Credentials(VerifyRequest),
     /// A proof in place of credentials, which is checked before it is asked about.
-    Proof(ProofText),
+    Proof(PostedProof),
 }
-
-/// A JSON object that holds a proof. It is wiped when dropped.
-pub struct ProofText(pub Zeroizing<String>);
 
 /// Something that was met in the input.
 pub enum Item {
@@ -73,9 +69,9 @@ pub enum ReadError {
     /// A proof where none is taken.
     #[error("A proof needs --audience.")]
     ProofNotAccepted,
-    /// A proof of a kind that this program cannot ask STS about.
-    #[error("Proofs of this kind are not taken here.")]
-    ProofKind,
+    /// A proof under the name of a token that is none.
+    #[error("This is not a web identity token.")]
+    NotAToken,
     /// The region is not one of AWS's, or not one of those allowed.
     #[error("The region is not one that is asked.")]
     Region,

@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! formats ─▶ entry ─▶ runner   each distinct question once; the accounts take turns (queue), as fast as STS lets (pace)
+//!                  ─▶ steps    whom to ask for a question, one after the other
+//!                  ─▶ proofs   what is checked of a proof before STS is asked, and tokens, for which it is not
 //!                  ─▶ ask      one attempt at one partition's STS, and what several partitions' answers come to
 //!                  ─▶ known    the answers, for the places that are read later
 //!                  ─▶ report   a row for each place
@@ -15,7 +17,9 @@ pub mod entry;
 pub mod formats;
 mod known;
 mod pace;
+pub mod proofs;
 mod queue;
 pub mod report;
 pub mod resume;
 pub mod runner;
+mod steps;

@@ -22,7 +22,7 @@ pub struct Resume {
 #[derive(Deserialize)]
 struct EarlierRow {
     source: String,
-    access_key: String,
+    access_key: Option<String>,
     verdict: String,
     error_code: Option<String>,
 }
@@ -54,7 +54,7 @@ impl Resume {
             self.unreadable += 1;
             return;
         };
-        let id = self.id(&row.source, &row.access_key);
+        let id = self.id(&row.source, row.access_key.as_deref());
         if row.verdict == Verdict::Valid.as_str() {
             self.valid.push(id);
         } else if row.error_code.as_deref() == Some("CanaryAccount") {
@@ -64,7 +64,7 @@ impl Resume {
 
     /// The verdict of an entry that has its answer.
     #[must_use]
-    pub fn verdict(&self, source: &str, access_key: &str) -> Option<Verdict> {
+    pub fn verdict(&self, source: &str, access_key: Option<&str>) -> Option<Verdict> {
         let id = self.id(source, access_key);
         let known = |ids: &[[u8; 16]]| ids.binary_search(&id).is_ok();
         match (known(&self.valid), known(&self.canaries)) {
@@ -74,8 +74,8 @@ impl Resume {
         }
     }
 
-    fn id(&self, source: &str, access_key: &str) -> [u8; 16] {
-        self.ids.of("row", [source, access_key]).short()
+    fn id(&self, source: &str, access_key: Option<&str>) -> [u8; 16] {
+        self.ids.of("row", [source, access_key.unwrap_or_default()]).short()
     }
 }
 
@@ -100,10 +100,10 @@ mod tests {
         ]
         .concat();
         let resume = Resume::read(&report.as_bytes()[..report.len() - 20]).unwrap();
-        let known = |n: u32| resume.verdict(&format!("a:{n}"), "AKIA…MPLE");
+        let known = |n: u32| resume.verdict(&format!("a:{n}"), Some("AKIA…MPLE"));
         let (valid, skipped) = (Some(Verdict::Valid), Some(Verdict::Skipped));
         assert_eq!([1, 2, 3, 4, 5, 6].map(known), [valid, skipped, None, None, None, None]);
         assert_eq!(resume.unreadable, 1);
-        assert_eq!(resume.verdict("a:1", "ASIA…MPLE"), None);
+        assert_eq!(resume.verdict("a:1", Some("ASIA…MPLE")), None);
     }
 }

@@ -103,7 +103,7 @@ fn proof_age(text: &str) -> Result<Duration, String> {
 }
 
 /// What can be the value of a header and the audience of a token.
-fn audiences(text: &str) -> Result<Audiences, String> {
+pub(super) fn audiences(text: &str) -> Result<Audiences, String> {
     let mut names: Vec<String> = Vec::new();
     for name in text.split(',').map(str::trim) {
         if !(1..=1000).contains(&name.len()) || !name.bytes().all(|byte| byte.is_ascii_graphic()) {

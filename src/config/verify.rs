@@ -1,8 +1,11 @@
 //! Settings of `sts-verify verify`, and of the commands that help a person at a shell.
 
-use super::{StsArgs, parse};
+use super::proofs::audiences;
+use super::{Audiences, StsArgs, parse};
 use crate::batch::formats::Format;
 use crate::batch::report::ReportFormat;
+use crate::proof::token::AcceptedIssuers;
+use crate::proof::{Accept, ProofSettings};
 use clap::{Args, ValueEnum};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -66,9 +69,12 @@ pub struct VerifyArgs {
     /// A file with more accounts that hold decoys, one a line
     #[arg(long, value_name = "FILE")]
     pub canaries: Option<PathBuf>,
-    /// The name of a service: proofs that are made out for it are entries, too [default: proofs cannot be read]
-    #[arg(long, value_name = "NAME")]
-    pub audience: Vec<String>,
+    /// The names of a service, by commas: proofs that are made out for one of them are entries, too [default: proofs cannot be read]
+    #[arg(long, value_name = "NAMES", value_parser = audiences)]
+    pub audience: Option<Audiences>,
+    /// The issuers of web identity tokens that are accepted: URLs by commas, or `*` for those of every AWS account
+    #[arg(long, value_name = "URLS", default_value = "*", requires = "audience", value_parser = AcceptedIssuers::parse)]
+    pub token_issuers: AcceptedIssuers,
     /// Exit with 1 if a key has this verdict
     #[arg(long, value_enum, value_name = "VERDICT")]
     pub fail_on: Option<FailOn>,
@@ -78,6 +84,25 @@ pub struct VerifyArgs {
     /// How STS is asked.
     #[command(flatten)]
     pub sts: StsArgs,
+}
+
+/// How old a signed request may be: STS's own bound.
+const MAX_PROOF_AGE: Duration = Duration::from_mins(15);
+
+impl VerifyArgs {
+    /// How proofs are checked; `None` where they are not read. Who asks about a list has not been given its proofs to let anybody in,
+    /// so that none counts once alone.
+    #[must_use]
+    pub fn proofs(&self) -> Option<ProofSettings> {
+        let Audiences(audiences) = self.audience.clone()?;
+        Some(ProofSettings {
+            accept: Accept { credentials: true, signed_requests: true, web_identity_tokens: true },
+            audiences,
+            issuers: Some(self.token_issuers.clone()),
+            max_age: MAX_PROOF_AGE,
+            single_use: false,
+        })
+    }
 }
 
 const FORMAT_HELP: &str = "The format of the files: auto, json, ndjson, ini (the credentials file), env, csv, trufflehog, betterleaks or kingfisher";

@@ -45,4 +45,5 @@ mod verify_answers;
 mod verify_formats;
 mod verify_outputs;
 mod verify_program;
+mod verify_proofs;
 mod verify_trouble;

@@ -5,7 +5,7 @@
 //! Which of them is the access key, the secret and the token is told by their form: rules are named by their users.
 
 use super::fields::request;
-use super::json::{Found, member, text};
+use super::finding::{Found, member, text};
 use crate::identity::{AccessKeyId, KeyKind};
 use serde_json::Value;
 

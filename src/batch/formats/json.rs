@@ -1,17 +1,15 @@
 //! JSON: credentials and proofs as POST /verify takes them, and the reports of scanners.
 
+use super::finding::text;
 use super::values::{Value, Values};
-use super::{Format, Reading, betterleaks, kingfisher, proof, trufflehog};
+use super::{Format, Reading, betterleaks, kingfisher, trufflehog};
 use crate::batch::entry::{Emit, Item, Place, Question, ReadError};
-use crate::credentials::{ValidationError, VerifyRequest};
+use crate::credentials::Posted;
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::ops::ControlFlow::{self, Continue};
-
-/// What a finding of a scanner comes to.
-pub(super) type Found = Result<VerifyRequest, ReadError>;
 
 pub(super) fn read(file: u32, input: impl BufRead, format: Format, emit: &mut Emit<'_>) -> Reading {
     let mut values = Values::new(input);
@@ -39,7 +37,7 @@ fn read_object(
 ) -> ControlFlow<()> {
     let named = matches!(format, Format::Trufflehog | Format::Betterleaks | Format::Kingfisher);
     if !named && !is_report(text) {
-        return emit(credentials(text, place()));
+        return emit(posted(text, place()));
     }
     match serde_json::from_str(text) {
         Ok(report) => read_report(&report, place, emit),
@@ -68,12 +66,10 @@ fn read_report(report: &Json, place: &impl Fn() -> Place, emit: &mut Emit<'_>) -
     })
 }
 
-fn credentials(text: &str, place: Place) -> Item {
-    match VerifyRequest::from_json(text.as_bytes()) {
-        Ok(request) => Item::Entry(place, Question::Credentials(request)),
-        Err(ValidationError::Missing(_)) if proof::is_one(text) => {
-            Item::Entry(place, Question::Proof(proof::keep(text)))
-        }
+fn posted(text: &str, place: Place) -> Item {
+    match Posted::from_json(text.as_bytes()) {
+        Ok(Posted::Credentials(request)) => Item::Entry(place, Question::Credentials(request)),
+        Ok(Posted::Proof(proof)) => Item::Entry(place, Question::Proof(proof)),
         Err(error) => Item::Unreadable(place, error.into()),
     }
 }
@@ -95,15 +91,4 @@ fn is_report(text: &str) -> bool {
     ];
     let members: serde_json::Result<BTreeMap<String, &RawValue>> = serde_json::from_str(text);
     members.is_ok_and(|members| NAMES.iter().any(|name| members.contains_key(*name)))
-}
-
-/// A member by its name, without regard to case and `_`.
-pub(super) fn member<'a>(object: &'a Json, folded: &str) -> Option<&'a Json> {
-    let fold = |name: &str| name.replace('_', "").to_ascii_lowercase();
-    object.as_object()?.iter().find(|(name, _)| fold(name) == folded).map(|(_, value)| value)
-}
-
-/// A member that is a text.
-pub(super) fn text<'a>(object: &'a Json, folded: &str) -> Option<&'a str> {
-    member(object, folded)?.as_str()
 }

@@ -3,7 +3,7 @@
 //! is the secret, the token or, by the rules of 2.x, the access key: each is told by its form.
 
 use super::betterleaks::{is_about_keys, key_of};
-use super::json::Found;
+use super::finding::Found;
 use super::words::{Word, words};
 use serde_json::Value;
 

@@ -2,7 +2,7 @@
 //! it in `RawV2` as `id:secret[:token]` (`pkg/output/json.go`, `pkg/detectors/aws`).
 
 use super::fields::{Fields, parse_name, request};
-use super::json::{Found, text};
+use super::finding::{Found, text};
 use crate::batch::entry::Question;
 use serde_json::Value;
 

@@ -38,7 +38,7 @@ pub(super) fn write_row(writer: &mut impl Write, row: &Row<'_>) -> io::Result<()
         writer,
         [
             row.source.to_owned(),
-            row.access_key.to_owned(),
+            text(row.access_key),
             row.verdict.to_owned(),
             text(row.account),
             text(row.arn),

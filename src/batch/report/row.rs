@@ -9,8 +9,8 @@ use serde::Serialize;
 pub struct Row<'a> {
     /// Where the entry stands.
     pub source: &'a str,
-    /// The access key ID's first four and last four characters.
-    pub access_key: &'a str,
+    /// The access key ID's first four and last four characters; null for a token.
+    pub access_key: Option<&'a str>,
     /// `valid`, `invalid`, `indeterminate` or `skipped`.
     pub verdict: &'static str,
     /// The owner's account.
@@ -61,7 +61,7 @@ impl<'a> Row<'a> {
         let arn = answer.arn.as_deref();
         Self {
             source,
-            access_key: &key.masked,
+            access_key: key.masked.as_deref(),
             verdict: answer.verdict.as_str(),
             account: answer.account.as_deref(),
             arn,

@@ -74,19 +74,14 @@ impl Sarif {
 }
 
 fn result(row: &Row<'_>, file: &str, line: u32) -> Option<Value> {
+    let key = row.access_key.map_or("web identity token".to_owned(), |key| format!("AWS key {key}"));
     let (rule, index, level, text) = match row.verdict {
-        "valid" => {
-            (LIVE, 0, "error", format!("The AWS key {} is live: {}.", row.access_key, row.arn.unwrap_or("-")))
-        }
+        "valid" => (LIVE, 0, "error", format!("The {key} is live: {}.", row.arn.unwrap_or("-"))),
         "indeterminate" => (
             UNKNOWN,
             1,
             "warning",
-            format!(
-                "Nobody knows whether the AWS key {} is live: {}.",
-                row.access_key,
-                row.error_code.unwrap_or("-")
-            ),
+            format!("Nobody knows whether the {key} is live: {}.", row.error_code.unwrap_or("-")),
         ),
         _ => return None,
     };
@@ -99,7 +94,7 @@ fn result(row: &Row<'_>, file: &str, line: u32) -> Option<Value> {
             "artifactLocation": {"uri": uri(file)},
             "region": {"startLine": line.max(1)},
         }}],
-        "partialFingerprints": {"accessKey/v1": format!("{}:{}", row.access_key, row.source)},
+        "partialFingerprints": {"accessKey/v1": format!("{}:{}", row.access_key.unwrap_or("-"), row.source)},
     }))
 }
 

@@ -31,7 +31,7 @@ impl TableStyle {
         let who = resource.or(row.error_code).unwrap_or("-");
         self.write_cells(
             writer,
-            [row.verdict, row.access_key, account, who, row.source],
+            [row.verdict, row.access_key.unwrap_or("-"), account, who, row.source],
             Some(color_of(row.verdict)),
         )
     }

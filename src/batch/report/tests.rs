@@ -6,7 +6,7 @@ use crate::identity::KeyKind;
 
 fn key() -> KeyInfo {
     KeyInfo {
-        masked: "AKIA…MPLE".to_owned(),
+        masked: Some("AKIA…MPLE".to_owned()),
         kind: KeyKind::LongTerm,
         account: Some("123456789012".to_owned()),
         canary: false,

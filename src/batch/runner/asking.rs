@@ -2,14 +2,14 @@
 
 use super::{MAX_WAITING, Output, Runner, Waiting};
 use crate::batch::answer::{Answer, KeyInfo};
-use crate::batch::ask::{Attempt, AttemptKind, combine, partition};
+use crate::batch::ask::{Attempt, AttemptKind, combine};
+use crate::batch::entry::ReadError;
 use crate::batch::known::Fingerprint;
 use crate::batch::pace::Pace;
+use crate::batch::proofs::verify_token;
 use crate::batch::queue::SpreadQueue;
-use crate::credentials::Credentials;
-use crate::sts::{StsCall, StsClient};
+use crate::batch::steps::{Step, Steps};
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -19,22 +19,24 @@ const THROTTLED_BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Dur
 /// The longest wait before a failed question is asked again.
 const MAX_BACKOFF: Duration = Duration::from_secs(20);
 
-/// The questions for one partition.
+/// The questions for one partition, or for the issuers of tokens.
 pub(super) struct Lane {
-    partition: &'static str,
+    name: &'static str,
     ready: SpreadQueue<Job>,
     pace: Pace,
 }
 
-/// A question on its way through the partitions.
+/// A question on its way through its steps.
 pub(super) struct Job {
     question: Fingerprint,
     /// The account that pays; for a key that does not tell it, the key itself.
     account: u64,
-    call: StsCall,
-    routes: Vec<Arc<StsClient>>,
-    /// What the partitions before said.
+    steps: Steps,
+    /// The step that comes next.
+    step: usize,
+    /// What the steps before came to.
     heard: Vec<Attempt>,
+    /// How often STS was asked.
     attempts: u32,
     here: Here,
 }
@@ -56,15 +58,15 @@ pub(super) struct Asked {
 
 impl Runner {
     pub(super) fn enqueue(&mut self, job: Job) {
-        let Some(partition) = job.route().map(|client| partition(client)) else { return };
-        let lane = self.lane(partition);
+        let Some(name) = job.steps.get(job.step).map(|step| step.lane()) else { return };
+        let lane = self.lane(name);
         lane.ready.push(job.account, job);
     }
 
-    fn lane(&mut self, partition: &'static str) -> &mut Lane {
-        let known = self.lanes.iter().position(|lane| lane.partition == partition);
+    fn lane(&mut self, name: &'static str) -> &mut Lane {
+        let known = self.lanes.iter().position(|lane| lane.name == name);
         let at = known.unwrap_or_else(|| {
-            self.lanes.push(Lane { partition, ready: SpreadQueue::default(), pace: Pace::default() });
+            self.lanes.push(Lane { name, ready: SpreadQueue::default(), pace: Pace::default() });
             self.lanes.len() - 1
         });
         &mut self.lanes[at]
@@ -107,10 +109,15 @@ impl Runner {
         }
         if let (Some(mut job), Some(asker)) = (job, self.asker.clone()) {
             job.here.began.get_or_insert(now);
+            let proofs = self.settings.proofs.clone();
             self.in_flight.spawn(async move {
-                let attempt = match job.route() {
-                    Some(client) => asker.ask(client, &job.call).await,
-                    None => Attempt { answer: combine(Vec::new()), kind: AttemptKind::Final },
+                let attempt = match (job.steps.get(job.step), proofs) {
+                    (Some(Step::Ask(client, call, key)), _) => asker.ask(client, call, key).await,
+                    (Some(Step::Verify(token)), Some(proofs)) => {
+                        verify_token(&proofs, token, asker.deadline()).await
+                    }
+                    // Only what has a step is asked, and tokens are read where there is what verifies them.
+                    _ => Attempt { answer: combine(Vec::new()), kind: AttemptKind::Final },
                 };
                 Asked { job, attempt, at: now }
             });
@@ -121,21 +128,27 @@ impl Runner {
     pub(super) fn heard(&mut self, asked: Asked, output: &mut impl Output) -> io::Result<()> {
         let Asked { mut job, attempt, at } = asked;
         let now = Instant::now();
-        job.attempts += 1;
-        if let Some(client) = job.route() {
-            let pace = &mut self.lane(partition(client)).pace;
+        if let Some(step) = job.steps.get(job.step) {
+            job.attempts += u32::from(matches!(step, Step::Ask(..)));
+            let pace = &mut self.lane(step.lane()).pace;
             match attempt.kind {
                 AttemptKind::Throttled => pace.throttled(now, at),
                 _ => pace.answered(now),
             }
         }
+        if let AttemptKind::Unreadable(reason) = attempt.kind {
+            return self.refuse_all(job.question, reason, output);
+        }
         if let Some(again) = self.again(&mut job, attempt.kind, now) {
             self.delayed.push(again, job);
             return Ok(());
         }
-        let goes_on = attempt.leaves_open() && job.heard.len() + 1 < job.routes.len();
-        job.heard.push(attempt);
+        let goes_on = job.steps.leaves_open(&attempt) && job.steps.get(job.step + 1).is_some();
+        if !goes_on || job.steps.all_count() {
+            job.heard.push(attempt);
+        }
         if goes_on {
+            job.step += 1;
             job.here = Here::default();
             self.enqueue(job);
             return Ok(());
@@ -145,6 +158,19 @@ impl Runner {
         self.known.insert(job.question, &answer);
         let Some(Waiting { key, places }) = self.waiting.remove(&job.question) else { return Ok(()) };
         places.iter().try_for_each(|place| self.tell(place, &key, &answer, output))
+    }
+
+    /// Takes back that the places of a question could be read.
+    fn refuse_all(
+        &mut self,
+        question: Fingerprint,
+        reason: ReadError,
+        output: &mut impl Output,
+    ) -> io::Result<()> {
+        let Some(Waiting { places, .. }) = self.waiting.remove(&question) else { return Ok(()) };
+        self.totals.read -= places.len() as u64;
+        self.totals.distinct -= 1;
+        places.iter().try_for_each(|place| self.refuse(place, reason, output))
     }
 
     /// When a question is asked again, if it is.
@@ -164,27 +190,16 @@ impl Runner {
                 }
                 with_jitter(retry.backoff, MAX_BACKOFF, here.failed - 1)
             }
-            AttemptKind::Final | AttemptKind::UnknownKey { .. } => return None,
+            AttemptKind::Final | AttemptKind::UnknownKey { .. } | AttemptKind::Unreadable(_) => return None,
         };
         (now + wait <= here.began? + self.settings.give_up).then_some(now + wait)
     }
 }
 
 impl Job {
-    pub(super) fn new(
-        question: Fingerprint,
-        key: &KeyInfo,
-        credentials: Credentials,
-        routes: Vec<Arc<StsClient>>,
-    ) -> Self {
+    pub(super) fn new(question: Fingerprint, key: &KeyInfo, steps: Steps) -> Self {
         let account = account_of(key, &question);
-        let call = StsCall::Credentials(credentials);
-        Self { question, account, call, routes, heard: Vec::new(), attempts: 0, here: Here::default() }
-    }
-
-    /// Whom to ask next.
-    fn route(&self) -> Option<&Arc<StsClient>> {
-        self.routes.get(self.heard.len())
+        Self { question, account, steps, step: 0, heard: Vec::new(), attempts: 0, here: Here::default() }
     }
 }
 

@@ -6,21 +6,21 @@
 
 mod asking;
 mod output;
+mod question;
 
 pub use output::{Output, Totals};
 
 use crate::batch::answer::{Answer, KeyInfo, Verdict};
-use crate::batch::ask::{Asker, check_proof};
-use crate::batch::entry::{Item, Place, Question, ReadError};
+use crate::batch::ask::Asker;
+use crate::batch::entry::{Item, Place, ReadError};
 use crate::batch::known::{Fingerprint, KnownAnswers};
 use crate::batch::pace::Spacing;
 use crate::batch::queue::Delayed;
-use crate::credentials::{Credentials, VerifyRequest};
 use crate::identity::Canaries;
-use crate::sts::StsClient;
+use crate::proof::ProofVerifier;
 use crate::sts::coalescing::QuestionIds;
 use asking::{Asked, Job, Lane};
-use secrecy::ExposeSecret as _;
+use question::{Next, Understood};
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ const MAX_ITEMS: usize = 256;
 const GATHERING: Duration = Duration::from_millis(100);
 
 /// How a list is worked off.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct BatchSettings {
     /// How many questions are at STS at once.
     pub concurrency: usize,
@@ -51,8 +51,8 @@ pub struct BatchSettings {
     pub ask_canaries: bool,
     /// The accounts that hold decoys.
     pub canaries: Canaries,
-    /// The names for which proofs may be made out.
-    pub audiences: Vec<String>,
+    /// What checks proofs; without it they cannot be read.
+    pub proofs: Option<Arc<ProofVerifier>>,
 }
 
 /// Why a list could not be worked off.
@@ -160,10 +160,10 @@ impl Runner {
 
     fn take(&mut self, item: Item, output: &mut impl Output) -> io::Result<()> {
         match item {
-            Item::Entry(place, Question::Credentials(request)) => self.take_entry(place, request, output),
-            Item::Entry(place, Question::Proof(proof)) => {
-                self.refuse(&place, check_proof(&proof, &self.settings.audiences), output)
-            }
+            Item::Entry(place, question) => match self.understand(question) {
+                Ok(understood) => self.take_question(place, understood, output),
+                Err(reason) => self.refuse(&place, reason, output),
+            },
             Item::Unreadable(place, reason) => self.refuse(&place, reason, output),
             Item::PassedOver => {
                 self.totals.passed_over += 1;
@@ -177,59 +177,38 @@ impl Runner {
         output.unreadable(place, reason)
     }
 
-    fn take_entry(
+    fn take_question(
         &mut self,
         place: Place,
-        request: VerifyRequest,
+        Understood { key, id, next }: Understood,
         output: &mut impl Output,
     ) -> io::Result<()> {
-        let key = KeyInfo::of(&request.credentials, &self.settings.canaries);
-        let routes = match self.asker.as_ref().map(|asker| asker.routes(&request.region)) {
-            Some(None) => return self.refuse(&place, ReadError::Region, output),
-            Some(Some(routes)) => routes,
-            None => Vec::new(),
-        };
         self.totals.read += 1;
         if let Some(verdict) = output.is_done(&place, &key) {
             self.totals.done_before += 1;
             self.totals.valid_before += u64::from(verdict == Verdict::Valid);
             return Ok(());
         }
-        let question = self.fingerprint(&request.credentials, routes.first());
-        if let Some(answer) = self.known.get(&question) {
+        if let Some(answer) = self.known.get(&id) {
             return self.tell(&place, &key, &answer, output);
         }
-        if let Some(waiting) = self.waiting.get_mut(&question) {
+        if let Some(waiting) = self.waiting.get_mut(&id) {
             waiting.places.push(place);
             return Ok(());
         }
         self.totals.distinct += 1;
-        if let Some(answer) = self.skipped(&key) {
-            self.totals.answered += 1;
-            self.known.insert(question, &answer);
-            return self.tell(&place, &key, &answer, output);
+        match next {
+            Next::Tell(answer) => {
+                self.totals.answered += 1;
+                self.known.insert(id, &answer);
+                self.tell(&place, &key, &answer, output)
+            }
+            Next::Do(steps) => {
+                self.enqueue(Job::new(id, &key, steps));
+                self.waiting.insert(id, Waiting { key, places: vec![place] });
+                Ok(())
+            }
         }
-        self.enqueue(Job::new(question, &key, request.credentials, routes));
-        self.waiting.insert(question, Waiting { key, places: vec![place] });
-        Ok(())
-    }
-
-    /// The answer for a key that is not asked about.
-    fn skipped(&self, key: &KeyInfo) -> Option<Answer> {
-        if key.canary && (self.asker.is_none() || !self.settings.ask_canaries) {
-            return Some(Answer::skipped(
-                "CanaryAccount",
-                "The key's account is known to hold decoys. To ask about it would alarm their owner.",
-            ));
-        }
-        self.asker.is_none().then(|| Answer::skipped("Offline", "Nothing is asked with --offline."))
-    }
-
-    fn fingerprint(&self, credentials: &Credentials, client: Option<&Arc<StsClient>>) -> Fingerprint {
-        let region = client.map_or("", |client| client.name());
-        let secret = credentials.secret_access_key().expose_secret();
-        let token = credentials.session_token().map_or("", |token| token.expose_secret());
-        self.ids.of("batch", [region, credentials.access_key_id(), secret, token]).short()
     }
 
     fn tell(

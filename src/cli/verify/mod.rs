@@ -6,6 +6,7 @@ mod output;
 use super::Failure;
 use super::signals::Signals;
 use crate::batch::ask::Asker;
+use crate::batch::proofs::verifier;
 use crate::batch::report::{Report, ReportFormat, Sources, TableStyle, summary};
 use crate::batch::resume::Resume;
 use crate::batch::runner::{self, BatchError, BatchSettings, Totals};
@@ -41,7 +42,7 @@ pub(super) async fn run(args: VerifyArgs, signals: Signals) -> Result<ExitCode, 
     // Without it a crash may leave secrets in a file. There is nobody to tell that it cannot be had.
     let _ = hardening::forbid_core_dumps();
     let asker = asker(&args).await.map_err(usage)?;
-    let settings = settings(&args).map_err(usage)?;
+    let settings = settings(&args).await.map_err(usage)?;
     let resume = args.resume.as_deref().map(resume).transpose().map_err(usage)?;
     let inputs = Inputs::new(&args.files, args.format);
     let began = Instant::now();
@@ -109,7 +110,14 @@ async fn asker(args: &VerifyArgs) -> Result<Option<Arc<Asker>>, Failure> {
     Ok(Some(Arc::new(asker)))
 }
 
-fn settings(args: &VerifyArgs) -> Result<BatchSettings, Failure> {
+async fn settings(args: &VerifyArgs) -> Result<BatchSettings, Failure> {
+    let proofs = match args.proofs() {
+        Some(proofs) => {
+            let all = args.sts.allowed_regions.is_none();
+            Some(Arc::new(verifier(proofs, args.sts.settings(false)?, all).await?))
+        }
+        None => None,
+    };
     let mut canaries = Canaries::default();
     if let Some(path) = &args.canaries {
         let text = std::fs::read_to_string(path).map_err(|error| format!("--canaries: {}", error.kind()))?;
@@ -121,7 +129,7 @@ fn settings(args: &VerifyArgs) -> Result<BatchSettings, Failure> {
         give_up: args.give_up,
         ask_canaries: args.ask_canaries,
         canaries,
-        audiences: args.audience.clone(),
+        proofs,
     })
 }
 

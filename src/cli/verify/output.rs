@@ -106,7 +106,7 @@ impl Console {
 
 impl Output for Console {
     fn is_done(&self, place: &Place, key: &KeyInfo) -> Option<Verdict> {
-        self.resume.as_ref()?.verdict(&self.report.sources().label(place), &key.masked)
+        self.resume.as_ref()?.verdict(&self.report.sources().label(place), key.masked.as_deref())
     }
 
     fn answer(&mut self, place: &Place, key: &KeyInfo, answer: &Answer) -> io::Result<()> {
