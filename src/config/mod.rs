@@ -3,6 +3,7 @@
 //! Settings are checked as a whole before a port opens. What is wrong with one is said in one line that names its
 //! variable, and the program ends with [`EXIT_USAGE`].
 
+mod batch;
 mod commands;
 mod environment;
 mod hosts;
@@ -18,6 +19,7 @@ mod sts;
 mod usage;
 mod verify;
 
+pub use batch::BatchArgs;
 pub use commands::{ApiKeyArgs, CheckArgs, HealthcheckArgs, LogArgs, LogFormat, SandboxArgs};
 pub use hosts::AllowedHosts;
 pub use http::HttpArgs;

@@ -20,12 +20,16 @@ pub enum ApiError {
     Invalid(ValidationError),
     /// The request names a region that the operator does not allow.
     RegionNotAllowed,
-    /// The `Content-Type` is not JSON's.
-    UnsupportedMediaType,
+    /// The `Content-Type` is not this one.
+    UnsupportedMediaType(&'static str),
     /// The body has a `Content-Encoding`, such as this one.
     UnsupportedContentCoding(&'static str),
     /// The body is longer than the operator allows.
     TooLarge,
+    /// This line of a batch is one more than the operator allows.
+    TooManyLines,
+    /// The time of a batch was over before the line was answered.
+    BatchDeadline,
     /// The body did not arrive in time.
     BodyTimeout,
     /// The body broke off.
@@ -137,7 +141,7 @@ impl ApiError {
             Self::Unauthorized { key_given: true } => {
                 Some((WWW_AUTHENTICATE, "Bearer realm=\"sts-verify\", error=\"invalid_token\""))
             }
-            Self::UnsupportedMediaType => Some((ACCEPT, "application/json")),
+            Self::UnsupportedMediaType(accepted) => Some((ACCEPT, accepted)),
             Self::UnsupportedContentCoding(_) => Some((ACCEPT_ENCODING, "identity")),
             _ => None,
         }
@@ -152,10 +156,12 @@ impl ApiError {
                 (StatusCode::BAD_REQUEST, "ParamValidationError", validation_code(refusal))
             }
             Self::RegionNotAllowed => (StatusCode::BAD_REQUEST, "ParamValidationError", "RegionNotAllowed"),
-            Self::UnsupportedMediaType | Self::UnsupportedContentCoding(_) => {
+            Self::UnsupportedMediaType(_) | Self::UnsupportedContentCoding(_) => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "RequestError", "UnsupportedMediaType")
             }
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "RequestError", "RequestTooLarge"),
+            Self::TooManyLines => (StatusCode::PAYLOAD_TOO_LARGE, "RequestError", "TooManyLines"),
+            Self::BatchDeadline => (StatusCode::GATEWAY_TIMEOUT, "ServiceError", "BatchDeadline"),
             Self::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, "RequestError", "RequestTimeout"),
             Self::BodyCutOff => (StatusCode::BAD_REQUEST, "RequestError", "IncompleteBody"),
             Self::NotFound => (StatusCode::NOT_FOUND, "RequestError", "NotFound"),
@@ -196,11 +202,13 @@ impl ApiError {
             Self::RegionNotAllowed => {
                 "This service does not ask the STS of that region (region, AWS_REGION or AWS_DEFAULT_REGION).".into()
             }
-            Self::UnsupportedMediaType => "The Content-Type must be application/json.".into(),
+            Self::UnsupportedMediaType(accepted) => format!("The Content-Type must be {accepted}.").into(),
             Self::UnsupportedContentCoding(coding) => {
                 format!("The request body must have no Content-Encoding; it has {coding}.").into()
             }
             Self::TooLarge => "The request body is too large.".into(),
+            Self::TooManyLines => "The batch has more lines than this service takes; post the rest in another.".into(),
+            Self::BatchDeadline => "The time of the batch was over before this line was answered; post it again.".into(),
             Self::BodyTimeout => "The request body did not arrive in time.".into(),
             Self::BodyCutOff => "The request body ended too early.".into(),
             Self::NotFound => "There is nothing at this path; POST /verify is what you want.".into(),

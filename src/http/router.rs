@@ -8,12 +8,13 @@ use crate::http::middleware::authentication::{API_KEY_HEADER, KeyGuard, authenti
 use crate::http::middleware::rate_limit::{CallerGuard, limit_callers};
 use crate::http::middleware::request_id::REQUEST_ID_HEADER;
 use crate::http::openapi;
-use crate::http::routes::{health, lambda, metrics, verify};
+use crate::http::routes::{batch, health, lambda, metrics, verify};
 use crate::http::state::AppState;
 use crate::http::verification::{CACHE_STATUS_HEADER, VERDICT_HEADER};
 use crate::observability::metrics::Metrics;
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
 use axum::http::header::{
     AGE, AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ORIGIN, REFERRER_POLICY,
     RETRY_AFTER, STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
@@ -26,10 +27,10 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 use tower::layer::layer_fn;
-use tower::util::MapResponseLayer;
+use tower::util::{MapRequestLayer, MapResponseLayer};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, Any as AnyOrigin, CorsLayer};
-use tower_http::timeout::RequestBodyDeadlineLayer;
+use tower_http::timeout::DeadlineBody;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -39,6 +40,15 @@ pub const SANDBOX_HEADER: HeaderName = HeaderName::from_static("x-sts-sandbox");
 
 /// Routes with their descriptions.
 type Routes = OpenApiRouter<AppState>;
+
+/// What counts for a caller's limit.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Counted {
+    /// The request.
+    Request,
+    /// Each of its lines, which its handler counts.
+    Lines,
+}
 
 /// How long a browser may remember a preflight; browsers take no more than two hours.
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(2);
@@ -77,8 +87,10 @@ const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 /// The whole service. `sandbox` says that the STS behind it is the stand-in.
 pub fn router(state: AppState, http: &HttpArgs, sandbox: bool) -> Router {
     let (mut routes, mut document) =
-        documented_routes(http.lambda, !http.own_metrics_listener(), |routes| guarded(routes, &state))
-            .split_for_parts();
+        documented_routes(http.lambda, !http.own_metrics_listener(), |routes, counted| {
+            guarded(routes, counted, &state)
+        })
+        .split_for_parts();
     openapi::complete(&mut document, sandbox);
     routes = if http.docs {
         openapi::with_docs(routes, &document)
@@ -109,29 +121,31 @@ pub fn internal_routes(state: &AppState) -> Router {
 /// The OpenAPI document, as `sts-verify openapi` prints it.
 #[must_use]
 pub fn document() -> OpenApi {
-    let (_, mut document) = documented_routes(true, true, |routes| routes).split_for_parts();
+    let (_, mut document) = documented_routes(true, true, |routes, _| routes).split_for_parts();
     openapi::complete(&mut document, false);
     document
 }
 
 /// The routes of the OpenAPI document: one that is not described cannot be added. Those that ask STS are guarded.
-fn documented_routes(lambda: bool, metrics: bool, guarded: impl Fn(Routes) -> Routes) -> Routes {
+fn documented_routes(lambda: bool, metrics: bool, guarded: impl Fn(Routes, Counted) -> Routes) -> Routes {
     let verify = OpenApiRouter::new().routes(routes!(verify::verify));
+    let batch = OpenApiRouter::new().routes(routes!(batch::verify_batch));
     let invoke = OpenApiRouter::new().routes(routes!(lambda::invoke));
     let routes = OpenApiRouter::with_openapi(openapi::base())
-        .merge(guarded(verify))
+        .merge(guarded(verify, Counted::Request))
+        .merge(guarded(batch, Counted::Lines))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
         .routes(routes!(health::healthz))
         .routes(routes!(health::health));
     let routes = if metrics { routes.routes(routes!(metrics::metrics)) } else { routes };
-    if lambda { routes.merge(guarded(invoke)) } else { routes }
+    if lambda { routes.merge(guarded(invoke, Counted::Request)) } else { routes }
 }
 
 /// What a request has to pass before STS is asked for it, from the inside out: the limit counts by the key that
 /// authentication found. Nothing has been read of a body by then.
-fn guarded(mut routes: Routes, state: &AppState) -> Routes {
-    if let Some(limit) = state.callers.clone() {
+fn guarded(mut routes: Routes, counted: Counted, state: &AppState) -> Routes {
+    if let Some(limit) = state.callers.clone().filter(|_| counted == Counted::Request) {
         let (metrics, trusted_proxies) = (state.metrics.clone(), state.trusted_proxies);
         let guard = CallerGuard { limit, trusted_proxies, metrics };
         routes = routes.route_layer(from_fn_with_state(guard, limit_callers));
@@ -148,7 +162,7 @@ fn guarded(mut routes: Routes, state: &AppState) -> Routes {
 /// From the outside in: the first one sees a request first and its answer last. They are one layer to the router, which
 /// would box and clone each of several for every request.
 fn with_layers(mut routes: Router, metrics: Arc<Metrics>, http: &HttpArgs, sandbox: bool) -> Router {
-    let headers = Arc::new(default_headers(http, sandbox));
+    let (headers, read_timeout) = (Arc::new(default_headers(http, sandbox)), http.read_timeout);
     if let Some(hosts) = http.allowed_hosts.clone() {
         let guard = HostGuard { hosts: Arc::new(hosts), exempt: &health::PATHS };
         routes = routes.layer(from_fn_with_state(guard, check_host));
@@ -161,9 +175,18 @@ fn with_layers(mut routes: Router, metrics: Arc<Metrics>, http: &HttpArgs, sandb
         // From the body of the next one, which may be the panic's answer, back to axum's.
         MapResponseLayer::new(IntoResponse::into_response),
         CatchPanicLayer::custom(answer_a_panic),
-        RequestBodyDeadlineLayer::new(http.read_timeout),
+        MapRequestLayer::new(move |request| with_body_deadline(request, read_timeout)),
         DefaultBodyLimit::max(http.max_body_bytes),
     ))
+}
+
+/// Bounds the time in which a body has to come. A batch has a deadline of its own.
+fn with_body_deadline(request: Request, limit: Duration) -> Request {
+    let route = request.extensions().get().map(MatchedPath::as_str);
+    if route == Some(batch::PATH) {
+        return request;
+    }
+    request.map(|body| Body::new(DeadlineBody::new(limit, body)))
 }
 
 /// What every answer has in its head, unless its handler said otherwise.

@@ -9,6 +9,7 @@ mod stub;
 
 mod answers;
 mod authentication;
+mod batch;
 mod body_form;
 mod callers;
 mod connections;

@@ -8,7 +8,7 @@ mod examples;
 
 use crate::http::error::ApiError;
 use crate::http::middleware::authentication::API_KEY_HEADER;
-use crate::http::routes::lambda;
+use crate::http::routes::{batch, lambda};
 use axum::Router;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderName, HeaderValue, StatusCode, Uri};
@@ -95,6 +95,9 @@ pub(crate) fn complete(document: &mut OpenApi, sandbox: bool) {
     if let Some(verify) = post(document, "/verify") {
         examples::add_requests(verify, &examples::requests(sandbox));
         examples::add_responses(verify);
+    }
+    if let Some(batch) = post(document, batch::PATH) {
+        examples::add_batch(batch, &examples::requests(sandbox));
     }
     if let Some(invoke) = post(document, lambda::PATH) {
         examples::add_requests(invoke, &examples::events(sandbox));

@@ -1,12 +1,13 @@
 //! The error codes that labels and attributes may have.
 
 /// The error codes that have a series of their own. STS may send any text as a code.
-const CODES: [&str; 40] = [
+const CODES: [&str; 42] = [
     "500",
     "502",
     "503",
     "504",
     "AccessDenied",
+    "BatchDeadline",
     "ConnectTimeoutError",
     "ConnectionClosedError",
     "DuplicateParameter",
@@ -40,6 +41,7 @@ const CODES: [&str; 40] = [
     "SignatureDoesNotMatch",
     "Throttling",
     "ThrottlingException",
+    "TooManyLines",
     "Unauthorized",
     "UnsupportedMediaType",
 ];
