@@ -89,7 +89,8 @@ fn collect(tokens: TokenStream, module: &[String], uses: &mut Uses) {
                 collect(body.stream(), &[module, &[name.to_string()]].concat(), uses);
                 rest = item;
             }
-            (TokenTree::Ident(word), _) if after_colons(after).is_some() => {
+            // `use ::name` is a path of `name`, not of `use`.
+            (TokenTree::Ident(word), _) if word != "use" && after_colons(after).is_some() => {
                 let before = match word.to_string().as_str() {
                     "crate" => Names::new(),
                     name @ ("self" | "super") => enter(module, name),
@@ -284,6 +285,7 @@ fn imports_are_seen_in_any_form_and_comments_are_not() {
         //! See [`crate::comment`].
         use crate::{one::{self, Two}, three};
         use super::{sibling::Thing, super::other};
+        use ::redis::{Client, aio::Link};
         #[cfg(test)]
         mod tests { use crate::tested; }
         mod inner { fn f() -> crate::four::Five { super::near::g("crate::text") } }
@@ -294,7 +296,7 @@ fn imports_are_seen_in_any_form_and_comments_are_not() {
     let mut uses = Uses::new();
     collect(text.parse().unwrap(), &["room".to_owned(), "module".to_owned()], &mut uses);
     let found: Vec<String> = uses.into_iter().map(|names| names.join("::")).collect();
-    let expected = "::axum::serve ::tokio::main four::Five one one::Two other room::module::near::g \
+    let expected = "::axum::serve ::redis::Client ::redis::aio::Link ::tokio::main four::Five one one::Two other room::module::near::g \
                     room::sibling::Thing six::Seven three";
     assert_eq!(found.join(" "), expected);
 }

@@ -19,7 +19,7 @@ pub(super) async fn run(args: &SandboxArgs, signals: Signals) -> Result<(), Fail
     tokio::spawn(async move {
         loop {
             hangup.notified().await;
-            info!("SIGHUP: the sandbox has no file to read again");
+            info!("SIGHUP: the sandbox has no file to reload");
         }
     });
     sandbox.run_until(async { _ = signals.stop().await }).await?;

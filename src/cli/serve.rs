@@ -1,30 +1,29 @@
 //! `sts-verify serve`: the service.
 
+mod files;
+
 use super::signals::Signals;
 use super::{Failure, bind, sandbox};
-use crate::callers::api_keys::ApiKeys;
 use crate::config::ServeArgs;
 use crate::http::router::{internal_routes, router};
 use crate::http::state::AppState;
 use crate::observability::otlp::Exporter;
 use crate::observability::{self, logs};
 use crate::proof::ProofVerifier;
-use crate::server::tls::Tls;
 use crate::server::{self, hardening, reload, take_file_descriptors};
 use crate::store::RedisServer;
-use crate::sts::{StsClientFactory, StsSettings, Transport};
+use crate::sts::{StsClientFactory, StsSettings};
+use files::{Files, warn_of_role_paths};
 use std::net::TcpListener;
-use std::sync::Arc;
 use tracing::{info, warn};
 
 /// What the settings name, read and found to be good.
 pub(super) struct Checked {
     sts: StsClientFactory,
     proofs: ProofVerifier,
+    files: Files,
     /// The sandbox's listener, when there is one.
     stand_in: Option<TcpListener>,
-    api_keys: Option<Arc<ApiKeys>>,
-    tls: Option<Tls>,
     redis: Option<RedisServer>,
     /// Where traces go, when somebody wants them.
     exporter: Option<Exporter>,
@@ -52,20 +51,18 @@ async fn check(args: &ServeArgs) -> Result<Checked, Failure> {
     if sandbox_url.is_some() {
         settings.endpoint_url.clone_from(&sandbox_url);
     }
-    let (file, digests) = (args.http.api_keys_file.as_deref(), args.http.api_keys.as_deref());
-    let api_keys = ApiKeys::from_settings(file, digests)?.map(Arc::new);
-    let tls = args.http.tls_files()?.map(|(certificate, key)| Tls::read(certificate, key)).transpose()?;
+    let proof_settings = args.http.proofs.settings(sandbox_url.as_deref())?;
+    let files = Files::load(args, &settings, proof_settings.accept)?;
     let redis = args.store.server()?;
-    let transport = Transport::new(&settings)?;
-    let sts = StsClientFactory::new(&settings, &transport).await?;
-    let proofs =
-        ProofVerifier::new(args.http.proofs.settings(sandbox_url.as_deref())?, &settings, &transport).await;
-    let exporter = Exporter::from_environment(if tls.is_some() { "https" } else { "http" })?;
-    Ok(Checked { sts, proofs, stand_in, api_keys, tls, redis, exporter })
+    let sts = StsClientFactory::new(&settings, &files.transport).await?;
+    let proofs = ProofVerifier::new(proof_settings, &settings, &files.transport).await;
+    let exporter = Exporter::from_environment(if files.tls.is_some() { "https" } else { "http" })?;
+    Ok(Checked { sts, proofs, files, stand_in, redis, exporter })
 }
 
 pub(super) async fn run(args: &ServeArgs, checked: Checked, signals: Signals) -> Result<(), Failure> {
-    let Checked { sts, proofs, stand_in, api_keys, tls, redis, exporter } = checked;
+    let Checked { sts, proofs, files, stand_in, redis, exporter } = checked;
+    let Files { api_keys, tls, policies, watched, .. } = files;
     logs::init(&args.log)?;
     let exporter = exporter.map(observability::export);
     if let Err(error) = hardening::forbid_core_dumps() {
@@ -92,14 +89,20 @@ pub(super) async fn run(args: &ServeArgs, checked: Checked, signals: Signals) ->
              STS_VERIFY_TLS_CERT_FILE and STS_VERIFY_TLS_KEY_FILE, or put a load balancer with TLS before it"
         );
     }
-    let state = AppState::new(sts, proofs, &args.http)?.with_api_keys(api_keys).with_redis(redis);
+    if let Some(policies) = &policies {
+        warn_of_role_paths(&policies.current());
+    }
+    let state = AppState::new(sts, proofs, &args.http)?
+        .with_api_keys(api_keys)
+        .with_redis(redis)
+        .with_policies(policies);
     if let Some(address) = args.http.metrics_listen {
         let listener = bind(address)?;
         info!(address = %listener.local_addr()?, "metrics listening");
         let (routes, http) = (internal_routes(&state), args.http.clone());
         tokio::spawn(async move { server::run_until_dropped(listener, routes, &http).await });
     }
-    tokio::spawn(reload::run(signals.hangup.clone(), state.clone(), tls.clone()));
+    tokio::spawn(reload::run(signals.hangup.clone(), watched, state.metrics()));
     let routes = router(state.clone(), &args.http, sandbox.is_some());
     let ended = server::run(listener, tls, routes, state, &args.http, signals.stop()).await;
     if let Some(exporter) = exporter {

@@ -106,11 +106,9 @@ fn proof_age(text: &str) -> Result<Duration, String> {
 pub(super) fn audiences(text: &str) -> Result<Audiences, String> {
     let mut names: Vec<String> = Vec::new();
     for name in text.split(',').map(str::trim) {
-        if !(1..=1000).contains(&name.len()) || !name.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(
-                "must be names by commas, each of 1 to 1000 printable ASCII characters without spaces"
-                    .to_owned(),
-            );
+        let possible = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/@".contains(&byte);
+        if !(1..=1000).contains(&name.len()) || !name.bytes().all(possible) {
+            return Err("must be names by commas, each of 1 to 1000 letters, digits and -._~:/@".to_owned());
         }
         if !names.iter().any(|known| known == name) {
             names.push(name.to_owned());

@@ -36,6 +36,8 @@ pub enum ApiError {
     BodyCutOff,
     /// No such path.
     NotFound,
+    /// No such policy at the gate.
+    NoSuchPolicy,
     /// The path is there, the method is not.
     MethodNotAllowed,
     /// The request is for a host that is not one of the operator's.
@@ -69,6 +71,10 @@ pub enum ApiError {
     ProofNotAccepted,
     /// The store of used proofs cannot be asked.
     ReplayStoreUnavailable,
+    /// A gate was asked without a proof.
+    NoProof,
+    /// A gate's policy does not let the principal of a good proof pass.
+    Forbidden,
     /// As many requests as the operator allows are waiting for STS.
     Overloaded,
     /// A fault of this program. Nothing is told about it; the log has more.
@@ -164,7 +170,7 @@ impl ApiError {
             Self::BatchDeadline => (StatusCode::GATEWAY_TIMEOUT, "ServiceError", "BatchDeadline"),
             Self::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, "RequestError", "RequestTimeout"),
             Self::BodyCutOff => (StatusCode::BAD_REQUEST, "RequestError", "IncompleteBody"),
-            Self::NotFound => (StatusCode::NOT_FOUND, "RequestError", "NotFound"),
+            Self::NotFound | Self::NoSuchPolicy => (StatusCode::NOT_FOUND, "RequestError", "NotFound"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "RequestError", "MethodNotAllowed"),
             Self::MisdirectedRequest => {
                 (StatusCode::MISDIRECTED_REQUEST, "RequestError", "MisdirectedRequest")
@@ -181,7 +187,10 @@ impl ApiError {
             Self::ReplayStoreUnavailable => {
                 (StatusCode::SERVICE_UNAVAILABLE, "ServiceError", "ReplayStoreUnavailable")
             }
-            Self::Unauthorized { .. } => (StatusCode::UNAUTHORIZED, "ServiceError", "Unauthorized"),
+            Self::Forbidden => (StatusCode::FORBIDDEN, "ServiceError", "Forbidden"),
+            Self::Unauthorized { .. } | Self::NoProof => {
+                (StatusCode::UNAUTHORIZED, "ServiceError", "Unauthorized")
+            }
             Self::RateLimited { .. } | Self::AuthenticationLimited { .. } => {
                 (StatusCode::TOO_MANY_REQUESTS, "ServiceError", "RateLimited")
             }
@@ -212,6 +221,11 @@ impl ApiError {
             Self::BodyTimeout => "The request body did not arrive in time.".into(),
             Self::BodyCutOff => "The request body ended too early.".into(),
             Self::NotFound => "There is nothing at this path; POST /verify is what you want.".into(),
+            Self::NoSuchPolicy => "There is no policy of that name (STS_VERIFY_POLICIES_FILE).".into(),
+            Self::NoProof => {
+                "There is no proof, neither in x-sts-verify-proof nor as Authorization: Bearer PROOF.".into()
+            }
+            Self::Forbidden => "The policy does not let this principal pass.".into(),
             Self::MethodNotAllowed => "This path does not take that method; see the Allow header.".into(),
             Self::MisdirectedRequest => "This service is not allowed to answer for that host.".into(),
             Self::InvalidRequestContent => "Could not parse the request body into JSON.".into(),

@@ -3,6 +3,7 @@
 pub(crate) mod ask;
 pub(crate) mod context;
 pub mod error;
+pub(crate) mod gate;
 mod media_type;
 pub(crate) mod middleware;
 pub(crate) mod openapi;

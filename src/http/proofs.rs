@@ -10,7 +10,7 @@ use crate::proof::signed_request::CheckedRequest;
 use crate::proof::token::VerifiedToken;
 use crate::proof::{Accept, CheckedProof, ProofError, ProofFailure};
 use crate::sts::coalescing::Source;
-use crate::sts::{CallOutcome, StsResponse, Verdict};
+use crate::sts::{CallOutcome, StsClient, StsResponse, Verdict};
 use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::time::Instant;
@@ -29,10 +29,17 @@ pub(crate) struct ProofTerms {
 
 /// What came of a proof that is for this service.
 pub(crate) enum Checked {
-    /// STS was asked, until after when the signature is too old.
-    Asked(Arc<CallOutcome>, Source, SystemTime),
+    /// STS was asked.
+    Asked {
+        outcome: Arc<CallOutcome>,
+        source: Source,
+        /// Whom it was asked of.
+        client: Arc<StsClient>,
+        /// After it the signature is too old.
+        useful_until: SystemTime,
+    },
     /// A token's signature is good.
-    Token(VerifiedToken),
+    Token(Box<VerifiedToken>),
 }
 
 /// Why there is nothing to say of a proof, and what that says of it.
@@ -61,38 +68,68 @@ pub(crate) async fn check_proof(
                 // It was checked without STS: whatever comes next, it counts as used.
                 drop(take(app, &token.replay_id(), token.useful_until).await?);
             }
-            Ok(Checked::Token(token))
+            Ok(Checked::Token(Box::new(token)))
         }
         CheckedProof::SignedRequest(request) => {
-            let useful_until = request.useful_until();
-            let (outcome, source) = ask_once(app, context, &request, terms.single_use, deadline).await?;
-            Ok(Checked::Asked(outcome, source, useful_until))
+            let client = app.sts.client_of_host(request.host()).ok_or(ProofFailure::RegionNotAllowed)?;
+            let once = OneCall { app, context, client, request: &request, deadline };
+            let (outcome, source) = once.ask(terms.single_use).await?;
+            let (client, useful_until) = (client.clone(), request.useful_until());
+            Ok(Checked::Asked { outcome, source, client, useful_until })
         }
     }
 }
 
-/// Asks STS about a signed request. With `single_use` it is taken before and given back if STS could not say.
-async fn ask_once(
-    app: &AppState,
-    context: &RequestContext,
-    request: &CheckedRequest,
-    single_use: bool,
+/// A signed request, and who asks about it.
+struct OneCall<'a> {
+    app: &'a AppState,
+    context: &'a RequestContext,
+    client: &'a Arc<StsClient>,
+    request: &'a CheckedRequest,
     deadline: Instant,
-) -> Result<(Arc<CallOutcome>, Source), Refused> {
-    context.record.update(|record| {
-        record.access_key = Some(request.masked_access_key());
-        record.region = Some(request.region().into());
-    });
-    if !single_use {
-        return ask_for_audiences(app, context, request, true, deadline).await;
+}
+
+/// STS's outcome, and where it comes from.
+type Asked = (Arc<CallOutcome>, Source);
+
+impl OneCall<'_> {
+    /// Asks STS. With `single_use` the proof is taken before, and given back if STS could not say.
+    async fn ask(&self, single_use: bool) -> Result<Asked, Refused> {
+        let Self { app, context, request, .. } = self;
+        context.record.update(|record| {
+            record.access_key = Some(request.masked_access_key());
+            record.region = Some(self.client.name().clone());
+        });
+        if !single_use {
+            return self.ask_for_audiences(true).await;
+        }
+        let claim = take(app, &request.replay_id(), request.useful_until()).await?;
+        let asked = self.ask_for_audiences(false).await;
+        let is_known = asked.as_ref().is_ok_and(|(outcome, _)| verdict(outcome) != Verdict::Indeterminate);
+        if !is_known {
+            claim.give_back().await;
+        }
+        asked
     }
-    let claim = take(app, &request.replay_id(), request.useful_until()).await?;
-    let asked = ask_for_audiences(app, context, request, false, deadline).await;
-    let is_known = asked.as_ref().is_ok_and(|(outcome, _)| verdict(outcome) != Verdict::Indeterminate);
-    if !is_known {
-        claim.give_back().await;
+
+    /// Asks for each audience, in order, while STS says that the signature does not match. STS's refusal closes the
+    /// connection, so that each has one of its own.
+    async fn ask_for_audiences(&self, shared: bool) -> Result<Asked, Refused> {
+        let Self { app, context, client, request, deadline } = *self;
+        let internal = || Refused { error: ApiError::Internal, verdict: None };
+        let mut last = Err(internal());
+        for audience in request.audiences() {
+            let call = request.call(audience).map_err(|_| internal())?;
+            let asked = ask(app, context, client, CallersCall { call, shared, deadline }).await;
+            let (outcome, source) = asked.ok_or(Refused { error: ApiError::Overloaded, verdict: None })?;
+            let is_mismatch = is_mismatch(&outcome);
+            last = Ok((outcome, source));
+            if !is_mismatch {
+                break;
+            }
+        }
+        last
     }
-    asked
 }
 
 async fn take(app: &AppState, id: &[u8; 32], useful_until: SystemTime) -> Result<Claim, ProofFailure> {
@@ -100,31 +137,6 @@ async fn take(app: &AppState, id: &[u8; 32], useful_until: SystemTime) -> Result
         ReplayError::Replayed => ProofError::Replayed.into(),
         ReplayError::Unavailable => ProofFailure::ReplayStoreUnavailable,
     })
-}
-
-/// Asks for each audience, in order, while STS says that the signature does not match. STS's refusal closes the connection, so
-/// that each has one of its own.
-async fn ask_for_audiences(
-    app: &AppState,
-    context: &RequestContext,
-    request: &CheckedRequest,
-    shared: bool,
-    deadline: Instant,
-) -> Result<(Arc<CallOutcome>, Source), Refused> {
-    let client = app.sts.client_of_host(request.host()).ok_or(ProofFailure::RegionNotAllowed)?;
-    let mut last = None;
-    for audience in request.audiences() {
-        let call =
-            request.call(audience).map_err(|_| Refused { error: ApiError::Internal, verdict: None })?;
-        let asked = ask(app, context, client, CallersCall { call, shared, deadline }).await;
-        let (outcome, source) = asked.ok_or(Refused { error: ApiError::Overloaded, verdict: None })?;
-        let is_last = !is_mismatch(&outcome);
-        last = Some((outcome, source));
-        if is_last {
-            break;
-        }
-    }
-    last.ok_or(Refused { error: ApiError::Internal, verdict: None })
 }
 
 fn is_mismatch(outcome: &CallOutcome) -> bool {

@@ -2,13 +2,14 @@
 
 use crate::config::{CorsOrigins, HttpArgs};
 use crate::http::error::ApiError;
+use crate::http::gate::with_headers;
 use crate::http::middleware::access_log::access_log;
 use crate::http::middleware::allowed_hosts::{HostGuard, check_host};
 use crate::http::middleware::authentication::{API_KEY_HEADER, KeyGuard, authenticate};
 use crate::http::middleware::rate_limit::{CallerGuard, limit_callers};
 use crate::http::middleware::request_id::REQUEST_ID_HEADER;
 use crate::http::openapi;
-use crate::http::routes::{batch, health, lambda, metrics, verify};
+use crate::http::routes::{batch, gate, health, lambda, metrics, verify};
 use crate::http::state::AppState;
 use crate::http::verification::{CACHE_STATUS_HEADER, VERDICT_HEADER};
 use crate::observability::metrics::Metrics;
@@ -22,12 +23,12 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{any, get};
 use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 use tower::layer::layer_fn;
-use tower::util::{MapRequestLayer, MapResponseLayer};
+use tower::util::{MapRequestLayer, MapResponseLayer, option_layer};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, Any as AnyOrigin, CorsLayer};
 use tower_http::timeout::DeadlineBody;
@@ -91,6 +92,7 @@ pub fn router(state: AppState, http: &HttpArgs, sandbox: bool) -> Router {
             guarded(routes, counted, &state)
         })
         .split_for_parts();
+    document.merge(gate_document());
     openapi::complete(&mut document, sandbox);
     routes = if http.docs {
         openapi::with_docs(routes, &document)
@@ -98,7 +100,28 @@ pub fn router(state: AppState, http: &HttpArgs, sandbox: bool) -> Router {
         openapi::with_document(routes, &document)
     };
     let metrics = state.metrics.clone();
-    with_layers(with_fallbacks(routes).with_state(state), metrics, http, sandbox)
+    let gates = with_layers(gate_routes(&state), metrics.clone(), http, sandbox, None);
+    let routes = with_fallbacks(routes).with_state(state);
+    let routes = with_layers(routes, metrics, http, sandbox, Some(cors(&http.cors_origins)));
+    routes.merge(with_headers(gates))
+}
+
+/// The gates. They have no CORS: it would answer a preflight with 200, which opens the gate of a proxy that asks with its client's
+/// method. An address counts as the caller, for there are no API keys.
+fn gate_routes(state: &AppState) -> Router {
+    let mut routes = Router::new().route(gate::PATH, any(gate::gate));
+    for path in gate::PATHS_BELOW {
+        routes = routes.route(path, any(gate::gate));
+    }
+    if let Some(guard) = caller_guard(state) {
+        routes = routes.route_layer(from_fn_with_state(guard, limit_callers));
+    }
+    routes.with_state(state.clone())
+}
+
+fn caller_guard(state: &AppState) -> Option<CallerGuard> {
+    let (metrics, trusted_proxies) = (state.metrics.clone(), state.trusted_proxies);
+    state.callers.clone().map(|limit| CallerGuard { limit, trusted_proxies, metrics })
 }
 
 /// What is no route, or no method of one, is answered in the one error shape.
@@ -122,8 +145,14 @@ pub fn internal_routes(state: &AppState) -> Router {
 #[must_use]
 pub fn document() -> OpenApi {
     let (_, mut document) = documented_routes(true, true, |routes, _| routes).split_for_parts();
+    document.merge(gate_document());
     openapi::complete(&mut document, false);
     document
+}
+
+/// What the OpenAPI document says of the gates, whose routes take every method.
+fn gate_document() -> OpenApi {
+    OpenApiRouter::<AppState>::new().routes(routes!(gate::gate)).into_openapi()
 }
 
 /// The routes of the OpenAPI document: one that is not described cannot be added. Those that ask STS are guarded.
@@ -145,9 +174,7 @@ fn documented_routes(lambda: bool, metrics: bool, guarded: impl Fn(Routes, Count
 /// What a request has to pass before STS is asked for it, from the inside out: the limit counts by the key that
 /// authentication found. Nothing has been read of a body by then.
 fn guarded(mut routes: Routes, counted: Counted, state: &AppState) -> Routes {
-    if let Some(limit) = state.callers.clone().filter(|_| counted == Counted::Request) {
-        let (metrics, trusted_proxies) = (state.metrics.clone(), state.trusted_proxies);
-        let guard = CallerGuard { limit, trusted_proxies, metrics };
+    if let Some(guard) = caller_guard(state).filter(|_| counted == Counted::Request) {
         routes = routes.route_layer(from_fn_with_state(guard, limit_callers));
     }
     if let Some(keys) = state.api_keys.clone() {
@@ -161,7 +188,13 @@ fn guarded(mut routes: Routes, counted: Counted, state: &AppState) -> Routes {
 
 /// From the outside in: the first one sees a request first and its answer last. They are one layer to the router, which
 /// would box and clone each of several for every request.
-fn with_layers(mut routes: Router, metrics: Arc<Metrics>, http: &HttpArgs, sandbox: bool) -> Router {
+fn with_layers(
+    mut routes: Router,
+    metrics: Arc<Metrics>,
+    http: &HttpArgs,
+    sandbox: bool,
+    cors: Option<CorsLayer>,
+) -> Router {
     let (headers, read_timeout) = (Arc::new(default_headers(http, sandbox)), http.read_timeout);
     if let Some(hosts) = http.allowed_hosts.clone() {
         let guard = HostGuard { hosts: Arc::new(hosts), exempt: &health::PATHS };
@@ -171,7 +204,7 @@ fn with_layers(mut routes: Router, metrics: Arc<Metrics>, http: &HttpArgs, sandb
         layer_fn(lambda::speak_as_lambda),
         layer_fn(move |inner| access_log(inner, metrics.clone())),
         MapResponseLayer::new(move |response| complete(response, &headers)),
-        cors(&http.cors_origins),
+        option_layer(cors),
         // From the body of the next one, which may be the panic's answer, back to axum's.
         MapResponseLayer::new(IntoResponse::into_response),
         CatchPanicLayer::custom(answer_a_panic),
@@ -258,7 +291,13 @@ mod tests {
     async fn answer_of_a_panic(route: &str) -> (HeaderMap, String) {
         let http = crate::config::Cli::parse_from(["sts-verify"]).serve.http;
         let handler = async || -> Response { panic!("wJalrXUtnFEMI") };
-        let routes = with_layers(Router::new().route(route, post(handler)), Arc::default(), &http, false);
+        let routes = with_layers(
+            Router::new().route(route, post(handler)),
+            Arc::default(),
+            &http,
+            false,
+            Some(cors(&http.cors_origins)),
+        );
         let response = routes.oneshot(Request::post(route).body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!(response.status(), 500);
         assert_eq!(response.headers()["access-control-allow-origin"], "*");

@@ -3,7 +3,9 @@
 use crate::callers::api_keys::ApiKeys;
 use crate::callers::{CallerLimit, InFlight, PerCaller};
 use crate::config::{BatchArgs, CorsOrigins, HttpArgs};
+use crate::http::gate::GateCache;
 use crate::observability::metrics::Metrics;
+use crate::policy::PoliciesFile;
 use crate::proof::ProofVerifier;
 use crate::proof::replay::ReplayStore;
 use crate::store::{Redis, RedisServer};
@@ -35,6 +37,10 @@ pub struct AppState {
     pub(crate) failed_authentication: Arc<CallerLimit>,
     /// What may be posted, and how proofs are checked.
     pub(crate) proofs: Arc<ProofVerifier>,
+    /// Who may pass which gate, if there are gates.
+    pub(crate) policies: Option<Arc<PoliciesFile>>,
+    /// What gates keep.
+    pub(crate) gate_cache: Arc<GateCache>,
     /// Which proofs were used.
     pub(crate) replay: ReplayStore,
     /// The origins whose pages may read answers.
@@ -68,6 +74,8 @@ impl AppState {
             api_keys: None,
             failed_authentication: Arc::new(CallerLimit::new(&PerCaller::FAILED_AUTHENTICATION)),
             cors_origins: Arc::new(http.cors_origins.clone()),
+            policies: None,
+            gate_cache: Arc::new(GateCache::new(http.proofs.gate_cache, &proofs.settings().audiences)?),
             proofs: Arc::new(proofs),
             replay: ReplayStore::new(None, metrics.remembered_proofs()),
             metrics,
@@ -93,6 +101,18 @@ impl AppState {
         self.failed_authentication = Arc::new(failures);
         self.replay = ReplayStore::new(Some(redis), self.metrics.remembered_proofs());
         self
+    }
+
+    /// The same with gates.
+    #[must_use]
+    pub fn with_policies(self, policies: Option<Arc<PoliciesFile>>) -> Self {
+        Self { policies, ..self }
+    }
+
+    /// The figures of this process.
+    #[must_use]
+    pub fn metrics(&self) -> Arc<Metrics> {
+        self.metrics.clone()
     }
 
     /// From now on /readyz says 503.

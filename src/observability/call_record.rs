@@ -26,6 +26,8 @@ pub struct CallRecord {
     pub access_key: Option<String>,
     /// The kind of the proof that was posted in place of credentials.
     pub proof: Option<&'static str>,
+    /// The policy of the gate that was asked.
+    pub policy: Option<String>,
     /// `jti` of a web identity token: what CloudTrail calls `webIdentityTokenId`.
     pub web_identity_token_id: Option<String>,
     /// The region that was asked.

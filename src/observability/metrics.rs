@@ -21,7 +21,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Bounds of the buckets of durations, in seconds: from an answer out of the cache to the deadline.
 const SECONDS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 20.0];
@@ -38,6 +38,12 @@ struct HttpLabels {
 struct VerdictLabels {
     verdict: Word,
     proof: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct GateLabels {
+    policy: String,
+    decision: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -66,11 +72,17 @@ struct FileLabels {
     file: &'static str,
 }
 
-/// A file that is read again on SIGHUP.
+/// What is loaded again when it changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ReloadedFile {
+pub enum ReloadedFile {
+    /// The digests of API keys.
     ApiKeys,
+    /// The certificate that is served, with its key.
     Tls,
+    /// Who may pass which gate.
+    Policies,
+    /// The CA certificates to trust for STS.
+    CaBundle,
 }
 
 impl ReloadedFile {
@@ -78,6 +90,8 @@ impl ReloadedFile {
         match self {
             Self::ApiKeys => "api_keys",
             Self::Tls => "tls",
+            Self::Policies => "policies",
+            Self::CaBundle => "ca_bundle",
         }
     }
 }
@@ -98,6 +112,7 @@ pub struct Metrics {
     http: Family<HttpLabels, Histogram>,
     active: Gauge,
     verdicts: Family<VerdictLabels, Counter>,
+    gates: Family<GateLabels, Counter>,
     sts: Family<StsLabels, Histogram>,
     codes: Family<CodeLabels, Counter>,
     retries: Counter,
@@ -105,6 +120,7 @@ pub struct Metrics {
     unauthenticated: Counter,
     authentication_limited: Counter,
     reload_failures: Family<FileLabels, Counter>,
+    files_loaded: Family<FileLabels, Gauge>,
     shared: Family<SourceLabels, Counter>,
     batch_lines: Counter,
     rate_limited: Counter,
@@ -128,6 +144,7 @@ impl Default for Metrics {
             http: Family::new_with_constructor(durations),
             active: Gauge::default(),
             verdicts: Family::default(),
+            gates: Family::default(),
             sts: Family::new_with_constructor(durations),
             codes: Family::default(),
             retries: Counter::default(),
@@ -135,6 +152,7 @@ impl Default for Metrics {
             unauthenticated: Counter::default(),
             authentication_limited: Counter::default(),
             reload_failures: Family::default(),
+            files_loaded: Family::default(),
             shared: Family::default(),
             batch_lines: Counter::default(),
             rate_limited: Counter::default(),
@@ -154,6 +172,7 @@ impl Metrics {
         registry.register("http_server_request_duration_seconds", http, self.http.clone());
         registry.register("http_server_active_requests", "Requests being answered", self.active.clone());
         registry.register("sts_verify", "Verdicts given", self.verdicts.clone());
+        registry.register("sts_verify_gate", "Decisions of gates, by policy", self.gates.clone());
         let sts = "Time of a call to STS, all its attempts and the waits between them, in seconds";
         registry.register("sts_request_duration_seconds", sts, self.sts.clone());
         registry.register("sts_errors", "Errors answered, by code", self.codes.clone());
@@ -163,8 +182,10 @@ impl Metrics {
         registry.register("sts_verify_unauthenticated", unauthenticated, self.unauthenticated.clone());
         let limited = "Of these, requests answered 429: their address had come without a good key too often";
         registry.register("sts_verify_authentication_limited", limited, self.authentication_limited.clone());
-        let reload = "Files that could not be read again on SIGHUP";
+        let reload = "Changed files that could not be loaded";
         registry.register("sts_verify_reload_failures", reload, self.reload_failures.clone());
+        let loaded = "When a file was last loaded, in seconds since 1970";
+        registry.register("sts_verify_file_loaded_timestamp_seconds", loaded, self.files_loaded.clone());
         let shared = "Answers that STS was not asked for: another caller's call, or a kept answer";
         registry.register("sts_verify_shared", shared, self.shared.clone());
         registry.register("sts_verify_batch_lines", "Lines of batches answered", self.batch_lines.clone());
@@ -189,9 +210,6 @@ impl Metrics {
             for proof in ["credentials", "signed_request", "web_identity_token"] {
                 let _ = self.verdicts.get_or_create(&VerdictLabels { verdict: Word(verdict), proof });
             }
-        }
-        for file in [ReloadedFile::ApiKeys, ReloadedFile::Tls] {
-            let _ = self.reload_failures.get_or_create(&FileLabels { file: file.as_str() });
         }
         for source in ["in_flight", "cache"] {
             let _ = self.shared.get_or_create(&SourceLabels { source });
@@ -240,6 +258,11 @@ impl Metrics {
         self.verdicts.get_or_create(&VerdictLabels { verdict: Word(verdict), proof }).inc();
     }
 
+    /// A gate decided: `allowed`, `denied`, `unauthenticated`, or `unknown`. The policy is one of the operator's.
+    pub(crate) fn gate_decided(&self, policy: &str, decision: &'static str) {
+        self.gates.get_or_create(&GateLabels { policy: policy.to_owned(), decision }).inc();
+    }
+
     /// An error was answered, whatever the route.
     pub(crate) fn error_answered(&self, code: &str) {
         self.codes.get_or_create(&CodeLabels { code: known_code(code) }).inc();
@@ -258,7 +281,15 @@ impl Metrics {
         }
     }
 
-    /// A file could not be read again on SIGHUP.
+    /// A file was loaded. One that never failed has 0 failures, which is not absent: alerts compare with it.
+    pub(crate) fn file_loaded(&self, file: ReloadedFile) {
+        let labels = FileLabels { file: file.as_str() };
+        let _ = self.reload_failures.get_or_create(&labels);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.files_loaded.get_or_create(&labels).set(now.as_secs().try_into().unwrap_or(i64::MAX));
+    }
+
+    /// A file that has changed could not be loaded.
     pub(crate) fn reload_failed(&self, file: ReloadedFile) {
         self.reload_failures.get_or_create(&FileLabels { file: file.as_str() }).inc();
     }

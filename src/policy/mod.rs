@@ -5,9 +5,11 @@
 
 mod file;
 mod pattern;
+mod watched;
 
 pub use file::{PoliciesError, PolicyContext};
 pub use pattern::{ArnPattern, PatternError};
+pub use watched::{PoliciesFile, PoliciesFileError};
 
 use crate::identity::{CallerArn, PrincipalKind};
 use crate::proof::{Accept, ProofKind};
@@ -88,6 +90,12 @@ impl Policy {
     #[must_use]
     pub fn accepts(&self, kind: ProofKind) -> bool {
         self.accept.proof(kind)
+    }
+
+    /// The kinds of proofs that the gate takes.
+    #[must_use]
+    pub fn accept(&self) -> Accept {
+        self.accept
     }
 
     /// Whether a proof counts once at this gate.

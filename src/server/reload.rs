@@ -1,44 +1,137 @@
-//! SIGHUP: reads again what may change while the process runs, the API keys and the certificate. No connection is dropped
-//! for it, and a file that is wrong leaves everything as it was.
+//! Loads files again when they change: API keys, the certificate with its key, policies, CA bundles. No connection is dropped for it, and
+//! a file that is wrong leaves everything as it was.
+//!
+//! Files are looked at by their content, every [`INTERVAL`]: so it does not matter whether one is rewritten, replaced by another, or
+//! reached through a link that changes (Kubernetes' `..data`), and no watch of the system's can be missed. What was seen twice in a row is
+//! loaded, so that a file that is just being written is left alone. SIGHUP loads all files at once.
 
-use crate::http::state::AppState;
-use crate::observability::metrics::ReloadedFile;
-use crate::server::tls::Tls;
+use crate::observability::metrics::{Metrics, ReloadedFile};
+use sha2::{Digest as _, Sha256};
+use std::fs;
+use std::io::ErrorKind;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tracing::{error, info};
+use zeroize::Zeroizing;
 
-/// Reads the files again at each notification, for as long as anybody polls it.
-pub async fn run(hangup: Arc<Notify>, state: AppState, tls: Option<Tls>) {
-    loop {
-        hangup.notified().await;
-        let (state, tls) = (state.clone(), tls.clone());
-        // Not here: a file system that hangs would hang the requests of this thread, too.
-        if spawn_blocking(move || reload(&state, tls.as_ref())).await.is_err() {
-            error!("reading the files again failed");
+/// A change is loaded after two of these at most, and what reading takes.
+const INTERVAL: Duration = Duration::from_secs(3);
+
+/// Loads the files anew. Returns how many entries they have, or why they cannot be used.
+type Load = Box<dyn Fn() -> Result<usize, String> + Send + Sync>;
+
+/// What files held when they were looked at: SHA-256 of all contents, or of what kept one from being read.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Contents([u8; 32]);
+
+/// Files that are loaded together.
+pub struct WatchedFiles {
+    file: ReloadedFile,
+    paths: Vec<PathBuf>,
+    load: Load,
+    /// What was tried last.
+    tried: Contents,
+    /// What was seen last.
+    seen: Contents,
+}
+
+impl Contents {
+    /// Looks at the files.
+    #[must_use]
+    pub fn of(paths: &[PathBuf]) -> Self {
+        let mut digest = Sha256::new();
+        for path in paths {
+            // A pipe gives what it holds to one reader, who is not this one.
+            let content = fs::metadata(path).and_then(|about| {
+                if about.is_file() { fs::read(path) } else { Err(ErrorKind::Unsupported.into()) }
+            });
+            match content {
+                Ok(content) => {
+                    digest.update((content.len() as u64).to_be_bytes());
+                    digest.update(Zeroizing::new(content));
+                }
+                Err(error) => digest.update(error.kind().to_string()),
+            }
+        }
+        Self(digest.finalize().into())
+    }
+}
+
+impl WatchedFiles {
+    /// Files that have been loaded. `loaded` was looked at before that, so that no change is missed.
+    pub fn new(
+        file: ReloadedFile,
+        paths: Vec<PathBuf>,
+        loaded: Contents,
+        load: impl Fn() -> Result<usize, String> + Send + Sync + 'static,
+    ) -> Self {
+        Self { file, paths, load: Box::new(load), tried: loaded.clone(), seen: loaded }
+    }
+
+    /// Whether there is something new that stands still.
+    fn has_changed(&mut self) -> bool {
+        let now = Contents::of(&self.paths);
+        let stands_still = now == self.seen;
+        self.seen = now;
+        stands_still && self.seen != self.tried
+    }
+
+    fn load(&mut self, metrics: &Metrics) {
+        self.tried = Contents::of(&self.paths);
+        let file = self.file.as_str();
+        match (self.load)() {
+            Ok(entries) => {
+                metrics.file_loaded(self.file);
+                info!(file, entries, "reloaded");
+            }
+            Err(error) => {
+                metrics.reload_failed(self.file);
+                error!(file, error, "not reloaded; what was loaded before stays in use");
+            }
         }
     }
 }
 
-fn reload(state: &AppState, tls: Option<&Tls>) {
-    let keys = state.api_keys.as_ref().and_then(|keys| keys.reload());
-    let keys = keys.map(|outcome| outcome.map_err(|error| error.to_string()));
-    let chain = tls.map(|tls| tls.reload().map_err(|error| error.to_string()));
-    if keys.is_none() && chain.is_none() {
-        info!("SIGHUP: there is no file to read again");
+/// Loads files that have changed, and all of them at each notification, for as long as anybody polls it.
+pub async fn run(hangup: Arc<Notify>, files: Vec<WatchedFiles>, metrics: Arc<Metrics>) {
+    for watched in &files {
+        metrics.file_loaded(watched.file);
     }
-    report(state, ReloadedFile::ApiKeys, keys);
-    report(state, ReloadedFile::Tls, chain);
+    let mut ticks = interval_at(Instant::now() + INTERVAL, INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut files = files;
+    loop {
+        let all = tokio::select! {
+            () = hangup.notified() => true,
+            _ = ticks.tick() => false,
+        };
+        let metrics = metrics.clone();
+        // Not here: a file system that hangs would hang the requests of this thread, too.
+        let looked = spawn_blocking(move || {
+            look(&mut files, all, &metrics);
+            files
+        });
+        files = match looked.await {
+            Ok(files) => files,
+            Err(_) => {
+                error!("a file was not reloaded: its reader panicked; no file is looked at any more");
+                return;
+            }
+        };
+    }
 }
 
-fn report(state: &AppState, file: ReloadedFile, outcome: Option<Result<usize, String>>) {
-    match outcome {
-        None => {}
-        Some(Ok(entries)) => info!(file = file.as_str(), entries, "read again"),
-        Some(Err(error)) => {
-            state.metrics.reload_failed(file);
-            error!(file = file.as_str(), error, "not read again; what was read before stays in use");
+fn look(files: &mut [WatchedFiles], all: bool, metrics: &Metrics) {
+    if all && files.is_empty() {
+        info!("SIGHUP: there is no file to reload");
+    }
+    for watched in files {
+        if all || watched.has_changed() {
+            watched.load(metrics);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What is asked of Redis.
 
 use super::{Operation, Redis, RedisFailure};
-use ::redis::{Value, cmd};
+use redis::{Value, cmd};
 use std::num::NonZeroU32;
 use std::time::Duration;
 use tokio::time::Instant;

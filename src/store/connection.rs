@@ -2,8 +2,8 @@
 
 use super::{OnFailure, Operation, RESPONSE_TIMEOUT, RedisFailure, RedisUrl};
 use crate::tls::{self, pem};
-use ::redis::aio::MultiplexedConnection;
-use ::redis::{AsyncConnectionConfig, RedisConnectionInfo, Value, cmd};
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, RedisConnectionInfo, Value, cmd};
 use rustls::ClientConfig;
 use secrecy::ExposeSecret as _;
 use std::io;

@@ -1,7 +1,7 @@
 //! What can go wrong with Redis. No text of it holds anything of the URL but its host's address, and nothing that Redis answered
 //! but the code of an error: Redis repeats a command that it does not know, and that may be the password's.
 
-use ::redis::{ErrorKind, RedisError};
+use redis::{ErrorKind, RedisError};
 use std::sync::Arc;
 
 /// What Redis was wanted for.

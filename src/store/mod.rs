@@ -1,6 +1,6 @@
 //! Redis or Valkey, for what replicas have to share: which proofs were used, and how often callers asked.
 //!
-//! One connection carries the commands of all requests. A task of its own ([`connection`]) makes it, and makes it anew when it is
+//! One connection carries the commands of all requests. A task of its own makes it, and makes it anew when it is
 //! lost; while it is known to be away commands fail at once, so nothing is queued for it. Every wait has a bound.
 //!
 //! The only room that uses the client crate. It decides nothing: what an error means is up to whoever asked.
@@ -14,8 +14,8 @@ pub use connection::RedisServer;
 pub use failure::{OnFailure, Operation, RedisFailure};
 pub use url::RedisUrl;
 
-use ::redis::{Cmd, Value};
 use connection::{Link, LinkState};
+use redis::{Cmd, Value};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;

@@ -9,7 +9,7 @@ pub enum StsCall {
     /// Signed here.
     Credentials(Credentials),
     /// Signed by the caller.
-    Signed(SignedCall),
+    Signed(Box<SignedCall>),
 }
 
 /// A request that a caller signed. It is sent as it is, to wherever the STS of its host is.

@@ -53,23 +53,8 @@ impl StsClientFactory {
         let mut hosts = HashMap::new();
         for client in clients.values() {
             for host in hosts_of(client.name()).await {
-                let client = match settings.endpoint_url {
-                    Some(_) => client.clone(),
-                    None => {
-                        let endpoint_url = Some(format!("https://{host}"));
-                        let settings = StsSettings {
-                            endpoint_url,
-                            use_fips: false,
-                            use_dual_stack: false,
-                            ..settings.clone()
-                        };
-                        let mut of_host = StsClient::new(client.name(), &settings, transport).await?;
-                        of_host.host = endpoints.number(of_host.endpoint());
-                        of_host.permits = client.permits;
-                        Arc::new(of_host)
-                    }
-                };
-                hosts.insert(host, client);
+                let of_host = client_of_host(&host, client, settings, transport, &mut endpoints).await?;
+                hosts.insert(host, of_host);
             }
         }
         Ok(Self {
@@ -173,6 +158,26 @@ impl StsClientFactory {
         let out_of_time = |_| Attempt { outcome: Err(client.timed_out()), retry_after: None };
         timeout(self.attempt_timeout, attempt).await.unwrap_or_else(out_of_time)
     }
+}
+
+/// Who is asked about a request that was signed for a host: the host itself, or the operator's endpoint.
+async fn client_of_host(
+    host: &str,
+    client: &Arc<StsClient>,
+    settings: &StsSettings,
+    transport: &Transport,
+    endpoints: &mut Endpoints,
+) -> Result<Arc<StsClient>, SetupError> {
+    if settings.endpoint_url.is_some() {
+        return Ok(client.clone());
+    }
+    let endpoint_url = Some(format!("https://{host}"));
+    // The host says it all: the SDK's rules refuse an endpoint beside these.
+    let settings = StsSettings { endpoint_url, use_fips: false, use_dual_stack: false, ..settings.clone() };
+    let mut of_host = StsClient::new(client.name(), &settings, transport).await?;
+    of_host.host = endpoints.number(of_host.endpoint());
+    of_host.permits = client.permits;
+    Ok(Arc::new(of_host))
 }
 
 /// The endpoints by their numbers.

@@ -10,7 +10,8 @@ use hyper_util::client::legacy::connect::{HttpConnector, proxy::Tunnel};
 use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, RootCertStore};
 use std::error::Error;
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::time::timeout;
 use tower::ServiceExt as _;
@@ -61,8 +62,9 @@ impl SetupError {
 /// The way to STS. Cloning shares it.
 #[derive(Clone)]
 pub struct Transport {
-    connector: HttpsConnector<HttpConnector>,
-    tls: Arc<ClientConfig>,
+    /// Connections that are made later take what is put here.
+    tls: Arc<RwLock<Arc<ClientConfig>>>,
+    ca_bundle: Option<CaBundle>,
     proxies: Arc<ProxyRules>,
     connect_timeout: Duration,
 }
@@ -96,18 +98,31 @@ impl Transport {
             Url::parse(settings.endpoint_url.as_deref().unwrap_or(AWS)).map_err(|_| SetupError::Tls)?;
         let proxies = ProxyRules::new(&settings.proxies, &endpoint).map_err(SetupError::Proxy)?;
         let encrypted = endpoint.scheme() == "https" || proxies.is_encrypted();
-        let mut tls = tls_config(settings.ca_bundle.as_ref(), encrypted)?;
-        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
-        let tls = Arc::new(tls);
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
+        let (tls, _) = tls_config(settings.ca_bundle.as_ref(), encrypted)?;
         Ok(Self {
-            connector: HttpsConnector::from((tcp, tls.clone())),
-            tls,
+            tls: Arc::new(RwLock::new(tls)),
+            ca_bundle: settings.ca_bundle.clone(),
             proxies: Arc::new(proxies),
             connect_timeout: settings.connect_timeout,
         })
+    }
+
+    /// The file of the CA bundle, if there is one.
+    #[must_use]
+    pub fn ca_bundle(&self) -> Option<&Path> {
+        self.ca_bundle.as_ref().map(|bundle| bundle.file.as_path())
+    }
+
+    /// Reads the CA bundle again and says how many certificates it has now. After an error they are those of before. Connections that are
+    /// open go on.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Transport::new`].
+    pub fn reload(&self) -> Result<usize, SetupError> {
+        let (tls, certificates) = tls_config(self.ca_bundle.as_ref(), true)?;
+        *self.tls.write().unwrap_or_else(PoisonError::into_inner) = tls;
+        Ok(certificates)
     }
 
     /// How an endpoint is reached.
@@ -129,7 +144,11 @@ impl Transport {
 
     /// Makes a connection.
     pub(super) async fn connect(&self, route: &Route) -> Result<Stream, ConnectError> {
-        let connector = self.connector.clone();
+        let tls = self.tls.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        let connector = HttpsConnector::from((tcp, tls.clone()));
         let connected = async {
             Ok::<Box<dyn Bytes>, Box<dyn Error + Send + Sync>>(match route {
                 Route::Direct(to) | Route::Forward { proxy: to, .. } => {
@@ -140,7 +159,7 @@ impl Transport {
                     if let Some(authorization) = authorization {
                         tunnel = tunnel.with_auth(authorization.clone());
                     }
-                    let secured = HttpsConnector::from((tunnel, self.tls.clone()));
+                    let secured = HttpsConnector::from((tunnel, tls));
                     Box::new(TokioIo::new(secured.oneshot(target.clone()).await?))
                 }
             })
@@ -153,16 +172,22 @@ impl Transport {
     }
 }
 
-/// The CA certificates to trust: the bundle alone if there is one (as boto3 does), else the system's.
-fn tls_config(bundle: Option<&CaBundle>, needed: bool) -> Result<ClientConfig, SetupError> {
-    if let Some(CaBundle { name, file }) = bundle {
+/// The CA certificates to trust: the bundle alone if there is one (as boto3 does), else the system's. Returns how many there are.
+fn tls_config(bundle: Option<&CaBundle>, needed: bool) -> Result<(Arc<ClientConfig>, usize), SetupError> {
+    let (config, count) = if let Some(CaBundle { name, file }) = bundle {
         let certificates =
             pem::certificates(file).map_err(|error| SetupError::CaBundle(name.clone(), error))?;
-        return tls::client_config(certificates).map_err(|_| SetupError::Tls);
-    }
-    let roots = if needed { tls::system_roots() } else { RootCertStore::empty() };
-    if needed && roots.is_empty() {
-        return Err(SetupError::NoRoots);
-    }
-    tls::client_config_with_roots(roots).map_err(|_| SetupError::Tls)
+        let count = certificates.len();
+        (tls::client_config(certificates), count)
+    } else {
+        let roots = if needed { tls::system_roots() } else { RootCertStore::empty() };
+        if needed && roots.is_empty() {
+            return Err(SetupError::NoRoots);
+        }
+        let count = roots.len();
+        (tls::client_config_with_roots(roots), count)
+    };
+    let mut config = config.map_err(|_| SetupError::Tls)?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok((Arc::new(config), count))
 }

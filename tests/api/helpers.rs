@@ -9,6 +9,7 @@ use sts_verify::callers::api_keys::ApiKeys;
 use sts_verify::config::{Cli, Command, ServeArgs, parse_command_line};
 use sts_verify::http::router::router;
 use sts_verify::http::state::AppState;
+use sts_verify::policy::{PoliciesFile, PolicyContext};
 use sts_verify::proof::ProofVerifier;
 use sts_verify::server::tls::Tls;
 use sts_verify::server::{self, Stop};
@@ -78,9 +79,14 @@ impl App {
         let sandbox_url = settings.endpoint_url.as_deref().filter(|_| sandbox);
         let proofs = args.http.proofs.settings(sandbox_url).expect("they go together");
         let proofs = ProofVerifier::new(proofs, &settings, &transport).await;
+        let accept = proofs.settings().accept;
         let state = AppState::new(sts, proofs, &args.http).expect("the system has randomness");
+        let policies = args.http.proofs.policies_file.as_deref().map(|path| {
+            let context = PolicyContext { accept };
+            Arc::new(PoliciesFile::read(path, context).unwrap_or_else(|error| panic!("{error}")))
+        });
         let redis = args.store.server().expect("its CA certificates are good");
-        let state = state.with_api_keys(api_keys.map(Arc::new)).with_redis(redis);
+        let state = state.with_api_keys(api_keys.map(Arc::new)).with_redis(redis).with_policies(policies);
         let routes = router(state.clone(), &args.http, sandbox);
         let files = args.http.tls_files().expect("they are given together");
         let tls = files.map(|(certificate, key)| Tls::read(certificate, key).expect("they are good"));

@@ -27,7 +27,8 @@ def without(properties, *names):
 
 def permission(rule):
     """A rule of a security group: whom it is about has a list of its own for each kind."""
-    who = {"SourceSecurityGroupId": ("UserIdGroupPairs", "GroupId"), "CidrIp": ("IpRanges", "CidrIp")}
+    group = ("UserIdGroupPairs", "GroupId")
+    who = {"SourceSecurityGroupId": group, "DestinationSecurityGroupId": group, "CidrIp": ("IpRanges", "CidrIp")}
     ((source, (field, key)),) = ((name, to) for name, to in who.items() if name in rule)
     return without(rule, source, "Description") | {field: [{key: rule[source], "Description": rule["Description"]}]}
 

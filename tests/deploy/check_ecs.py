@@ -27,6 +27,8 @@ OPTIONAL = {
     "DesiredCount": 0,
     "RateLimit": "50/s",
     "ApiKeys": f"sha256:{'0123456789abcdef' * 4} team-a,{'fedcba9876543210' * 4}",
+    "RedisUrlSecretArn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:sts-verify-redis-a1b2c3",
+    "RedisSecurityGroupId": "sg-redis",
     "CreateStsEndpoint": "true",
     "MetricsSecurityGroupId": "sg-metrics",
 }

@@ -97,6 +97,7 @@ def main():
     claims.each([check_sandbox], "sandbox", rendered["overlays/sandbox"])
     claims.each([promises.check_production], "production", rendered["overlays/production"])
     claims.each([promises.check_tls], "TLS", (rendered["components/tls"], rendered["overlays/production"]))
+    claims.each([promises.check_redis], "Redis", rendered["components/redis"])
     claims.each([promises.check_monitor], "monitor", rendered["components/servicemonitor"])
     return claims.close()
 

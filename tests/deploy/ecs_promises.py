@@ -57,14 +57,17 @@ def check_roles(claims, name, stack):
         [f"<{role}.Arn>" for role in roles],
         [task["ExecutionRoleArn"]],
     )
-    actions = set()
+    redis, actions = stack.parameters["RedisUrlSecretArn"], set()
     for role in roles.values():
         claims.true(f"{name}: its permissions are all here", "ManagedPolicyArns" not in role)
         for statement in (part for policy in role["Policies"] for part in policy["PolicyDocument"]["Statement"]):
             if "logs:PutLogEvents" in statement["Action"]:
                 claims.equal(f"{name}: the log is this one", statement["Resource"], "<LogGroup.Arn>")
+            if "secretsmanager:GetSecretValue" in statement["Action"]:
+                claims.equal(f"{name}: the secret is Redis' URL", statement["Resource"], redis)
             actions |= set([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
-    claims.equal(f"{name}: it fetches the image and writes the log, no more", actions, EXECUTION)
+    wanted = EXECUTION | ({"secretsmanager:GetSecretValue"} if redis else set())
+    claims.equal(f"{name}: it fetches the image and Redis' URL and writes the log, no more", actions, wanted)
     (trust,) = stack.only("AWS::IAM::Role")["AssumeRolePolicyDocument"]["Statement"]
     claims.equal(
         f"{name}: ECS alone takes it, and for this account",
@@ -74,7 +77,12 @@ def check_roles(claims, name, stack):
     claims.none(f"{name}: no credentials are given", sorted(program.CREDENTIALS & environment(stack).keys()))
     claims.true(
         f"{name}: none are fetched from elsewhere",
-        not {"Secrets", "EnvironmentFiles", "CredentialSpecs"} & container_of(stack).keys(),
+        not {"EnvironmentFiles", "CredentialSpecs"} & container_of(stack).keys(),
+    )
+    claims.equal(
+        f"{name}: the only secret is Redis' URL, where there is one",
+        container_of(stack).get("Secrets"),
+        [{"Name": "STS_VERIFY_REDIS_URL", "ValueFrom": redis}] if redis else None,
     )
     claims.equal(
         f"{name}: nobody can execute commands in a task",
@@ -195,10 +203,12 @@ def check_network(claims, name, stack):
         wanted.append((image["metrics"], image["metrics"], stack.parameters["MetricsSecurityGroupId"]))
     claims.equal(f"{name}: only the load balancer gets in, and Prometheus where there is one", ways, wanted)
     out = [
-        (rule["IpProtocol"], rule["FromPort"], rule["ToPort"])
+        (rule["IpProtocol"], rule["FromPort"], rule["ToPort"], rule.get("DestinationSecurityGroupId"))
         for rule in groups["TaskSecurityGroup"]["SecurityGroupEgress"]
     ]
-    claims.equal(f"{name}: only HTTPS gets out", out, [("tcp", 443, 443)])
+    redis = stack.parameters["RedisSecurityGroupId"]
+    wanted = [("tcp", 443, 443, None), *([("tcp", 6379, 6379, redis)] if redis else [])]
+    claims.equal(f"{name}: only HTTPS gets out, and to Redis where there is one", out, wanted)
     network = stack.only("AWS::ECS::Service")["NetworkConfiguration"]["AwsvpcConfiguration"]
     claims.equal(f"{name}: the tasks are in that group", network["SecurityGroups"], ["<TaskSecurityGroup.GroupId>"])
     claims.equal(f"{name}: and in all subnets", network["Subnets"], stack.parameters["SubnetIds"])

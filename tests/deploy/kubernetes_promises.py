@@ -221,6 +221,20 @@ def check_files(claims, name, objects):
         )
 
 
+def check_redis(claims, name, objects):
+    (entry,) = [entry for entry in container_of(objects)["env"] if entry["name"] == "STS_VERIFY_REDIS_URL"]
+    claims.equal(
+        f"{name}: the URL is in a Secret", entry.get("valueFrom"), {"secretKeyRef": {"name": "sts-verify-redis", "key": "url"}}
+    )
+    peers = [
+        network_policy.namespace(peer)
+        for rule in only(objects, "NetworkPolicy")["spec"]["egress"]
+        for peer in rule["to"]
+        if network_policy.ports(rule) == [6379]
+    ]
+    claims.equal(f"{name}: its namespace can be reached", peers, ["redis"])
+
+
 def check_production(claims, name, objects):
     deployment, scaler = only(objects, "Deployment"), only(objects, "HorizontalPodAutoscaler")["spec"]
     target = scaler["scaleTargetRef"]

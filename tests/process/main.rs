@@ -30,6 +30,7 @@ mod otel_settings;
 mod profile;
 mod proxies;
 mod redis;
+mod reload;
 mod sandbox;
 mod secrets;
 mod settings;

@@ -94,7 +94,7 @@ async fn signals_that_mean_nothing_leave_the_service_as_it_was() {
     for signal in ["SIGUSR1", "SIGUSR2"] {
         service.program.line(|line| json(line)["signal"] == signal).await;
     }
-    service.program.message("SIGHUP: there is no file to read again").await;
+    service.program.message("SIGHUP: there is no file to reload").await;
     assert_eq!(service.stop().await.code, Some(0));
 }
 
@@ -110,7 +110,7 @@ async fn signals_that_mean_nothing_leave_the_sandbox_as_it_was() {
     for signal in ["SIGUSR1", "SIGUSR2"] {
         sandbox.line(|line| json(line)["signal"] == signal).await;
     }
-    sandbox.message("SIGHUP: the sandbox has no file to read again").await;
+    sandbox.message("SIGHUP: the sandbox has no file to reload").await;
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     assert_eq!(client.get(format!("http://{address}/")).send().await.unwrap().status(), 403);
     sandbox.signal("INT");

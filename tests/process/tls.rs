@@ -170,12 +170,28 @@ async fn a_hangup_brings_in_a_new_certificate_and_drops_no_connection() {
     let second = guarded.authority.pair(&["127.0.0.1"]);
     write(&guarded.files, &second);
     guarded.service.program.signal("HUP");
-    let line = guarded.service.program.message("read again").await;
+    let line = guarded.service.program.message("reloaded").await;
     assert_eq!((line["file"].as_str(), line["entries"].as_u64()), (Some("tls"), Some(1)), "{line}");
     livez(&mut before).await;
     let mut after = guarded.connect().await;
     livez(&mut after).await;
     assert_eq!(certificate_of(&after), second.der);
+}
+
+#[tokio::test]
+async fn a_new_certificate_is_taken_over_without_a_signal_once_its_key_is_there() {
+    let guarded = Guarded::start("renewal-unasked", &[]).await;
+    let mut before = guarded.connect().await;
+    livez(&mut before).await;
+    let second = guarded.authority.pair(&["127.0.0.1"]);
+    // As a writer does that writes one file after the other: the two do not belong together for a while.
+    guarded.files.file("cert.pem", &second.certificate);
+    guarded.service.program.lines(1, |line| line.contains("\"ERROR\"")).await;
+    assert_eq!(certificate_of(&guarded.connect().await), guarded.first.der);
+    guarded.files.file("key.pem", &second.key);
+    guarded.service.program.message("reloaded").await;
+    assert_eq!(certificate_of(&guarded.connect().await), second.der);
+    livez(&mut before).await;
 }
 
 #[tokio::test]

@@ -67,18 +67,19 @@ impl ApiKeys {
         Ok(Some(Self { path: file.map(Path::to_owned), known: RwLock::new(known) }))
     }
 
-    /// Reads the file again, if there is one, and says how many keys are good now. After an error they are those of before.
+    /// Loads the file again, if there is one, and says how many keys are good now. After an error they are those of before.
     ///
     /// # Errors
     ///
     /// The same as of [`ApiKeys::from_settings`].
-    pub fn reload(&self) -> Option<Result<usize, KeysError>> {
-        let read = read_file(self.path.as_ref()?).map_err(|problem| problem.in_variable(FILE));
-        Some(read.map(|known| {
-            let count = known.len();
-            *self.known.write().unwrap_or_else(PoisonError::into_inner) = known;
-            count
-        }))
+    pub fn reload(&self) -> Result<usize, KeysError> {
+        let read = self.path.as_ref().map(|path| read_file(path)).transpose();
+        let read = read.map_err(|problem| problem.in_variable(FILE))?;
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(read) = read {
+            *known = read;
+        }
+        Ok(known.len())
     }
 
     /// The key's id and name, if it is one of ours.

@@ -158,6 +158,7 @@ impl AccessLine {
             sts_request_id = request_id_for_log(record.sts_request_id.as_deref()),
             account = account_for_log(record.account.as_deref()),
             api_key = record.api_key.as_ref().map(KeyName::as_str),
+            policy = record.policy,
             proof = record.proof,
             access_key = record.access_key,
             web_identity_token_id = token_id_for_log(record.web_identity_token_id.as_deref()),

@@ -7,8 +7,9 @@
 mod examples;
 
 use crate::http::error::ApiError;
+use crate::http::gate::HEADERS;
 use crate::http::middleware::authentication::API_KEY_HEADER;
-use crate::http::routes::{batch, lambda};
+use crate::http::routes::{batch, gate, lambda};
 use axum::Router;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderName, HeaderValue, StatusCode, Uri};
@@ -66,9 +67,14 @@ pub(crate) fn base() -> OpenApi {
         .scheme(HttpAuthScheme::Bearer)
         .description(Some("An API key, where the service was given any: only its callers may ask then"));
     let own = ApiKeyValue::with_description(API_KEY_HEADER.as_str(), "The same key in a header of its own");
+    let proof = ApiKeyValue::with_description(
+        "x-sts-verify-proof",
+        "A proof, for a gate; or `Authorization: Bearer PROOF`",
+    );
     let components = ComponentsBuilder::new()
         .security_scheme("bearer", SecurityScheme::Http(bearer.build()))
         .security_scheme("apiKey", SecurityScheme::ApiKey(ApiKey::Header(own)))
+        .security_scheme("proof", SecurityScheme::ApiKey(ApiKey::Header(proof)))
         .build();
     OpenApiBuilder::new()
         .info(info)
@@ -78,6 +84,7 @@ pub(crate) fn base() -> OpenApi {
         .security(Some([SecurityRequirement::default()]))
         .tags(Some([
             tag("verify", "Ask STS whose credentials these are"),
+            tag("gate", "May this caller pass? For the proxies of other services"),
             tag("lambda", "The interface of the Lambda function that this service replaces"),
             tag("health", "What the process says of itself"),
         ]))
@@ -91,6 +98,9 @@ pub(crate) fn complete(document: &mut OpenApi, sandbox: bool) {
         for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
             describe_headers(operation, item_has_verdict(path));
         }
+    }
+    if let Some(gate) = document.paths.paths.get_mut(gate::PATH).and_then(|item| item.get.as_mut()) {
+        describe_gates_headers(gate);
     }
     if let Some(verify) = post(document, "/verify") {
         examples::add_requests(verify, &examples::requests(sandbox));
@@ -154,6 +164,19 @@ fn describe_lambdas_headers(invoke: &mut Operation) {
         }
         if status.starts_with(['4', '5']) {
             add(lambda::ERROR_TYPE, "The name of the error");
+        }
+    }
+}
+
+fn describe_gates_headers(gate: &mut Operation) {
+    for (status, response) in &mut gate.responses.responses {
+        let RefOr::T(utoipa::openapi::Response { headers, .. }) = response else { continue };
+        let mut add = |name: &str, text: &str| headers.insert(name.to_owned(), RefOr::T(text_header(text)));
+        for (name, text) in HEADERS {
+            add(name.as_str(), text);
+        }
+        if matches!(status.as_str(), "429" | "503") {
+            add("retry-after", "Seconds after which to try again");
         }
     }
 }

@@ -129,7 +129,9 @@ async fn answer_credentials(
 async fn answer_proof(app: &AppState, context: &RequestContext, proof: &PostedProof) -> Verification {
     let ProofSettings { accept, single_use, .. } = *app.proofs.settings();
     match check_proof(app, context, proof, ProofTerms { accept, single_use }).await {
-        Ok(Checked::Asked(outcome, source, _)) => Verification::of_outcome(app, context, &outcome, source),
+        Ok(Checked::Asked { outcome, source, .. }) => {
+            Verification::of_outcome(app, context, &outcome, source)
+        }
         Ok(Checked::Token(token)) => Verification::of_token(&token),
         Err(Refused { error, verdict }) => Verification::error(&error, verdict),
     }

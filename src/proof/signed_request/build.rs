@@ -24,7 +24,7 @@ impl CheckedRequest {
     /// When a value cannot be sent, which reading it has excluded.
     pub fn call(&self, audience: &str) -> Result<StsCall, http::Error> {
         let (signature, token) = (self.signature.value().clone(), self.signature.session_token.clone());
-        Ok(StsCall::Signed(SignedCall::new(self.build(audience)?, signature, token)))
+        Ok(StsCall::Signed(Box::new(SignedCall::new(self.build(audience)?, signature, token))))
     }
 
     /// The request to send, for one of the audiences. Its headers are marked as sensitive.

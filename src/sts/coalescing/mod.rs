@@ -14,7 +14,7 @@ use crate::sts::{
     CallOutcome, Identity, Rejection, StsCall, StsFailure, StsResponse, Verdict, Waiter, Waiters,
     WantsRetries,
 };
-use cache::ExpiringCache;
+pub(crate) use cache::ExpiringCache;
 use futures_util::future::{BoxFuture, FutureExt as _, Shared, WeakShared};
 pub(crate) use id::{QuestionId, QuestionIds};
 use std::collections::HashMap;

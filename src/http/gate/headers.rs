@@ -1,0 +1,46 @@
+//! The headers that a gate's answers have, all of them on each.
+
+use axum::Router;
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::Response;
+use tower::util::MapResponseLayer;
+
+pub(super) const ACCOUNT: HeaderName = HeaderName::from_static("x-sts-account");
+/// The ARN of the principal, without a session.
+pub(crate) const PRINCIPAL: HeaderName = HeaderName::from_static("x-sts-principal");
+pub(crate) const ARN: HeaderName = HeaderName::from_static("x-sts-arn");
+pub(crate) const USER_ID: HeaderName = HeaderName::from_static("x-sts-user-id");
+pub(crate) const SESSION_NAME: HeaderName = HeaderName::from_static("x-sts-session-name");
+/// `user`, `role`, `federated-user` or `root`.
+pub(crate) const PRINCIPAL_TYPE: HeaderName = HeaderName::from_static("x-sts-principal-type");
+pub(crate) const PARTITION: HeaderName = HeaderName::from_static("x-sts-partition");
+/// The organisation, which tokens alone tell.
+pub(crate) const ORG_ID: HeaderName = HeaderName::from_static("x-sts-org-id");
+/// The paths in the organisation, with commas between them.
+pub(crate) const ORG_PATH: HeaderName = HeaderName::from_static("x-sts-org-path");
+
+/// All of them, with what the OpenAPI document says of each.
+pub(crate) const HEADERS: [(HeaderName, &str); 9] = [
+    (ACCOUNT, "The AWS account"),
+    (PRINCIPAL, "The ARN of the principal, without a session"),
+    (ARN, "The ARN as STS gives it; for a token that of the principal"),
+    (USER_ID, "The unique ID as STS gives it; empty for a token"),
+    (SESSION_NAME, "The name of a role's session"),
+    (PRINCIPAL_TYPE, "user, role, federated-user or root"),
+    (PARTITION, "The partition, such as aws or aws-cn"),
+    (ORG_ID, "The ID of the organisation; for tokens alone"),
+    (ORG_PATH, "The paths of the account in its organisation, by commas; for tokens alone"),
+];
+
+/// Routes whose every answer has all of them, empty where there is nothing to say: a proxy copies each from the answer, so that a
+/// client's own is replaced.
+pub(crate) fn with_headers(routes: Router) -> Router {
+    routes.layer(MapResponseLayer::new(complete))
+}
+
+fn complete(mut response: Response) -> Response {
+    for (name, _) in HEADERS {
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(""));
+    }
+    response
+}
