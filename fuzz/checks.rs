@@ -2,8 +2,11 @@
 //! tests/api on the inputs in `corpus/NAME`.
 
 use serde_json::Value;
+use std::ops::ControlFlow;
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use sts_verify::batch::entry::Item;
+use sts_verify::batch::formats::{Format, read};
 use sts_verify::config::{Command, parse_command_line};
 use sts_verify::credentials::{Posted, ValidationError};
 use sts_verify::proof::ProofFailure;
@@ -17,7 +20,8 @@ use tokio::time::Instant;
 pub type Check = fn(&[u8]);
 
 /// All checks, by the names of their targets.
-pub const CHECKS: [(&str, Check); 4] = [
+pub const CHECKS: [(&str, Check); 5] = [
+    ("list", list),
     ("verify_request", verify_request),
     ("presigned_url", presigned_url),
     ("iam_login", iam_login),
@@ -136,4 +140,40 @@ fn check_request(request: Result<SignedRequest, ValidationError>) {
 
 fn check_error(error: &ProofFailure) {
     assert!(error.to_string().len() <= LONGEST_REFUSAL, "{error}");
+}
+
+const FORMATS: [Format; 9] = [
+    Format::Auto,
+    Format::Json,
+    Format::Ndjson,
+    Format::Ini,
+    Format::Env,
+    Format::Csv,
+    Format::Trufflehog,
+    Format::Betterleaks,
+    Format::Kingfisher,
+];
+
+/// No reader panics, each item has a line that is there, and the text of a refusal is too short to hold the input.
+pub fn list(input: &[u8]) {
+    let lines = u32::try_from(input.split(|byte| *byte == b'\n').count()).unwrap();
+    for format in FORMATS {
+        let _ = read(0, input, format, &mut |item| {
+            let place = match item {
+                Item::PassedOver => return ControlFlow::Continue(()),
+                Item::Entry(place, _) => place,
+                Item::Unreadable(place, reason) => {
+                    assert!(reason.to_string().len() <= LONGEST_REFUSAL);
+                    place
+                }
+            };
+            // UTF-16 has more line ends than bytes of theirs.
+            assert!(
+                (1..=lines.max(1)).contains(&place.line)
+                    || input.starts_with(b"\xff\xfe")
+                    || input.starts_with(b"\xfe\xff")
+            );
+            ControlFlow::Continue(())
+        });
+    }
 }

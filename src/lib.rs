@@ -16,6 +16,7 @@
 //!
 //! `sts` and `credentials` know no HTTP status of ours and no axum; `verify` knows no type of the SDK.
 
+pub mod batch;
 pub mod callers;
 pub mod cli;
 pub mod config;

@@ -3,9 +3,11 @@
 mod api_key;
 mod check;
 mod healthcheck;
+mod manual;
 mod sandbox;
 mod serve;
 mod signals;
+mod verify;
 
 use crate::config::{Cli, Command, EXIT_USAGE, NothingToRun, Regions, parse_command_line};
 use crate::http::router::document;
@@ -52,19 +54,21 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     runtime.shutdown_timeout(RUNTIME_TIMEOUT);
     logs::flush();
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err((error, code)) => report(error.as_ref(), code),
     }
 }
 
-/// Whether this is `serve`, which needs no name, or `sandbox`. In all others, and where only the help is printed, signals do
+/// Whether this is `serve`, which needs no name, `sandbox` or `verify`. In all others, and where only the help is printed, signals do
 /// what the system has them do.
 fn runs_until_stopped(arguments: &[OsString]) -> bool {
     const PRINTED: [&str; 4] = ["--help", "-h", "--version", "-V"];
-    let mut words = arguments.iter().skip(1).map(|word| word.to_string_lossy());
-    let named =
-        words.next().is_none_or(|first| first == "serve" || first == "sandbox" || first.starts_with('-'));
-    named && !arguments.iter().any(|word| PRINTED.iter().any(|printed| word == printed))
+    const STOPPED: [&str; 3] = ["serve", "sandbox", "verify"];
+    // What comes after is no option.
+    let words = arguments.iter().skip(1).map(|word| word.to_string_lossy());
+    let words: Vec<_> = words.take_while(|word| word != "--").collect();
+    let named = words.first().is_none_or(|first| STOPPED.contains(&&**first) || first.starts_with('-'));
+    named && !words.iter().any(|word| PRINTED.contains(&&**word))
 }
 
 /// One line on stderr: the log may not be open yet, and may not be read. If stderr is not read either, the process ends
@@ -82,11 +86,12 @@ fn report(error: &(impl Display + ?Sized), code: ExitCode) -> ExitCode {
     code
 }
 
-async fn run(cli: Cli, signals: Option<Signals>) -> Result<(), (Failure, ExitCode)> {
+async fn run(cli: Cli, signals: Option<Signals>) -> Result<ExitCode, (Failure, ExitCode)> {
     let failure = |error: Failure| (error, ExitCode::FAILURE);
     let usage = |error: Failure| (error, ExitCode::from(EXIT_USAGE));
     let signals = || signals.ok_or_else(|| failure("signals were not caught at the start".into()));
-    match cli.command.unwrap_or_else(|| Command::Serve(Box::new(cli.serve))) {
+    let done = match cli.command.unwrap_or_else(|| Command::Serve(Box::new(cli.serve))) {
+        Command::Verify(args) => return verify::run(*args, signals()?).await,
         Command::Serve(args) => {
             let signals = signals()?;
             match serve::prepare(&args, &signals).await.map_err(usage)? {
@@ -112,7 +117,13 @@ async fn run(cli: Cli, signals: Option<Signals>) -> Result<(), (Failure, ExitCod
             let text = document().to_pretty_json().map_err(|error| failure(error.into()))?;
             print(&text).map_err(|error| failure(error.into()))
         }
-    }
+        Command::Completions(args) => manual::print_completions(&args).map_err(failure),
+        Command::Man(args) => match manual::page(&args) {
+            Ok(page) => manual::print_bytes(&page).map_err(|error| failure(error.into())),
+            Err(error) => Err(usage(error)),
+        },
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 /// Unlike `println!`, no panic when nobody reads any more.

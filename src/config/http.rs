@@ -1,6 +1,6 @@
 //! What callers may do.
 
-use super::{AllowedHosts, CorsOrigins, LimitArgs, ProofArgs, hosts, parse};
+use super::{AllowedHosts, BatchArgs, CorsOrigins, LimitArgs, ProofArgs, hosts, parse};
 use clap::Args;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -65,6 +65,9 @@ pub struct HttpArgs {
     /// What keeps callers within bounds.
     #[command(flatten)]
     pub limits: LimitArgs,
+    /// Bounds of one batch.
+    #[command(flatten)]
+    pub batch: BatchArgs,
     /// What is accepted in place of credentials.
     #[command(flatten)]
     pub proofs: ProofArgs,

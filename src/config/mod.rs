@@ -3,6 +3,7 @@
 //! Settings are checked as a whole before a port opens. What is wrong with one is said in one line that names its
 //! variable, and the program ends with [`EXIT_USAGE`].
 
+mod batch;
 pub(crate) mod build;
 mod commands;
 mod environment;
@@ -17,7 +18,9 @@ mod proxies;
 mod store;
 mod sts;
 mod usage;
+mod verify;
 
+pub use batch::BatchArgs;
 pub use commands::{ApiKeyArgs, CheckArgs, HealthcheckArgs, LogArgs, LogFormat, SandboxArgs};
 pub use hosts::AllowedHosts;
 pub use http::HttpArgs;
@@ -28,6 +31,7 @@ pub use proofs::{Audiences, ProofArgs};
 pub use store::StoreArgs;
 pub use sts::{StsArgs, StsRegionalEndpoints};
 pub use usage::{NothingToRun, parse_command_line};
+pub use verify::{CompletionsArgs, FailOn, ManArgs, VerifyArgs};
 
 use crate::sts::StsSettings;
 use clap::{Args, Parser, Subcommand};
@@ -78,6 +82,9 @@ pub enum Command {
     /// Answer POST /verify (this is the default)
     #[command(after_help = ALSO_READ)]
     Serve(Box<ServeArgs>),
+    /// Say of many credentials which are alive and whose: of files, scanners' reports, other tools' output
+    #[command(after_help = verify::VERIFY_EXAMPLES)]
+    Verify(Box<VerifyArgs>),
     /// Stand in for STS: answer GetCallerIdentity for a table of made-up credentials, to try things without AWS
     Sandbox(SandboxArgs),
     /// Ask the /livez of this machine's own listener; exit 0 if it answers, 1 if not
@@ -90,6 +97,10 @@ pub enum Command {
     ApiKey(ApiKeyArgs),
     /// Print the OpenAPI document
     Openapi,
+    /// Print completions for a shell
+    Completions(CompletionsArgs),
+    /// Print the man page of the program or of a command
+    Man(ManArgs),
 }
 
 /// Settings of the service.

@@ -4,7 +4,7 @@
 use crate::callers::Rate;
 use crate::callers::api_keys::is_name;
 use crate::credentials::is_region_name;
-use crate::sts::partitions::all_regions;
+use crate::sts::partitions::{PARTITIONS, all_regions};
 use clap::ValueEnum;
 use http::HeaderValue;
 use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
@@ -109,6 +109,20 @@ pub(super) fn rate_count(text: &str) -> Result<NonZeroU32, String> {
         Ok(number) if number.get() <= 1_000_000 => Ok(number),
         _ => Err("must be a whole number from 1 to 1000000".to_owned()),
     }
+}
+
+/// A rate as questions a second.
+pub(super) fn questions_per_second(text: &str) -> Result<f64, String> {
+    let Rate { count, period } = rate(text)?;
+    Ok(f64::from(count.get()) / period.as_secs_f64())
+}
+
+pub(super) fn partition(text: &str) -> Result<&'static str, String> {
+    let known = PARTITIONS.iter().find(|partition| partition.name == text.trim());
+    known.map(|partition| partition.name).ok_or_else(|| {
+        let names: Vec<_> = PARTITIONS.iter().map(|partition| partition.name).collect();
+        format!("must be partitions of {}, with commas", names.join(", "))
+    })
 }
 
 pub(super) fn proxies(text: &str) -> Result<usize, String> {

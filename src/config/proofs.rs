@@ -103,7 +103,7 @@ fn proof_age(text: &str) -> Result<Duration, String> {
 }
 
 /// What can be the value of a header and the audience of a token.
-fn audiences(text: &str) -> Result<Audiences, String> {
+pub(super) fn audiences(text: &str) -> Result<Audiences, String> {
     let mut names: Vec<String> = Vec::new();
     for name in text.split(',').map(str::trim) {
         let possible = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/@".contains(&byte);

@@ -132,6 +132,11 @@ impl CredentialFields {
         lone_token
     }
 
+    /// Adds those of some values side by side that count, in a format that has no proofs.
+    pub fn put_siblings(&mut self, siblings: SiblingFields) {
+        let _ = self.take(siblings);
+    }
+
     /// How the first value that is there is called: credentials, or a part of them, were posted. A region is no part.
     pub(super) fn first_name(&self) -> Option<&'static str> {
         let [access_key, secret_key, session_token, ..] = &self.0;

@@ -27,6 +27,22 @@ pub enum PostedProof {
     IamLogin(PostedLogin),
 }
 
+impl PostedProof {
+    /// All of its texts: two proofs with the same texts are one.
+    pub(crate) fn texts(&self) -> Vec<&str> {
+        match self {
+            Self::Token(posted) | Self::PresignedUrl(posted) => vec![posted.text.expose_secret()],
+            Self::IamLogin(PostedLogin { method, url, body, headers }) => {
+                let headers = headers.as_ref().map(|headers| match headers {
+                    PostedHeaders::Text(text) | PostedHeaders::Object(text) => text,
+                });
+                let all = [method.as_ref(), url.as_ref(), body.as_ref(), headers];
+                all.map(|text| text.map_or("", |text| text.expose_secret())).to_vec()
+            }
+        }
+    }
+}
+
 /// A text with the name of its member.
 pub struct PostedText {
     /// The name as we spell it.

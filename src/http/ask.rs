@@ -18,30 +18,43 @@ pub(crate) struct CallersCall {
     pub deadline: Instant,
 }
 
-/// The outcome, and where it comes from. `None` when the request got no permit or lost it, and has to be refused.
+/// The outcome, and where it comes from. `None` when the request got no permit or lost it, and has to be refused; one that
+/// waits for a permit then asks again, with as much time as the first time.
 pub(crate) async fn ask(
     app: &AppState,
     context: &RequestContext,
     client: &Arc<StsClient>,
-    call: CallersCall,
+    CallersCall { call, shared, mut deadline }: CallersCall,
 ) -> Option<(Arc<CallOutcome>, Source)> {
-    let permit = app.in_flight.acquire(client.name(), context.caller);
-    let Some(mut permit) = permit else {
-        app.metrics.request_shed();
-        return None;
-    };
-    let pending = match look_up(app, context, client, call) {
-        Lookup::Kept(outcome, source) => return Some((outcome, source)),
-        Lookup::Call(pending) => pending,
-    };
-    let source = pending.source;
-    context.record.update(|record| record.shared = source.name());
-    tokio::select! {
-        biased;
-        outcome = pending.outcome() => Some((outcome, source)),
-        () = permit.revoked() => {
-            app.metrics.request_shed();
-            None
+    let call = Arc::new(call);
+    loop {
+        let mut permit = if context.waits_for_permit {
+            let permit = app.in_flight.wait_for_permit(client.name(), context.caller).await;
+            deadline = app.sts.deadline();
+            permit
+        } else {
+            let permit = app.in_flight.acquire(client.name(), context.caller);
+            let Some(permit) = permit else {
+                app.metrics.request_shed();
+                return None;
+            };
+            permit
+        };
+        let pending = match look_up(app, context, client, &call, shared, deadline) {
+            Lookup::Kept(outcome, source) => return Some((outcome, source)),
+            Lookup::Call(pending) => pending,
+        };
+        let source = pending.source;
+        context.record.update(|record| record.shared = source.name());
+        tokio::select! {
+            biased;
+            outcome = pending.outcome() => return Some((outcome, source)),
+            () = permit.revoked() => {
+                if !context.waits_for_permit {
+                    app.metrics.request_shed();
+                    return None;
+                }
+            }
         }
     }
 }
@@ -51,12 +64,14 @@ fn look_up(
     app: &AppState,
     context: &RequestContext,
     client: &Arc<StsClient>,
-    CallersCall { call, shared, deadline }: CallersCall,
+    call: &Arc<StsCall>,
+    shared: bool,
+    deadline: Instant,
 ) -> Lookup {
-    let question = app.coalescer.question(client.name(), &call, shared);
+    let question = app.coalescer.question(client.name(), call, shared);
     let out_of_time = CallOutcome::failed(client.timed_out());
     app.coalescer.join(question, deadline, &context.wants_retries, out_of_time, |waiters| {
-        begin(app.sts.clone(), app.metrics.clone(), client.clone(), call, waiters)
+        begin(app.sts.clone(), app.metrics.clone(), client.clone(), call.clone(), waiters)
     })
 }
 
@@ -65,7 +80,7 @@ fn begin(
     sts: Arc<StsClientFactory>,
     metrics: Arc<Metrics>,
     client: Arc<StsClient>,
-    call: StsCall,
+    call: Arc<StsCall>,
     waiters: Arc<Waiters>,
 ) -> impl Future<Output = CallOutcome> + Send + 'static {
     // The span begins here and not in the future, which another request with another trace may poll first.

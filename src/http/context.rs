@@ -17,6 +17,8 @@ pub(crate) struct RequestContext {
     pub record: SharedRecord,
     /// Whether the caller still wants the call to STS to be tried again.
     pub wants_retries: WantsRetries,
+    /// Whether it waits for a permit, and is not refused where there is none.
+    pub waits_for_permit: bool,
 }
 
 impl RequestContext {
@@ -25,6 +27,7 @@ impl RequestContext {
             caller: caller_of(request, app.trusted_proxies),
             record: request.extensions().get().cloned().unwrap_or_default(),
             wants_retries: wants_retries(ClientConnection::of(request)),
+            waits_for_permit: false,
         }
     }
 }

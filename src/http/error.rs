@@ -21,14 +21,18 @@ pub enum ApiError {
     Invalid(ValidationError),
     /// The request names a region that the operator does not allow.
     RegionNotAllowed,
-    /// The `Content-Type` is not JSON's.
-    UnsupportedMediaType,
+    /// The `Content-Type` is not this one.
+    UnsupportedMediaType(&'static str),
     /// The body has a `Content-Encoding`, such as this one.
     UnsupportedContentCoding(&'static str),
     /// The head is refused.
     Head(HeadError),
     /// The body is longer than the operator allows.
     TooLarge,
+    /// This line of a batch is one more than the operator allows.
+    TooManyLines,
+    /// The time of a batch was over before the line was answered.
+    BatchDeadline,
     /// The body did not arrive in time.
     BodyTimeout,
     /// The body broke off.
@@ -156,7 +160,7 @@ impl ApiError {
             Self::Unauthorized { key_given: true } => {
                 Some((WWW_AUTHENTICATE, "Bearer realm=\"sts-verify\", error=\"invalid_token\""))
             }
-            Self::UnsupportedMediaType => Some((ACCEPT, "application/json")),
+            Self::UnsupportedMediaType(accepted) => Some((ACCEPT, accepted)),
             Self::UnsupportedContentCoding(_) => Some((ACCEPT_ENCODING, "identity")),
             _ => None,
         }
@@ -171,7 +175,7 @@ impl ApiError {
                 (StatusCode::BAD_REQUEST, "ParamValidationError", validation_code(refusal))
             }
             Self::RegionNotAllowed => (StatusCode::BAD_REQUEST, "ParamValidationError", "RegionNotAllowed"),
-            Self::UnsupportedMediaType | Self::UnsupportedContentCoding(_) => {
+            Self::UnsupportedMediaType(_) | Self::UnsupportedContentCoding(_) => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "RequestError", "UnsupportedMediaType")
             }
             Self::Head(error) => {
@@ -179,6 +183,8 @@ impl ApiError {
                 return (status, "RequestError", code.into());
             }
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "RequestError", "RequestTooLarge"),
+            Self::TooManyLines => (StatusCode::PAYLOAD_TOO_LARGE, "RequestError", "TooManyLines"),
+            Self::BatchDeadline => (StatusCode::GATEWAY_TIMEOUT, "ServiceError", "BatchDeadline"),
             Self::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, "RequestError", "RequestTimeout"),
             Self::BodyCutOff => (StatusCode::BAD_REQUEST, "RequestError", "IncompleteBody"),
             Self::NotFound | Self::NoSuchPolicy => (StatusCode::NOT_FOUND, "RequestError", "NotFound"),
@@ -224,12 +230,14 @@ impl ApiError {
             Self::RegionNotAllowed => {
                 "This service does not ask the STS of that region (region, AWS_REGION or AWS_DEFAULT_REGION).".into()
             }
-            Self::UnsupportedMediaType => "The Content-Type must be application/json.".into(),
+            Self::UnsupportedMediaType(accepted) => format!("The Content-Type must be {accepted}.").into(),
             Self::UnsupportedContentCoding(coding) => {
                 format!("The request body must have no Content-Encoding; it has {coding}.").into()
             }
             Self::Head(error) => error.message().into(),
             Self::TooLarge => "The request body is too large.".into(),
+            Self::TooManyLines => "The batch has more lines than this service takes; post the rest in another.".into(),
+            Self::BatchDeadline => "The time of the batch was over before this line was answered; post it again.".into(),
             Self::BodyTimeout => "The request body did not arrive in time.".into(),
             Self::BodyCutOff => "The request body ended too early.".into(),
             Self::NotFound => "There is nothing at this path; POST /verify is what you want.".into(),

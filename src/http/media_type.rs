@@ -11,21 +11,28 @@ const CODINGS: [&str; 8] =
 /// Whether the body is said to be JSON as it stands: `application/json` or a type with the suffix `+json`, with any
 /// parameters, and not compressed.
 pub(crate) fn require_json(headers: &HeaderMap) -> Result<(), ApiError> {
-    if !is_json(headers) {
-        return Err(ApiError::UnsupportedMediaType);
-    }
-    content_coding(headers).map_or(Ok(()), |coding| Err(ApiError::UnsupportedContentCoding(coding)))
+    let is_json = |mime: &mime::Mime| mime.subtype() == mime::JSON || mime.suffix() == Some(mime::JSON);
+    require(headers, "application/json", is_json)
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+/// Whether the body is said to be a JSON value a line as it stands: `application/x-ndjson`, with any parameters, and not compressed.
+pub(crate) fn require_ndjson(headers: &HeaderMap) -> Result<(), ApiError> {
+    require(headers, "application/x-ndjson", |mime| mime.subtype() == "x-ndjson")
+}
+
+fn require(
+    headers: &HeaderMap,
+    wanted: &'static str,
+    is_it: impl Fn(&mime::Mime) -> bool,
+) -> Result<(), ApiError> {
     let content_type = headers.get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
     // Only the type counts: parameters mean nothing for JSON (RFC 8259, section 11), and clients send malformed ones.
     let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default();
     let mime: Option<mime::Mime> = str::from_utf8(essence).ok().and_then(|text| text.trim().parse().ok());
-    mime.is_some_and(|mime| {
-        mime.type_() == mime::APPLICATION
-            && (mime.subtype() == mime::JSON || mime.suffix() == Some(mime::JSON))
-    })
+    if !mime.is_some_and(|mime| mime.type_() == mime::APPLICATION && is_it(&mime)) {
+        return Err(ApiError::UnsupportedMediaType(wanted));
+    }
+    content_coding(headers).map_or(Ok(()), |coding| Err(ApiError::UnsupportedContentCoding(coding)))
 }
 
 /// The first coding that is not `identity`, by a name of ours.

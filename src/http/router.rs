@@ -10,7 +10,7 @@ use crate::http::middleware::rate_limit::{CallerGuard, limit_callers};
 use crate::http::middleware::request_id::REQUEST_ID_HEADER;
 use crate::http::openapi;
 use crate::http::request_head;
-use crate::http::routes::{gate, health, lambda, metrics, verify};
+use crate::http::routes::{batch, gate, health, lambda, metrics, verify};
 use crate::http::state::AppState;
 use crate::http::verification::{CACHE_STATUS_HEADER, VERDICT_HEADER};
 use crate::observability::metrics::Metrics;
@@ -40,6 +40,15 @@ pub const SANDBOX_HEADER: HeaderName = HeaderName::from_static("x-sts-sandbox");
 
 /// Routes with their descriptions.
 type Routes = OpenApiRouter<AppState>;
+
+/// What counts for a caller's limit.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Counted {
+    /// The request.
+    Request,
+    /// Each of its lines, which its handler counts.
+    Lines,
+}
 
 /// How long a browser may remember a preflight; browsers take no more than two hours.
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(2);
@@ -78,8 +87,10 @@ const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 /// The whole service. `sandbox` says that the STS behind it is the stand-in.
 pub fn router(state: AppState, http: &HttpArgs, sandbox: bool) -> Router {
     let (mut routes, mut document) =
-        documented_routes(http.lambda, !http.own_metrics_listener(), |routes| guarded(routes, &state))
-            .split_for_parts();
+        documented_routes(http.lambda, !http.own_metrics_listener(), |routes, counted| {
+            guarded(routes, counted, &state)
+        })
+        .split_for_parts();
     document.merge(gate_document());
     openapi::complete(&mut document, sandbox);
     routes = if http.docs {
@@ -134,7 +145,7 @@ pub fn internal_routes(state: &AppState) -> Router {
 /// The OpenAPI document, as `sts-verify openapi` prints it.
 #[must_use]
 pub fn document() -> OpenApi {
-    let (_, mut document) = documented_routes(true, true, |routes| routes).split_for_parts();
+    let (_, mut document) = documented_routes(true, true, |routes, _| routes).split_for_parts();
     document.merge(gate_document());
     openapi::complete(&mut document, false);
     document
@@ -146,23 +157,25 @@ fn gate_document() -> OpenApi {
 }
 
 /// The routes of the OpenAPI document: one that is not described cannot be added. Those that ask STS are guarded.
-fn documented_routes(lambda: bool, metrics: bool, guarded: impl Fn(Routes) -> Routes) -> Routes {
+fn documented_routes(lambda: bool, metrics: bool, guarded: impl Fn(Routes, Counted) -> Routes) -> Routes {
     let verify = OpenApiRouter::new().routes(routes!(verify::verify));
+    let batch = OpenApiRouter::new().routes(routes!(batch::verify_batch));
     let invoke = OpenApiRouter::new().routes(routes!(lambda::invoke));
     let routes = OpenApiRouter::with_openapi(openapi::base())
-        .merge(guarded(verify))
+        .merge(guarded(verify, Counted::Request))
+        .merge(guarded(batch, Counted::Lines))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
         .routes(routes!(health::healthz))
         .routes(routes!(health::health));
     let routes = if metrics { routes.routes(routes!(metrics::metrics)) } else { routes };
-    if lambda { routes.merge(guarded(invoke)) } else { routes }
+    if lambda { routes.merge(guarded(invoke, Counted::Request)) } else { routes }
 }
 
 /// What a request has to pass before STS is asked for it, from the inside out: the limit counts by the key that
 /// authentication found. Nothing has been read of a body by then.
-fn guarded(mut routes: Routes, state: &AppState) -> Routes {
-    if let Some(guard) = caller_guard(state) {
+fn guarded(mut routes: Routes, counted: Counted, state: &AppState) -> Routes {
+    if let Some(guard) = caller_guard(state).filter(|_| counted == Counted::Request) {
         routes = routes.route_layer(from_fn_with_state(guard, limit_callers));
     }
     if let Some(keys) = state.api_keys.clone() {

@@ -2,7 +2,7 @@
 
 use crate::callers::api_keys::ApiKeys;
 use crate::callers::{CallerLimit, InFlight, PerCaller};
-use crate::config::{CorsOrigins, HttpArgs};
+use crate::config::{BatchArgs, CorsOrigins, HttpArgs};
 use crate::http::body::{BodyBudget, BodyReader};
 use crate::http::gate::GateCache;
 use crate::observability::metrics::Metrics;
@@ -30,6 +30,10 @@ pub struct AppState {
     pub(crate) bodies: BodyReader,
     /// One permit for each request that may wait for STS.
     pub(crate) in_flight: Arc<InFlight>,
+    /// Bounds of one batch.
+    pub(crate) batch: BatchArgs,
+    /// The longest request body, and the longest line of a batch.
+    pub(crate) max_body_bytes: usize,
     /// Who may ask, when not everybody may.
     pub(crate) api_keys: Option<Arc<ApiKeys>>,
     /// How often an address may come without a good key.
@@ -71,6 +75,8 @@ impl AppState {
             trusted_proxies: http.limits.trusted_proxies,
             bodies: BodyReader::new(limit, http.read_timeout, budget),
             in_flight: InFlight::new(http.max_in_flight),
+            batch: http.batch,
+            max_body_bytes: http.max_body_bytes,
             api_keys: None,
             failed_authentication: Arc::new(CallerLimit::new(&PerCaller::FAILED_AUTHENTICATION)),
             cors_origins: Arc::new(http.cors_origins.clone()),

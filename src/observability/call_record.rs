@@ -36,8 +36,33 @@ pub struct CallRecord {
     pub retries: Option<u32>,
     /// Where the answer came from when STS was not asked for it: `in_flight` or `cache`.
     pub shared: Option<&'static str>,
+    /// What came of the lines of a batch.
+    pub(crate) batch: Option<BatchCounts>,
     /// What went wrong inside this program.
     pub fault: Option<&'static str>,
+}
+
+/// What came of the lines of a batch.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct BatchCounts {
+    /// Those that were answered.
+    pub lines: u64,
+    pub valid: u64,
+    pub invalid: u64,
+    pub indeterminate: u64,
+}
+
+impl BatchCounts {
+    /// Counts a line with its verdict, if it has one.
+    pub(crate) fn count(&mut self, verdict: Option<Verdict>) {
+        self.lines += 1;
+        match verdict {
+            Some(Verdict::Valid) => self.valid += 1,
+            Some(Verdict::Invalid) => self.invalid += 1,
+            Some(Verdict::Indeterminate) => self.indeterminate += 1,
+            None => {}
+        }
+    }
 }
 
 /// The record of one request, in the request's extensions. Layers and handlers write down what they learn at once, so that

@@ -47,6 +47,7 @@ pub struct Metrics {
     reload_failures: Family<FileLabels, Counter>,
     files_loaded: Family<FileLabels, Gauge>,
     shared: Family<SourceLabels, Counter>,
+    batch_lines: Counter,
     rate_limited: Counter,
     redis: Arc<RedisWatch>,
     remembered_proofs: Gauge,
@@ -72,6 +73,7 @@ impl Default for Metrics {
             reload_failures: Family::default(),
             files_loaded: Family::default(),
             shared: Family::default(),
+            batch_lines: Counter::default(),
             rate_limited: Counter::default(),
             redis: Arc::new(RedisWatch::new()),
             remembered_proofs: Gauge::default(),
@@ -106,6 +108,7 @@ impl Metrics {
         registry.register("sts_verify_file_loaded_timestamp_seconds", loaded, self.files_loaded.clone());
         let shared = "Answers that STS was not asked for: another caller's call, or a kept answer";
         registry.register("sts_verify_shared", shared, self.shared.clone());
+        registry.register("sts_verify_batch_lines", "Lines of batches answered", self.batch_lines.clone());
         let limited = "Requests refused because their caller asked too often";
         registry.register("sts_verify_rate_limited", limited, self.rate_limited.clone());
         self.redis.register(registry);
@@ -128,6 +131,14 @@ impl Metrics {
         }
         for source in ["in_flight", "cache"] {
             let _ = self.shared.get_or_create(&SourceLabels { source });
+        }
+    }
+
+    /// A line of a batch was answered, with this error if it has one.
+    pub(crate) fn batch_line_answered(&self, code: Option<&str>) {
+        self.batch_lines.inc();
+        if let Some(code) = code {
+            self.error_answered(code);
         }
     }
 

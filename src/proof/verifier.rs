@@ -83,20 +83,33 @@ impl ProofVerifier {
         if !accept.proof(kind_of(posted)) {
             return Err(ProofFailure::NotAccepted);
         }
-        let request = match posted {
-            PostedProof::Token(PostedText { member, text }) => {
-                let text = text.expose_secret();
-                if !text.starts_with(EKS_TOKEN_PREFIX) {
-                    return self.check_token(text, member, now, deadline).await;
-                }
-                SignedRequest::from_token(text, member)
+        match posted {
+            PostedProof::Token(PostedText { member, text })
+                if kind_of(posted) == ProofKind::WebIdentityToken =>
+            {
+                self.check_token(text.expose_secret(), member, now, deadline).await
             }
-            PostedProof::PresignedUrl(PostedText { member, text }) => {
-                SignedRequest::from_url(text.expose_secret(), member)
-            }
-            PostedProof::IamLogin(login) => SignedRequest::from_iam_login(members(login)),
-        };
-        request?.check(&self.requests, now).map(CheckedProof::SignedRequest)
+            _ => self.check_request(posted, now).map(CheckedProof::SignedRequest),
+        }
+    }
+
+    /// Reads and checks a signed request.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not good.
+    pub fn check_request(
+        &self,
+        posted: &PostedProof,
+        now: SystemTime,
+    ) -> Result<CheckedRequest, ProofFailure> {
+        signed_request(posted)?.check(&self.requests, now)
+    }
+
+    /// The access key ID in a signed request's scope, whether the request is good or not.
+    #[must_use]
+    pub fn access_key_of(posted: &PostedProof) -> Option<String> {
+        signed_request(posted).ok()?.access_key_id()
     }
 
     async fn check_token(
@@ -108,6 +121,18 @@ impl ProofVerifier {
     ) -> Result<CheckedProof, ProofFailure> {
         let tokens = self.tokens.as_ref().ok_or(ProofFailure::NotAccepted)?;
         tokens.verify(token, member, now, deadline).await.map(CheckedProof::Token)
+    }
+}
+
+fn signed_request(posted: &PostedProof) -> Result<SignedRequest, ValidationError> {
+    match posted {
+        PostedProof::Token(PostedText { member, text }) => {
+            SignedRequest::from_token(text.expose_secret(), member)
+        }
+        PostedProof::PresignedUrl(PostedText { member, text }) => {
+            SignedRequest::from_url(text.expose_secret(), member)
+        }
+        PostedProof::IamLogin(login) => SignedRequest::from_iam_login(members(login)),
     }
 }
 

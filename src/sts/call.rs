@@ -31,7 +31,7 @@ impl SignedCall {
     }
 
     /// All of it: two requests with the same values are one to STS.
-    pub(super) fn values(&self) -> Vec<Vec<u8>> {
+    pub(crate) fn values(&self) -> Vec<Vec<u8>> {
         let (uri, body) = (self.request.uri().to_string(), self.request.body().as_bytes());
         let mut values = vec![self.request.method().as_str().into(), uri.into_bytes(), body.to_vec()];
         for (name, value) in self.request.headers() {

@@ -10,6 +10,7 @@ mod stub;
 
 mod answers;
 mod authentication;
+mod batch;
 mod bodies;
 mod body_form;
 mod callers;

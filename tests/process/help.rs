@@ -12,8 +12,8 @@ pub fn invocations() -> Vec<(Vec<&'static str>, Vec<String>)> {
     };
     let command = Cli::command();
     let mut invocations = vec![(Vec::new(), variables(&command))];
-    for (name, command) in
-        ["serve", "sandbox", "healthcheck", "check"].map(|name| (name, command.find_subcommand(name)))
+    for (name, command) in ["serve", "verify", "sandbox", "healthcheck", "check"]
+        .map(|name| (name, command.find_subcommand(name)))
     {
         invocations.push((vec![name], variables(command.expect("the command is there"))));
     }
@@ -79,7 +79,9 @@ async fn help_names_what_is_read_besides() {
     ] {
         assert!(help.contains(variable), "{variable}\n{help}");
     }
-    for command in ["serve", "sandbox", "healthcheck", "check", "api-key", "openapi"] {
+    for command in
+        ["serve", "verify", "sandbox", "healthcheck", "check", "api-key", "openapi", "completions", "man"]
+    {
         assert!(help.contains(&format!("\n  {command} ")), "{command}\n{help}");
     }
 }

@@ -14,9 +14,11 @@ use crate::observability::{
     token_id_for_log,
 };
 use crate::sts::Verdict;
+use axum::body::Body;
 use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderValue, Method};
 use axum::response::Response;
+use futures_util::stream::{self, StreamExt as _};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Instant;
@@ -45,10 +47,41 @@ where
         CURRENT.scope(current, async move {
             let mut response = answer.await?;
             response.headers_mut().insert(REQUEST_ID_HEADER, id);
+            if response.extensions_mut().remove::<LogAtEndOfBody>().is_some() {
+                return Ok(line.write_at_end(response));
+            }
             line.write(&response);
             Ok(response)
         })
     })
+}
+
+/// In an answer's extensions: its line is written when its body has ended, and says then what came of it.
+#[derive(Clone)]
+pub(crate) struct LogAtEndOfBody;
+
+/// The line of an answer whose body is being sent. Dropped before its end, it says that the client left.
+struct LineAtEnd {
+    line: Option<AccessLine>,
+    status: u16,
+    current: Option<Current>,
+}
+
+impl LineAtEnd {
+    fn end(&mut self, write: impl FnOnce(AccessLine)) {
+        let Some(line) = self.line.take() else { return };
+        match self.current.take() {
+            // The body may be sent by another task than the request's.
+            Some(current) => CURRENT.sync_scope(current, || write(line)),
+            None => write(line),
+        }
+    }
+}
+
+impl Drop for LineAtEnd {
+    fn drop(&mut self) {
+        self.end(drop);
+    }
 }
 
 /// The line of one request. Dropped before it was written, it says that the client left.
@@ -83,6 +116,28 @@ impl AccessLine {
         self.emit(response.status().as_u16(), code.as_deref());
     }
 
+    fn write_at_end(self, response: Response) -> Response {
+        let status = response.status().as_u16();
+        let current = CURRENT.try_with(Clone::clone).ok();
+        let line = LineAtEnd { line: Some(self), status, current };
+        response.map(|body| {
+            Body::from_stream(stream::unfold(
+                (body.into_data_stream(), line),
+                |(mut body, mut at_end)| async {
+                    let piece = body.next().await;
+                    if piece.is_none() {
+                        let status = at_end.status;
+                        at_end.end(|mut line| {
+                            line.written = true;
+                            line.emit(status, None);
+                        });
+                    }
+                    piece.map(|piece| (piece, (body, at_end)))
+                },
+            ))
+        })
+    }
+
     fn emit(&self, status: u16, code: Option<&str>) {
         let record = self.record.take();
         let route = self.route.as_ref().map_or(UNMATCHED, MatchedPath::as_str);
@@ -110,6 +165,10 @@ impl AccessLine {
             region = record.region.as_deref(),
             retries = record.retries,
             shared = record.shared,
+            lines = record.batch.map(|batch| batch.lines),
+            valid = record.batch.map(|batch| batch.valid),
+            invalid = record.batch.map(|batch| batch.invalid),
+            indeterminate = record.batch.map(|batch| batch.indeterminate),
             fault = record.fault,
             "request"
         );

@@ -114,6 +114,30 @@ pub(super) fn add_responses(operation: &mut Operation) {
     }
 }
 
+/// Adds a batch of two lines, and its answers in another order.
+pub(super) fn add_batch(operation: &mut Operation, requests: &[Example]) {
+    let lines = requests.iter().take(2).map(|(_, _, body)| format!("{body}\n"));
+    let refusal = ApiError::Invalid(ValidationError::Missing("stsSecretKey")).answer();
+    let answers = [
+        json!({"line": 2, "status": refusal.status.as_u16(), "verdict": null, "retry_after": null, "body": refusal.body}),
+        json!({"line": 1, "status": 200, "verdict": "valid", "retry_after": null, "body": identity()}),
+    ];
+    let answers = answers.map(|answer| format!("{answer}\n")).concat();
+    if let Some(RefOr::T(body)) = &mut operation.request_body {
+        for content in body.content.values_mut() {
+            add(
+                content,
+                vec![("two".to_owned(), "Two lines".to_owned(), json!(lines.clone().collect::<String>()))],
+            );
+        }
+    }
+    if let Some(RefOr::T(Response { content, .. })) = operation.responses.responses.get_mut("200") {
+        for content in content.values_mut() {
+            add(content, vec![("two".to_owned(), "Their answers".to_owned(), json!(answers))]);
+        }
+    }
+}
+
 fn add(content: &mut RefOr<Content>, examples: Vec<Example>) {
     let RefOr::T(content) = content else { return };
     for (key, summary, value) in examples {
@@ -157,7 +181,7 @@ fn errors() -> Vec<(&'static str, ApiError)> {
         ("IncompleteBody", ApiError::BodyCutOff),
         ("RequestTimeout", ApiError::BodyTimeout),
         ("RequestTooLarge", ApiError::TooLarge),
-        ("UnsupportedMediaType", ApiError::UnsupportedMediaType),
+        ("UnsupportedMediaType", ApiError::UnsupportedMediaType("application/json")),
         ("UnsupportedMediaType-coding", ApiError::UnsupportedContentCoding("gzip")),
         ("MisdirectedRequest", ApiError::MisdirectedRequest),
         ("InternalError", ApiError::Internal),

@@ -12,7 +12,7 @@ pub(crate) use proofs::proof_forms;
 use crate::http::error::ApiError;
 use crate::http::gate::HEADERS;
 use crate::http::middleware::authentication::API_KEY_HEADER;
-use crate::http::routes::{gate, lambda};
+use crate::http::routes::{batch, gate, lambda};
 use axum::Router;
 use axum::body::Bytes;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION};
@@ -109,6 +109,9 @@ pub(crate) fn complete(document: &mut OpenApi, sandbox: bool) {
     if let Some(verify) = post(document, "/verify") {
         examples::add_requests(verify, &examples::requests(sandbox));
         examples::add_responses(verify);
+    }
+    if let Some(batch) = post(document, batch::PATH) {
+        examples::add_batch(batch, &examples::requests(sandbox));
     }
     if let Some(invoke) = post(document, lambda::PATH) {
         examples::add_requests(invoke, &examples::events(sandbox));

@@ -1,5 +1,6 @@
 //! The handlers.
 
+pub(crate) mod batch;
 pub(crate) mod gate;
 pub(crate) mod health;
 pub(crate) mod lambda;

@@ -1,13 +1,14 @@
 //! The error codes that labels and attributes may have.
 
 /// The error codes that have a series of their own. STS may send any text as a code.
-const CODES: [&str; 52] = [
+const CODES: [&str; 54] = [
     "500",
     "502",
     "503",
     "504",
     "AccessDenied",
     "AudienceMismatch",
+    "BatchDeadline",
     "ConnectTimeoutError",
     "ConnectionClosedError",
     "DuplicateParameter",
@@ -52,6 +53,7 @@ const CODES: [&str; 52] = [
     "Throttling",
     "ThrottlingException",
     "TokenNotAllowed",
+    "TooManyLines",
     "Unauthorized",
     "UnsupportedMediaType",
 ];

@@ -139,6 +139,16 @@ impl SignedRequest {
         })
     }
 
+    /// The access key ID in the signature's scope, if there is a signature that can be read.
+    pub(super) fn access_key_id(&self) -> Option<String> {
+        let signature = if self.headers.is_empty() {
+            Signature::from_query(&Parameters::of(&UrlText::read(&self.url).ok()?).ok()?).ok()?
+        } else {
+            Signature::from_headers(&self.headers).ok()?
+        };
+        Some(signature.access_key_id().to_owned())
+    }
+
     /// Step 3.
     fn check_method(&self) -> Result<Method, ProofError> {
         match self.method.as_str() {

@@ -11,6 +11,13 @@ use zeroize::Zeroizing;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct QuestionId([u8; 32]);
 
+impl QuestionId {
+    /// Its first half, for whoever has very many of them.
+    pub(crate) fn short(self) -> [u8; 16] {
+        std::array::from_fn(|at| self.0[at])
+    }
+}
+
 /// Makes the ids of questions.
 pub(crate) struct QuestionIds(
     /// HMAC with its key already taken in: a question costs a copy of this state and its own blocks.

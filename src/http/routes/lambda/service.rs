@@ -109,7 +109,7 @@ fn name(error: &ApiError) -> Cow<'static, str> {
         ApiError::InvalidRequestContent | ApiError::BodyCutOff => "InvalidRequestContentException".into(),
         ApiError::UnsupportedInvocationType => "InvalidParameterValueException".into(),
         ApiError::TooLarge => "RequestTooLargeException".into(),
-        ApiError::UnsupportedMediaType => "UnsupportedMediaTypeException".into(),
+        ApiError::UnsupportedMediaType(_) => "UnsupportedMediaTypeException".into(),
         // Clients try again.
         ApiError::BodyTimeout => "RequestTimeoutException".into(),
         ApiError::Unauthorized { .. } => "UnrecognizedClientException".into(),

@@ -1,0 +1,62 @@
+//! Tells the format of a file by its first lines.
+
+use super::{Format, csv, env, ini};
+use crate::batch::entry::ReadError;
+use std::io::{self, BufRead, Read as _};
+
+/// So much of a file is looked at.
+const MAX_HEAD_BYTES: u64 = 64 * 1024;
+
+/// The format; `head` receives what was read to find it. A stream is read line by line, and no further than needed.
+pub(super) fn format_of(
+    input: &mut impl BufRead,
+    head: &mut Vec<u8>,
+) -> io::Result<Result<Format, ReadError>> {
+    // Whether all lines so far could be an environment that holds nothing of AWS.
+    let mut harmless = true;
+    loop {
+        let start = head.len();
+        let left = MAX_HEAD_BYTES.saturating_sub(start as u64);
+        let read = input.by_ref().take(left).read_until(b'\n', head)?;
+        let line = &head[start..];
+        if line.contains(&0) {
+            return Ok(Err(ReadError::Binary));
+        }
+        let line = String::from_utf8_lossy(line);
+        if let Some(format) = format_of_line(line.trim()) {
+            return Ok(Ok(format));
+        }
+        harmless &= is_blank_or_comment(line.trim()) || env::is_assignment(&line);
+        if read == 0 {
+            return Ok(if harmless { Ok(Format::Env) } else { Err(ReadError::UnknownFormat) });
+        }
+    }
+}
+
+/// Whether the first line of a file may be text; `head` receives it.
+pub(super) fn is_text(input: &mut impl BufRead, head: &mut Vec<u8>) -> io::Result<bool> {
+    input.by_ref().take(MAX_HEAD_BYTES).read_until(b'\n', head)?;
+    Ok(!head.contains(&0))
+}
+
+fn is_blank_or_comment(line: &str) -> bool {
+    line.is_empty() || line.starts_with(['#', ';'])
+}
+
+fn format_of_line(line: &str) -> Option<Format> {
+    if is_blank_or_comment(line) {
+        return None;
+    }
+    if line.starts_with('{') {
+        return Some(Format::Json);
+    }
+    if let Some(rest) = line.strip_prefix('[') {
+        let rest = rest.trim_start();
+        let is_array = rest.is_empty() || rest.starts_with(['{', '[', '"', ']']);
+        return if is_array { Some(Format::Json) } else { ini::section_name(line).map(|_| Format::Ini) };
+    }
+    if csv::header_of(line).is_some() {
+        return Some(Format::Csv);
+    }
+    env::names_a_value(line).then_some(Format::Env)
+}

@@ -1,0 +1,113 @@
+//! The lines of a file, each of a bounded length.
+
+use super::MAX_ENTRY_BYTES;
+use memchr::memchr;
+use std::borrow::Cow;
+use std::io::{self, BufRead, ErrorKind};
+use zeroize::Zeroizing;
+
+/// Reads lines.
+pub(in crate::batch) struct Lines<R> {
+    input: R,
+    /// The line at hand.
+    buffer: Zeroizing<Vec<u8>>,
+    /// Its number.
+    number: u32,
+}
+
+/// A line without its end. What is not UTF-8 in it is replaced: a comment may be in another encoding, and a value cannot.
+pub(in crate::batch) enum Line<'a> {
+    Text(u32, Cow<'a, str>),
+    TooLong(u32),
+}
+
+impl<R: BufRead> Lines<R> {
+    pub(in crate::batch) fn new(input: R) -> Self {
+        Self { input, buffer: Zeroizing::default(), number: 0 }
+    }
+
+    /// The next line; an error with the number of the line that cannot be read.
+    pub(in crate::batch) fn next(&mut self) -> Result<Option<Line<'_>>, (u32, io::Error)> {
+        self.number = self.number.saturating_add(1);
+        let number = self.number;
+        match self.fill().map_err(|error| (number, error))? {
+            Filled::Nothing => Ok(None),
+            Filled::TooMuch => Ok(Some(Line::TooLong(number))),
+            Filled::Line => {
+                let line = self.buffer.strip_suffix(b"\r").unwrap_or(&self.buffer);
+                Ok(Some(Line::Text(number, String::from_utf8_lossy(line))))
+            }
+        }
+    }
+
+    fn fill(&mut self) -> io::Result<Filled> {
+        self.buffer.clear();
+        let mut filled = Filled::Nothing;
+        loop {
+            let chunk = match self.input.fill_buf() {
+                Ok([]) => return Ok(filled),
+                Ok(chunk) => chunk,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            let end = memchr(b'\n', chunk);
+            let text = &chunk[..end.unwrap_or(chunk.len())];
+            if self.buffer.len() + text.len() > MAX_ENTRY_BYTES {
+                filled = Filled::TooMuch;
+            } else if !matches!(filled, Filled::TooMuch) {
+                self.buffer.extend_from_slice(text);
+                filled = Filled::Line;
+            }
+            let used = text.len() + usize::from(end.is_some());
+            self.input.consume(used);
+            if end.is_some() {
+                return Ok(filled);
+            }
+        }
+    }
+}
+
+enum Filled {
+    Nothing,
+    Line,
+    TooMuch,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{BufReader, Cursor};
+
+    fn lines(input: &[u8]) -> Vec<(u32, Option<String>)> {
+        // A buffer of three bytes: lines come in pieces.
+        let mut lines = Lines::new(BufReader::with_capacity(3, Cursor::new(input.to_vec())));
+        let mut all = Vec::new();
+        while let Some(line) = lines.next().unwrap() {
+            all.push(match line {
+                Line::Text(number, text) => (number, Some(text.into_owned())),
+                Line::TooLong(number) => (number, None),
+            });
+        }
+        all
+    }
+
+    #[test]
+    fn lines_end_with_lf_or_crlf_or_the_file() {
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            lines(b"a\r\n\r\nbcdefg\nh\xff"),
+            [(1, some("a")), (2, some("")), (3, some("bcdefg")), (4, some("h\u{fffd}"))]
+        );
+        assert_eq!(lines(b""), []);
+        assert_eq!(lines(b"\n"), [(1, some(""))]);
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_passed_over_and_the_next_is_read() {
+        let long = vec![b'x'; MAX_ENTRY_BYTES + 1];
+        let input = [&long[..], b"\nnext\n", &long[1..], b"\n"].concat();
+        let lines = lines(&input);
+        assert_eq!((lines[0].clone(), lines[1].clone()), ((1, None), (2, Some("next".to_owned()))));
+        assert_eq!(lines[2].1.as_ref().map(String::len), Some(MAX_ENTRY_BYTES));
+    }
+}

@@ -1,0 +1,270 @@
+//! Each format as tools write it, and broken: every entry with its line, every refusal with its own.
+
+mod scanners;
+
+use super::*;
+use crate::batch::entry::Question;
+use proptest::prelude::*;
+use secrecy::ExposeSecret as _;
+
+const ID: &str = "AKIAIOSFODNN7EXAMPLE";
+const OTHER: &str = "ASIAIOSFODNN7EXAMPLE";
+const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+const TOKEN: &str = "IQoJb3JpZ2luX2VjEXAMPLETOKEN+with/a+length+of+more+than+sixty-four+characters==";
+
+/// What is read, one line each: `LINE[name] id secret token region`, `LINE: refusal`, or `passed over`.
+fn all(format: Format, input: &[u8]) -> Vec<String> {
+    let mut all = Vec::new();
+    let flow = read(0, input, format, &mut |item| {
+        all.push(match item {
+            Item::PassedOver => "passed over".to_owned(),
+            Item::Unreadable(place, reason) => format!("{}: {reason}", place.line),
+            Item::Entry(place, Question::Proof(_)) => format!("{} proof", place.line),
+            Item::Entry(place, Question::Credentials(request)) => {
+                let name = place.name.map(|name| format!("[{name}]")).unwrap_or_default();
+                let credentials = &request.credentials;
+                let secret = credentials.secret_access_key().expose_secret();
+                let token = credentials.session_token().map_or("-", |token| token.expose_secret());
+                let region = format!("{:?}", request.region).replace("Hints([])", "");
+                format!("{}{name} {} {secret} {token} {region}", place.line, credentials.access_key_id())
+                    .trim_end()
+                    .to_owned()
+            }
+        });
+        ControlFlow::Continue(())
+    });
+    assert!(flow.is_continue());
+    all
+}
+
+fn auto(input: &str) -> Vec<String> {
+    all(Format::Auto, input.as_bytes())
+}
+
+fn entry(line: u32) -> String {
+    format!("{line} {ID} {SECRET} -")
+}
+
+#[test]
+fn one_json_object_an_array_and_one_a_line_are_read() {
+    let object = format!(r#"{{"AccessKeyId": "{ID}", "SecretAccessKey": "{SECRET}"}}"#);
+    assert_eq!(auto(&object), [entry(1)]);
+    assert_eq!(auto(&format!("[\n{object},\n  {object}]")), [entry(2), entry(3)]);
+    assert_eq!(auto(&format!("{object}\r\n\r\n{object}\r\n")), [entry(1), entry(3)]);
+    let pretty = object.replace(['{', '}', ','], "\n$0\n").replace("$0", "");
+    assert_eq!(auto(&format!("{{\n\"Credentials\": {{{pretty}, \"x\": 1}}}}")).len(), 1);
+    let nested = format!(
+        "{{\n    \"Credentials\": {{\n        \"AccessKeyId\": \"{ID}\",\n        \"SecretAccessKey\": \"{SECRET}\"\n    }}\n}}\n"
+    );
+    assert_eq!(auto(&nested), [entry(1)]);
+    let region = object.replace('}', ", \"region\": \"eu-west-1\"}");
+    assert_eq!(auto(&region), [format!("{} Named(\"eu-west-1\")", entry(1))]);
+}
+
+#[test]
+fn a_broken_object_is_refused_with_its_line_and_the_others_go_on() {
+    let object = format!(r#"{{"AccessKeyId": "{ID}", "SecretAccessKey": "{SECRET}"}}"#);
+    let cut = &object[..object.len() - 10];
+    let input = format!("{object}\n{cut}\n{object}\nnot json\n[1, {object}]\n{{\"a\": 1}}\n{cut}");
+    assert_eq!(
+        auto(&input),
+        [
+            entry(1),
+            "2: The JSON object has no end.".to_owned(),
+            entry(3),
+            "4: This is not a JSON object.".to_owned(),
+            "5: This is not a JSON object.".to_owned(),
+            entry(5),
+            "6: stsAccessKey is missing or empty.".to_owned(),
+            "7: The JSON object has no end.".to_owned(),
+        ]
+    );
+    assert_eq!(auto(r#"{"AccessKeyId": nope}"#), ["1: This is not a JSON object."]);
+}
+
+#[test]
+fn proofs_are_told_from_credentials() {
+    for proof in [
+        r#"{"status": {"token": "k8s-aws-v1.aHR0cHM6Ly9zdHM"}}"#,
+        r#"{"WebIdentityToken": "eyJ"}"#,
+        r#"{"presigned_url": "https://sts.amazonaws.com/?x"}"#,
+        r#"{"iam_http_request_method": "POST", "iam_request_url": "aA=="}"#,
+    ] {
+        assert_eq!(auto(proof), ["1 proof"], "{proof}");
+    }
+}
+
+#[test]
+fn profiles_with_keys_are_entries_named_by_them() {
+    let file = format!(
+        "# mine\n[default]\naws_access_key_id = {ID}\naws_secret_access_key={SECRET} ; old\nregion = eu-west-1\n\n\
+         [profile ops team] # x\nAWS_ACCESS_KEY_ID = {OTHER}\naws_secret_access_key = \"{SECRET}\"\naws_session_token = {TOKEN}\n\
+         s3 =\n  aws_access_key_id = nested\n  max = 10\n\n[profile role]\nrole_arn = arn:x\nregion = us-east-1\n\n\
+         [half]\naws_access_key_id = {ID}\n[broken\n[last]\n  aws_access_key_id = {ID}\n  aws_secret_access_key = {SECRET}\n"
+    );
+    let expected = [
+        format!("2[default] {ID} {SECRET} - Hints([\"eu-west-1\"])"),
+        format!("7[ops team] {OTHER} {SECRET} {TOKEN}"),
+        "19: SecretAccessKey is missing or empty.".replace("SecretAccessKey", "stsSecretKey"),
+        "21: The name of the section has no closing bracket.".to_owned(),
+        format!("22[last] {ID} {SECRET} -"),
+    ];
+    assert_eq!(auto(&file), expected);
+    assert_eq!(auto(&file.replace('\n', "\r\n")), expected);
+}
+
+#[test]
+fn a_value_that_is_too_long_takes_its_key_with_it_and_no_other() {
+    let long = "x".repeat(MAX_ENTRY_BYTES);
+    let section = format!("aws_access_key_id={ID}\naws_secret_access_key={SECRET}\n");
+    let too_long = |line: u32| format!("{line}: The entry is longer than 1 MiB.");
+    let file = format!("[a]\n{section}aws_session_token={long}\n[b]\n{section}");
+    assert_eq!(auto(&file), [too_long(4), format!("5[b] {ID} {SECRET} -")]);
+    let file = format!("{section}aws_session_token={long}\n\n{section}");
+    assert_eq!(auto(&file), [too_long(3), entry(5)]);
+}
+
+#[test]
+fn a_profile_that_is_named_by_its_secret_is_not_told() {
+    let file = format!("[{SECRET}]\naws_access_key_id={ID}\naws_secret_access_key={SECRET}\n");
+    assert_eq!(auto(&file), [format!("1[[redacted]] {ID} {SECRET} -")]);
+}
+
+#[test]
+fn assignments_of_every_shell_are_read() {
+    let forms = [
+        "AWS_ACCESS_KEY_ID={id}\nAWS_SECRET_ACCESS_KEY={secret}\n",
+        "# x\nexport AWS_ACCESS_KEY_ID='{id}' # y\nexport AWS_SECRET_ACCESS_KEY=\"{secret}\"\n",
+        "set AWS_ACCESS_KEY_ID={id}\r\nset \"AWS_SECRET_ACCESS_KEY={secret}\"\r\n",
+        "$Env:AWS_ACCESS_KEY_ID=\"{id}\"\n$env:AWS_SECRET_ACCESS_KEY = '{secret}'\n",
+        "set -gx AWS_ACCESS_KEY_ID {id}\nset -x -g AWS_SECRET_ACCESS_KEY '{secret}';\n",
+        "setenv AWS_ACCESS_KEY_ID {id}; setenv AWS_SECRET_ACCESS_KEY {secret}\n",
+        "declare -x AWS_ACCESS_KEY_ID=\"{id}\"\ndeclare -x AWS_SECRET_ACCESS_KEY=\"{secret}\"\n",
+        "AWS_ACCESS_KEY_ID={id} AWS_SECRET_ACCESS_KEY={secret} aws s3 ls\n",
+        "AWSAccessKeyId={id}\r\nAWSSecretKey={secret}\r\n",
+        "aws_access_key_id = {id}\naws_secret_access_key = {secret}",
+        "SECRET_KEY=django\nTOKEN=x\nAWS_ACCESS_KEY_ID={id}\n\nAWS_SECRET_ACCESS_KEY={secret}\n",
+    ];
+    for form in forms {
+        let found = auto(&form.replace("{id}", ID).replace("{secret}", SECRET));
+        assert_eq!(found.len(), 1, "{form}: {found:?}");
+        assert!(found[0].ends_with(&format!(" {ID} {SECRET} -")), "{form}: {found:?}");
+    }
+    assert_eq!(auto("DATABASE_URL=postgres://x\nexport SECRET_KEY=django # it's\n"), Vec::<String>::new());
+}
+
+#[test]
+fn several_keys_in_one_environment_are_told_apart() {
+    let session =
+        format!("AWS_SESSION_TOKEN={TOKEN}\nAWS_ACCESS_KEY_ID={OTHER}\nAWS_SECRET_ACCESS_KEY={SECRET}\n");
+    let user = format!("AWS_ACCESS_KEY_ID={ID}\nAWS_SECRET_ACCESS_KEY={SECRET}\n");
+    let of_session = |line: u32| format!("{line} {OTHER} {SECRET} {TOKEN}");
+    // The token that stands first is not the user's.
+    assert_eq!(auto(&format!("{user}\n{session}")), [entry(1), of_session(4)]);
+    assert_eq!(auto(&format!("{session}\n# next\n{user}{user}")), [of_session(1), entry(6), entry(8)]);
+    assert_eq!(
+        auto(&format!("{user}{user}AWS_ACCESS_KEY_ID={ID}\n")),
+        [entry(1), entry(3), "5: stsSecretKey is missing or empty.".to_owned()]
+    );
+    // Without its token a session would be called invalid.
+    let broken = session.replacen(TOKEN, &format!("'{TOKEN}"), 1);
+    assert_eq!(auto(&format!("{broken}\n{user}")), ["1: A quote is not closed.".to_owned(), entry(5)]);
+}
+
+#[test]
+fn a_csv_file_is_read_by_its_header() {
+    for (header, row) in [
+        ("Access key ID,Secret access key", format!("{ID},{SECRET}")),
+        ("\"User name\",\"Access key ID\",\"Secret access key\"", format!("\"a, b\",{ID},\"{SECRET}\"")),
+        (
+            "User Name,Password,Access key ID,Secret access key,Console login link",
+            format!("ann,,{ID},{SECRET},https://x"),
+        ),
+        ("aws_secret_access_key;aws_access_key_id", format!("{SECRET};{ID}")),
+        ("AccessKeyId\tSecretAccessKey\tSessionToken", format!("{ID}\t{SECRET}\t")),
+        ("Notes,Access key ID,Secret access key", format!("\"two\nlines\",{ID},{SECRET}")),
+    ] {
+        assert_eq!(auto(&format!("{header}\r\n{row}\r\n")), [entry(2)], "{header}");
+        assert_eq!(auto(&format!("{header}\n\n{row}\n{header}\n{row}")).len(), 2, "{header}");
+    }
+    let region =
+        format!("Access key ID,Secret access key,Region,Session token\n{OTHER},{SECRET},eu-west-3,{TOKEN}\n");
+    assert_eq!(auto(&region), [format!("2 {OTHER} {SECRET} {TOKEN} Hints([\"eu-west-3\"])")]);
+}
+
+#[test]
+fn a_broken_record_costs_no_other() {
+    let input = format!(
+        "User name,Access key ID,Secret access key\nann,,\nbob,{ID}\n\"joe,{ID},{SECRET}\n\"eve\",{ID},{SECRET}\n\
+         {ID},\"{SECRET}\n\n,{ID},{SECRET}\n"
+    );
+    assert_eq!(
+        auto(&input),
+        [
+            "3: stsSecretKey is missing or empty.".to_owned(),
+            "4: A quote is not closed.".to_owned(),
+            entry(5),
+            "6: A quote is not closed.".to_owned(),
+            entry(8),
+        ]
+    );
+    assert_eq!(
+        all(Format::Csv, b"a,b\nc,d\n"),
+        ["1: There is no CSV header with an access key and a secret key."]
+    );
+}
+
+#[test]
+fn byte_order_marks_and_utf_16_are_taken() {
+    let text = format!("Access key ID,Secret access key\r\n{ID},{SECRET}\r\n");
+    let marked = format!("\u{feff}{text}");
+    let little: Vec<u8> = marked.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let big: Vec<u8> = marked.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    for input in [marked.as_bytes(), &little, &big] {
+        assert_eq!(all(Format::Auto, input), [entry(2)]);
+        assert_eq!(all(Format::Csv, input), [entry(2)]);
+    }
+    assert_eq!(all(Format::Auto, &little[2..]), ["1: The file is not text. UTF-16 needs a byte order mark."]);
+    assert_eq!(
+        all(Format::Ini, b"\x7fELF\0\0"),
+        ["1: The file is not text. UTF-16 needs a byte order mark."]
+    );
+}
+
+#[test]
+fn what_is_of_no_format_is_said_once() {
+    assert_eq!(auto(""), Vec::<String>::new());
+    assert_eq!(auto("\n# nothing\n\n"), Vec::<String>::new());
+    assert_eq!(
+        auto("Dear all,\nkeys are in the safe.\n"),
+        ["1: The format cannot be told. Name it with --format."]
+    );
+    assert_eq!(auto("user,password\nann,x\n"), ["1: The format cannot be told. Name it with --format."]);
+}
+
+#[test]
+fn a_comment_in_another_encoding_does_no_harm_and_a_value_is_refused() {
+    let input = [b"# cl\xe9\nAWS_ACCESS_KEY_ID=", ID.as_bytes(), b"\nAWS_SECRET_ACCESS_KEY=\xe9x\n"].concat();
+    assert_eq!(
+        all(Format::Auto, &input),
+        ["2: AWS_SECRET_ACCESS_KEY must be at most 128 printable ASCII characters without spaces."]
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_input_makes_a_reader_panic_or_repeat_it(
+        input in proptest::collection::vec(any::<u8>(), 0..300), pick in 0_usize..9, cut in 0_usize..400,
+    ) {
+        let format = Format::value_variants()[pick];
+        all(format, &input);
+        let good = format!("[p]\naws_access_key_id={ID}\n{{\"AccessKeyId\":\"{ID}\",\"SecretAccessKey\":\"{SECRET}\"}}\nAccess key ID,Secret access key\n\"{ID}\",\"{SECRET}\"\n");
+        let cut = cut % (good.len() + 1);
+        let mixed = [&good.as_bytes()[..cut], &input[..], &good.as_bytes()[cut..]].concat();
+        for line in all(format, &mixed) {
+            if line.contains(": ") {
+                prop_assert!(!line.contains(&SECRET[..12]), "{line}");
+            }
+        }
+    }
+}

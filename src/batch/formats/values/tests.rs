@@ -1,0 +1,86 @@
+//! Where objects begin and end, and what a broken one costs.
+
+use super::*;
+use proptest::prelude::*;
+use std::io::{BufReader, Cursor};
+
+fn values(input: &str) -> Vec<(u32, String)> {
+    let mut values = Values::new(BufReader::with_capacity(5, Cursor::new(input.to_owned())));
+    let mut all = Vec::new();
+    while let Some((line, value)) = values.next().unwrap() {
+        let text = match value {
+            Value::Object => String::from_utf8_lossy(values.text()).into_owned(),
+            other => format!("{other:?}"),
+        };
+        all.push((line, text));
+    }
+    all
+}
+
+#[test]
+fn objects_are_found_alone_a_line_each_and_in_arrays() {
+    for (input, expected) in [
+        ("{\"a\":1}", &[(1, "{\"a\":1}")][..]),
+        ("{\"a\":1}\n\n{\"b\":\"}\"}\n", &[(1, "{\"a\":1}"), (3, "{\"b\":\"}\"}")]),
+        ("[{\"a\":1},{\"b\":\"\\\"{\"}]", &[(1, "{\"a\":1}"), (1, "{\"b\":\"\\\"{\"}")]),
+        ("[\n  {\n    \"a\": {\n      \"b\": 1 }\n  }\n]", &[(2, "{\n    \"a\": {\n      \"b\": 1 }\n  }")]),
+        ("[]", &[]),
+        ("  \n", &[]),
+    ] {
+        let expected: Vec<_> = expected.iter().map(|(line, text)| (*line, (*text).to_owned())).collect();
+        assert_eq!(values(input), expected, "{input}");
+    }
+}
+
+#[test]
+fn the_findings_of_an_object_are_values_and_the_rest_of_it_is_not() {
+    let input =
+        "{\"version\": 1, \"findings\": [{\"a\":1},{\"b\":2}], \"metadata\": {\"x\": \"]}\"}}\n{\"c\":3}\n";
+    assert_eq!(
+        values(input),
+        [(1, "{\"a\":1}".to_owned()), (1, "{\"b\":2}".to_owned()), (2, "{\"c\":3}".to_owned())]
+    );
+}
+
+#[test]
+fn a_broken_object_costs_no_other() {
+    let cut = "CutOff".to_owned();
+    for (input, expected) in [
+        ("{\"a\":\"x\n{\"b\":1}\n", &[(1, "CutOff"), (2, "{\"b\":1}")][..]),
+        ("{\"a\":\n{\"b\":1}\n{\"c\":1}\n", &[(1, "CutOff"), (2, "{\"b\":1}"), (3, "{\"c\":1}")]),
+        ("[\n  {\"a\": {\n    \"b\": \"x\n  },\n  {\"c\":1}\n]", &[(2, "CutOff"), (5, "{\"c\":1}")]),
+        (
+            "{\"a\":1}\nnoise {\"b\":1}\nmore noise\n",
+            &[(1, "{\"a\":1}"), (2, "Other"), (2, "{\"b\":1}"), (3, "Other")],
+        ),
+        ("[42, \"a{b\", {\"c\":1}]", &[(1, "Other"), (1, "{\"c\":1}")]),
+        ("{\"a\":", &[(1, "CutOff")]),
+        ("{\"findings\":[{\"a\":1}],\"x\n{\"b\":1}", &[(1, "{\"a\":1}"), (2, "{\"b\":1}")]),
+    ] {
+        let expected: Vec<_> = expected.iter().map(|(line, text)| (*line, (*text).to_owned())).collect();
+        assert_eq!(values(input), expected, "{input}");
+    }
+    assert_eq!(values("{")[0].1, cut);
+}
+
+#[test]
+fn an_object_that_is_too_long_is_told_and_the_next_is_read() {
+    let input = format!("{{\"a\":\"{}\"}}\n{{\"b\":1}}\n", "x".repeat(MAX_ENTRY_BYTES));
+    assert_eq!(values(&input), [(1, "TooLong".to_owned()), (2, "{\"b\":1}".to_owned())]);
+}
+
+proptest! {
+    #[test]
+    fn whole_objects_a_line_each_are_all_found(texts in proptest::collection::vec("[a-z{}\\[\\]\" \\\\,:é]{0,12}", 0..8)) {
+        let objects: Vec<String> =
+            texts.iter().map(|text| serde_json::json!({"v": text, "n": {"w": [text]}}).to_string()).collect();
+        let found: Vec<String> = values(&objects.join("\n")).into_iter().map(|(_, text)| text).collect();
+        prop_assert_eq!(found, objects);
+    }
+
+    #[test]
+    fn no_text_makes_it_panic_or_hold_on(text in "[\\[\\]{}\":,a-c \n\\\\]{0,60}") {
+        let lines = u32::try_from(text.split('\n').count()).unwrap();
+        prop_assert!(values(&text).iter().all(|(line, _)| (1..=lines).contains(line)));
+    }
+}

@@ -1,0 +1,79 @@
+//! The words of a shell's line, with their quotes taken off.
+
+use zeroize::Zeroizing;
+
+/// A word.
+#[derive(Debug, Default)]
+pub(super) struct Word {
+    pub(super) text: Zeroizing<String>,
+    /// Whether any of it stood in quotes.
+    pub(super) quoted: bool,
+}
+
+impl Word {
+    /// Whether it ends a command.
+    pub(super) fn is_separator(&self) -> bool {
+        !self.quoted && self.text.as_str() == ";"
+    }
+}
+
+/// A quote that is not closed.
+#[derive(Debug)]
+pub(super) struct Unclosed;
+
+/// The words of a line up to a comment. `;` and `&` outside of quotes are words `;`.
+pub(super) fn words(line: &str) -> Result<Vec<Word>, Unclosed> {
+    let mut words = Vec::new();
+    let mut word: Option<Word> = None;
+    let mut characters = line.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\'' | '"' => {
+                let word = word.get_or_insert_default();
+                word.quoted = true;
+                take_quoted(character, &mut characters, &mut word.text)?;
+            }
+            '#' if word.is_none() => break,
+            ';' | '&' => {
+                words.extend(word.take());
+                words.push(Word { text: Zeroizing::new(";".to_owned()), quoted: false });
+            }
+            character if character.is_whitespace() => words.extend(word.take()),
+            character => word.get_or_insert_default().text.push(character),
+        }
+    }
+    words.extend(word);
+    Ok(words)
+}
+
+/// In double quotes a backslash keeps the next character from its meaning; in single quotes it has none.
+fn take_quoted(quote: char, characters: &mut std::str::Chars<'_>, text: &mut String) -> Result<(), Unclosed> {
+    while let Some(character) = characters.next() {
+        match character {
+            character if character == quote => return Ok(()),
+            '\\' if quote == '"' => text.extend(characters.next()),
+            character => text.push(character),
+        }
+    }
+    Err(Unclosed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes_comments_and_separators_are_those_of_a_shell() {
+        for (line, expected) in [
+            (r#"export A="b c"'d' # e"#, &["export", "A=b cd"][..]),
+            (r#"A="x\"y\\z" B='\'"#, &[r#"A=x"y\z"#, r"B=\"]),
+            ("A=1;B=2&&C=3", &["A=1", ";", "B=2", ";", ";", "C=3"]),
+            ("A=a#b", &["A=a#b"]),
+            ("   ", &[]),
+        ] {
+            let words = words(line).unwrap();
+            assert_eq!(words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>(), expected, "{line}");
+        }
+        assert!(words("A='b").is_err() && words("A=\"b\\\"").is_err());
+    }
+}

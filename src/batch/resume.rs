@@ -1,0 +1,109 @@
+//! What an earlier report of the same list already says.
+//!
+//! A valid key and a decoy are not asked about again. An invalid one is: it may have been corrected since.
+
+use super::answer::Verdict;
+use super::formats::lines::{Line, Lines};
+use crate::sts::coalescing::QuestionIds;
+use serde::Deserialize;
+use std::io::{self, BufRead};
+
+/// The entries with an answer, by source and key.
+pub struct Resume {
+    ids: QuestionIds,
+    /// Sorted. 16 bytes each, since a list may have a million places.
+    valid: Vec<[u8; 16]>,
+    canaries: Vec<[u8; 16]>,
+    /// Lines that are no rows; one at the end may have been cut off.
+    pub unreadable: u64,
+}
+
+/// What is read of a row.
+#[derive(Deserialize)]
+struct EarlierRow {
+    source: String,
+    access_key: Option<String>,
+    verdict: String,
+    error_code: Option<String>,
+}
+
+impl Resume {
+    /// Reads an earlier report, in the form of ndjson.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, or the system has no randomness.
+    pub fn read(report: impl BufRead) -> io::Result<Self> {
+        let ids = QuestionIds::new().map_err(|error| io::Error::other(error.to_string()))?;
+        let mut resume = Self { ids, valid: Vec::new(), canaries: Vec::new(), unreadable: 0 };
+        let mut lines = Lines::new(report);
+        while let Some(line) = lines.next().map_err(|(_, error)| error)? {
+            match line {
+                Line::Text(_, text) if text.trim().is_empty() => {}
+                Line::Text(_, text) => resume.take(&text),
+                Line::TooLong(_) => resume.unreadable += 1,
+            }
+        }
+        resume.valid.sort_unstable();
+        resume.canaries.sort_unstable();
+        Ok(resume)
+    }
+
+    fn take(&mut self, line: &str) {
+        let Ok(row) = serde_json::from_str::<EarlierRow>(line) else {
+            self.unreadable += 1;
+            return;
+        };
+        let id = self.id(&row.source, row.access_key.as_deref());
+        if row.verdict == Verdict::Valid.as_str() {
+            self.valid.push(id);
+        } else if row.error_code.as_deref() == Some("CanaryAccount") {
+            self.canaries.push(id);
+        }
+    }
+
+    /// The verdict of an entry that has its answer.
+    #[must_use]
+    pub fn verdict(&self, source: &str, access_key: Option<&str>) -> Option<Verdict> {
+        let id = self.id(source, access_key);
+        let known = |ids: &[[u8; 16]]| ids.binary_search(&id).is_ok();
+        match (known(&self.valid), known(&self.canaries)) {
+            (true, _) => Some(Verdict::Valid),
+            (false, true) => Some(Verdict::Skipped),
+            (false, false) => None,
+        }
+    }
+
+    fn id(&self, source: &str, access_key: Option<&str>) -> [u8; 16] {
+        self.ids.of("row", [source, access_key.unwrap_or_default()]).short()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn valid_keys_and_decoys_are_known_and_a_cut_line_is_not() {
+        let row = |source: &str, verdict: &str, code: &str| {
+            format!(
+                "{{\"source\":\"{source}\",\"access_key\":\"AKIA…MPLE\",\"verdict\":\"{verdict}\",\"error_code\":{code}}}\n"
+            )
+        };
+        let report = [
+            row("a:1", "valid", "null"),
+            row("a:2", "skipped", "\"CanaryAccount\""),
+            row("a:3", "invalid", "\"ExpiredToken\""),
+            row("a:4", "indeterminate", "\"Throttling\""),
+            row("a:5", "skipped", "\"Offline\""),
+            row("a:6", "valid", "null"),
+        ]
+        .concat();
+        let resume = Resume::read(&report.as_bytes()[..report.len() - 20]).unwrap();
+        let known = |n: u32| resume.verdict(&format!("a:{n}"), Some("AKIA…MPLE"));
+        let (valid, skipped) = (Some(Verdict::Valid), Some(Verdict::Skipped));
+        assert_eq!([1, 2, 3, 4, 5, 6].map(known), [valid, skipped, None, None, None, None]);
+        assert_eq!(resume.unreadable, 1);
+        assert_eq!(resume.verdict("a:1", Some("ASIA…MPLE")), None);
+    }
+}

@@ -1,0 +1,103 @@
+//! The answers of a batch on their way to a client that may be slow to take them.
+
+use crate::http::verification::Verification;
+use axum::body::{Body, Bytes};
+use futures_util::stream;
+use std::convert::Infallible;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+/// So much is kept for a client that uploads first and reads later. Above that no further line is read.
+const MAX_KEPT_BYTES: usize = 2 * 1024 * 1024;
+
+/// Takes answers.
+pub(super) struct Answers {
+    lines: mpsc::UnboundedSender<Bytes>,
+    /// How many bytes the client has not taken.
+    kept: watch::Sender<usize>,
+}
+
+/// Gives them to the client.
+pub(super) struct AnswerBody {
+    lines: mpsc::UnboundedReceiver<Bytes>,
+    kept: watch::Sender<usize>,
+}
+
+pub(super) fn channel() -> (Answers, AnswerBody) {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let kept = watch::Sender::new(0);
+    (Answers { lines: sender, kept: kept.clone() }, AnswerBody { lines: receiver, kept })
+}
+
+impl Answers {
+    pub(super) fn put(&self, number: u64, verification: &Verification) {
+        let line = line(number, verification);
+        self.kept.send_modify(|kept| *kept += line.len());
+        // A client that has left takes no more, and ends the batch.
+        let _ = self.lines.send(line.into());
+    }
+
+    /// Resolves when there is room for another answer.
+    pub(super) async fn room(&self) {
+        // It fails only when the sender is gone, which is here.
+        let _ = self.kept.subscribe().wait_for(|kept| *kept <= MAX_KEPT_BYTES).await;
+    }
+}
+
+impl AnswerBody {
+    /// The body of the response. Who drops it ends the work.
+    pub(super) fn of(self, work: JoinSet<()>) -> Body {
+        Body::from_stream(stream::unfold((self, work), |(mut answers, work)| async {
+            let line = answers.lines.recv().await?;
+            answers.kept.send_modify(|kept| *kept -= line.len());
+            Some((Ok::<_, Infallible>(line), (answers, work)))
+        }))
+    }
+}
+
+/// One answer as a line.
+fn line(number: u64, verification: &Verification) -> String {
+    let Verification { status, body, verdict, retry_after, .. } = verification;
+    let verdict = verdict.map_or("null".to_owned(), |verdict| format!("\"{}\"", verdict.as_str()));
+    let retry_after = retry_after.map_or("null".to_owned(), |seconds| seconds.to_string());
+    // The claims of a token are as they were signed. Between the parts of JSON a line end is as good as a space, and there is
+    // none in them.
+    let body = body.replace(['\n', '\r'], " ");
+    format!(
+        "{{\"line\":{number},\"status\":{},\"verdict\":{verdict},\"retry_after\":{retry_after},\"body\":{body}}}\n",
+        status.as_u16()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::error::ApiError;
+    use crate::sts::Verdict;
+    use http_body_util::BodyExt as _;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn an_answer_is_one_line_whatever_its_body_s_line_ends() {
+        let mut verification = Verification::error(&ApiError::Overloaded, Some(Verdict::Indeterminate));
+        verification.body = "{\r\n  \"a\": \"b c\"\n}".to_owned();
+        let line = line(7, &verification);
+        assert_eq!(line.matches(['\n', '\r']).count(), 1);
+        let expected = json!({"line": 7, "status": 503, "verdict": "indeterminate", "retry_after": 1, "body": {"a": "b c"}});
+        assert_eq!(serde_json::from_str::<Value>(&line).unwrap(), expected);
+    }
+
+    #[tokio::test]
+    async fn there_is_room_again_when_the_client_has_taken_enough() {
+        let (answers, body) = channel();
+        let mut answer = Verification::error(&ApiError::TooLarge, None);
+        answer.body = format!("\"{}\"", "x".repeat(MAX_KEPT_BYTES / 2));
+        answers.put(1, &answer);
+        answers.room().await;
+        answers.put(2, &answer);
+        assert!(tokio::time::timeout(std::time::Duration::ZERO, answers.room()).await.is_err());
+        let mut body = body.of(JoinSet::new());
+        let _ = body.frame().await.unwrap().unwrap();
+        answers.room().await;
+    }
+}

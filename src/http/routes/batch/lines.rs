@@ -1,0 +1,153 @@
+//! The lines of a body, as they come. No more is read than the line at hand takes.
+
+use axum::body::{Body, BodyDataStream, Bytes};
+use futures_util::StreamExt as _;
+use memchr::memchr;
+use zeroize::Zeroizing;
+
+/// Reads lines of a bounded length.
+pub(super) struct Lines {
+    body: BodyDataStream,
+    /// What has come and belongs to lines that are not begun yet.
+    rest: Bytes,
+    /// What there is of the line at hand.
+    line: Zeroizing<Vec<u8>>,
+    is_too_long: bool,
+    max_bytes: usize,
+    /// How many lines there were.
+    count: u64,
+    is_at_end: bool,
+}
+
+/// A line with its number, from 1.
+pub(super) struct Line {
+    pub number: u64,
+    pub text: Result<Zeroizing<Vec<u8>>, BadLine>,
+}
+
+/// Why there is no text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BadLine {
+    /// It is longer than it may be.
+    TooLong,
+    /// The body broke off. It is the last.
+    CutOff,
+}
+
+impl Lines {
+    pub(super) fn new(body: Body, max_bytes: usize) -> Self {
+        Self {
+            body: body.into_data_stream(),
+            rest: Bytes::new(),
+            line: Zeroizing::default(),
+            is_too_long: false,
+            max_bytes,
+            count: 0,
+            is_at_end: false,
+        }
+    }
+
+    /// The next line that is not blank. Dropped before it is there, nothing is lost.
+    pub(super) async fn next(&mut self) -> Option<Line> {
+        while !self.is_at_end {
+            if let Some(end) = memchr(b'\n', &self.rest) {
+                let text = self.rest.split_to(end + 1);
+                self.add(&text[..end]);
+                match self.finish() {
+                    Some(line) => return Some(line),
+                    None => continue,
+                }
+            }
+            let text = std::mem::take(&mut self.rest);
+            self.add(&text);
+            match self.body.next().await {
+                Some(Ok(more)) => self.rest = more,
+                Some(Err(_)) => {
+                    self.is_at_end = true;
+                    return Some(Line { number: self.count + 1, text: Err(BadLine::CutOff) });
+                }
+                None => {
+                    self.is_at_end = true;
+                    return self.finish();
+                }
+            }
+        }
+        None
+    }
+
+    fn add(&mut self, text: &[u8]) {
+        if self.line.len() + text.len() > self.max_bytes {
+            self.is_too_long = true;
+            self.line = Zeroizing::default();
+        }
+        if !self.is_too_long {
+            self.line.extend_from_slice(text);
+        }
+    }
+
+    /// Ends the line at hand; `None` for a blank one.
+    fn finish(&mut self) -> Option<Line> {
+        self.count += 1;
+        let number = self.count;
+        if std::mem::take(&mut self.is_too_long) {
+            return Some(Line { number, text: Err(BadLine::TooLong) });
+        }
+        let text = std::mem::take(&mut self.line);
+        (!text.trim_ascii().is_empty()).then_some(Line { number, text: Ok(text) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::stream;
+    use std::io;
+
+    type Piece = Result<&'static str, io::Error>;
+
+    async fn lines(pieces: Vec<Piece>) -> Vec<(u64, Result<String, BadLine>)> {
+        let mut lines = Lines::new(Body::from_stream(stream::iter(pieces)), 8);
+        let mut all = Vec::new();
+        while let Some(Line { number, text }) = lines.next().await {
+            all.push((number, text.map(|text| String::from_utf8(text.to_vec()).unwrap())));
+        }
+        all
+    }
+
+    #[tokio::test]
+    async fn lines_come_in_any_pieces_and_blank_ones_are_counted() {
+        let good = |number, text: &str| (number, Ok(text.to_owned()));
+        let whole = "{\"a\":1}\n\n \r\n{}\r\n{\"b\":2}";
+        let all = [good(1, "{\"a\":1}"), good(4, "{}\r"), good(5, "{\"b\":2}")];
+        assert_eq!(lines(vec![Ok(whole)]).await, all);
+        let pieces = whole.split_inclusive(|_| true).map(Ok).collect();
+        assert_eq!(lines(pieces).await, all);
+        assert_eq!(lines(vec![Ok("\n\n")]).await, []);
+        assert_eq!(lines(vec![]).await, []);
+    }
+
+    #[tokio::test]
+    async fn a_line_that_is_too_long_is_told_and_the_next_is_read() {
+        let input = ["12345678\n123456", "789\n1\n", "123", "456", "789", "123456789\n2"];
+        let all = lines(input.map(Ok).into()).await;
+        assert_eq!(
+            all,
+            [
+                (1, Ok("12345678".to_owned())),
+                (2, Err(BadLine::TooLong)),
+                (3, Ok("1".to_owned())),
+                (4, Err(BadLine::TooLong)),
+                (5, Ok("2".to_owned())),
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_body_that_breaks_off_ends_with_the_line_at_which_it_did() {
+        let broken = || Err(io::Error::other("the connection is gone"));
+        assert_eq!(
+            lines(vec![Ok("1\n2"), broken(), Ok("3\n")]).await,
+            [(1, Ok("1".to_owned())), (2, Err(BadLine::CutOff))]
+        );
+    }
+}

@@ -1,0 +1,94 @@
+//! `POST /verify/batch`: many questions in one request, one a line, answered line by line as soon as each answer is known.
+//!
+//! The work is a task of its own, which ends with the response's body: while a client does not read, what it was answered is kept,
+//! up to a bound. Nothing of a line is kept longer than its question takes.
+
+mod answers;
+mod lines;
+mod work;
+
+use crate::http::error::{ApiError, ErrorBody};
+use crate::http::media_type::require_ndjson;
+use crate::http::middleware::access_log::LogAtEndOfBody;
+use crate::http::middleware::client_address::caller_of;
+use crate::http::state::AppState;
+use crate::observability::trace::CURRENT;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::HeaderName;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use lines::{BadLine, Lines};
+use std::collections::BTreeSet;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+use work::Batch;
+
+/// Where batches are posted.
+pub(crate) const PATH: &str = "/verify/batch";
+
+/// The type of bodies with a JSON value a line.
+pub(crate) const NDJSON: &str = "application/x-ndjson";
+
+/// nginx keeps answers back otherwise until it has many of them.
+const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// Verify many AWS credentials
+///
+/// Each line of the body is what POST /verify takes; blank lines are passed over. For each line comes one line in any order, as
+/// soon as it is known: its number from 1, and the status, the verdict, the seconds of `Retry-After` and the body that POST
+/// /verify would have answered. What is wrong with one line ends no other.
+///
+/// Each line counts for the caller's rate limit and takes a place among the requests in flight; it waits for both. The first line
+/// above the most is answered with 413 and ends the reading. At the deadline of the batch the lines that were read and have no
+/// answer get 504.
+#[utoipa::path(
+    post,
+    path = "/verify/batch",
+    operation_id = "verifyBatch",
+    tag = "verify",
+    security((), ("bearer" = []), ("apiKey" = [])),
+    request_body(content = String, content_type = "application/x-ndjson", description = "One JSON object a line"),
+    responses(
+        (status = 200, description = "The first line was read; an answer a line", body = String, content_type = "application/x-ndjson"),
+        (status = 400, description = "The body ended within its first line", body = ErrorBody),
+        (status = 401, description = "The service wants an API key, and the request has no good one", body = ErrorBody),
+        (status = 408, description = "No line came before the deadline of the batch", body = ErrorBody),
+        (status = 415, description = "The Content-Type is another, or there is a Content-Encoding", body = ErrorBody),
+        (status = 421, description = "The service is not allowed to answer for that host", body = ErrorBody),
+        (status = 429, description = "Too many requests without a good API key", body = ErrorBody),
+        (status = 500, description = "A fault of this service", body = ErrorBody),
+    )
+)]
+pub(crate) async fn verify_batch(State(app): State<AppState>, request: Request) -> Response {
+    if let Err(error) = require_ndjson(request.headers()) {
+        return error.into_response();
+    }
+    let deadline = Instant::now() + app.batch.deadline;
+    let caller = caller_of(&request, app.trusted_proxies);
+    let record = request.extensions().get().cloned().unwrap_or_default();
+    let mut lines = Lines::new(request.into_body(), app.max_body_bytes);
+    let first = match timeout_at(deadline, lines.next()).await {
+        Err(_) => return ApiError::BodyTimeout.into_response(),
+        Ok(None) => return streamed(Body::empty()),
+        Ok(Some(line)) if line.text.as_ref().is_err_and(|bad| *bad == BadLine::CutOff) => {
+            return ApiError::BodyCutOff.into_response();
+        }
+        Ok(Some(first)) => first,
+    };
+    let (answers, body) = answers::channel();
+    let batch = Batch { app, caller, record, lines, answers, unanswered: BTreeSet::new() };
+    let work = batch.run(first, deadline);
+    let mut task = JoinSet::new();
+    match CURRENT.try_with(Clone::clone) {
+        Ok(current) => task.spawn(CURRENT.scope(current, work)),
+        Err(_) => task.spawn(work),
+    };
+    streamed(body.of(task))
+}
+
+fn streamed(body: Body) -> Response {
+    let mut response = ([(CONTENT_TYPE, NDJSON), (UNBUFFERED, "no")], body).into_response();
+    response.extensions_mut().insert(LogAtEndOfBody);
+    response
+}

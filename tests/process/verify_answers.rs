@@ -1,0 +1,321 @@
+//! What `sts-verify verify` says: rows, verdicts, partitions, decoys, exit codes.
+
+use crate::program::Scratch;
+use crate::stub::{Reply, Stub, identity, sts_error};
+use crate::verify_program::{ACCOUNT, Run, asked, line, lines, sandbox, users, verify, verify_with};
+use serde_json::Value;
+use std::collections::HashSet;
+use sts_sandbox::{Behaviour, Caller, StsError};
+
+/// A key of an account that is known to hold decoys (canarytokens.org).
+const DECOY: &str = "AKIASP2TPHJSQH3FJRUX";
+/// A key of account 609629065308.
+const OTHER: &str = "ASIAY34FZKBOKMUTVV7A";
+
+fn key(id: &str) -> String {
+    format!("{{\"AccessKeyId\":\"{id}\",\"SecretAccessKey\":\"not-a-real-secret\"}}\n")
+}
+
+fn row(run: &Run) -> Value {
+    let mut rows = run.rows();
+    assert_eq!(rows.len(), 1, "{run:?}");
+    rows.remove(0)
+}
+
+#[tokio::test]
+async fn a_row_has_every_member_in_its_order() {
+    let ann = Caller::user(ACCOUNT, "ops/ann").with_unique_id("AIDAEXAMPLE");
+    let sandbox = sandbox([ann.clone()]).await;
+    let run = verify(&[], sandbox.url(), line(&ann).as_bytes()).await;
+    let request_id = row(&run)["request_id"].as_str().unwrap().to_owned();
+    let masked = format!("{}…MPLE", &ann.access_key_id[..4]);
+    let account = row(&run)["key"]["account"].clone();
+    assert_eq!(
+        run.stdout.trim_end(),
+        format!(
+            "{{\"source\":\"-:1\",\"access_key\":\"{masked}\",\"verdict\":\"valid\",\"account\":\"{ACCOUNT}\",\
+             \"arn\":\"arn:aws:iam::{ACCOUNT}:user/ops/ann\",\"user_id\":\"AIDAEXAMPLE\",\
+             \"principal\":{{\"partition\":\"aws\",\"type\":\"user\",\"path\":\"/ops/\",\"name\":\"ann\",\"session\":null}},\
+             \"key\":{{\"kind\":\"long-term\",\"account\":{account},\"canary\":false}},\
+             \"error_code\":null,\"error_message\":null,\"region\":\"us-east-1\",\"request_id\":\"{request_id}\",\"attempts\":1}}"
+        )
+    );
+}
+
+#[tokio::test]
+async fn every_row_of_the_sandbox_s_table_has_its_verdict() {
+    let table = sts_sandbox::table();
+    let sandbox = sandbox(table.clone()).await;
+    let input: String = table
+        .iter()
+        .map(|caller| line(caller).replace('{', &format!("{{\"region\":\"{}\",", caller.region)))
+        .collect();
+    let quick = [
+        ("AWS_ENDPOINT_URL_STS", sandbox.url()),
+        ("STS_VERIFY_RETRY_BACKOFF", "1ms"),
+        ("AWS_MAX_ATTEMPTS", "3"),
+    ];
+    let run = verify_with(&["--give-up", "1s"], &quick, input.as_bytes()).await;
+    assert_eq!(run.code, Some(2), "{run:?}");
+    for (number, caller) in table.iter().enumerate() {
+        let source = format!("-:{}", number + 1);
+        let row = run.rows().into_iter().find(|row| row["source"] == *source).expect("nothing is lost");
+        let what = caller.description.as_str();
+        let code = what.split([':', ',']).next().unwrap();
+        let expected = match code {
+            "InvalidClientTokenId without a dot" => ("indeterminate", Some("InvalidClientTokenId")),
+            "InvalidClientTokenId" | "ExpiredToken" => ("invalid", Some(code)),
+            "the connection closed without an answer" => ("indeterminate", Some("ConnectionClosedError")),
+            "never an answer" => ("indeterminate", Some("ReadTimeoutError")),
+            "503 with an empty body" => ("indeterminate", Some("503")),
+            "200 with HTML" | "200 whose XML stops in the middle" => {
+                ("indeterminate", Some("ResponseParserError"))
+            }
+            code if code.starts_with(char::is_uppercase) => ("indeterminate", Some(code)),
+            _ => ("valid", None),
+        };
+        let told = (row["verdict"].as_str().unwrap(), row["error_code"].as_str());
+        assert_eq!(told, expected, "{what}: {row}");
+    }
+}
+
+#[tokio::test]
+async fn a_question_is_asked_once_and_all_its_places_are_told() {
+    let users = users(3);
+    let sandbox = sandbox(users.clone()).await;
+    let input = lines(&users).repeat(50);
+    let run = verify(&[], sandbox.url(), input.as_bytes()).await;
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let sources: HashSet<_> = run.rows().iter().map(|row| row["source"].to_string()).collect();
+    assert_eq!((sources.len(), asked(&sandbox).len()), (150, 3));
+    assert!(run.stderr.starts_with("150 read, 3 distinct: 150 valid"), "{run:?}");
+}
+
+#[tokio::test]
+async fn another_secret_or_region_is_another_question() {
+    let user = &users(1)[0];
+    let sandbox = sandbox([user.clone()]).await;
+    let elsewhere = line(user).replace('{', "{\"region\":\"eu-west-1\",");
+    let wrong = line(user).replace(&user.secret_access_key, "another-secret");
+    // One at a time: STS may remember a wrong secret.
+    let run =
+        verify(&["--concurrency", "1"], sandbox.url(), (line(user) + &elsewhere + &wrong).as_bytes()).await;
+    let verdicts: Vec<_> = run.verdicts().into_iter().map(|(_, verdict)| verdict).collect();
+    assert_eq!(verdicts, ["valid", "valid", "invalid"], "{run:?}");
+    let regions: HashSet<_> = asked(&sandbox).into_iter().map(|(_, region)| region).collect();
+    assert_eq!(regions, HashSet::from(["us-east-1".to_owned(), "eu-west-1".to_owned()]));
+}
+
+#[tokio::test]
+async fn a_profile_s_own_region_is_asked_and_one_that_is_none_is_refused() {
+    let user = Caller::user(ACCOUNT, "li").in_region("cn-north-1");
+    let sandbox = sandbox([user.clone()]).await;
+    let profile = format!(
+        "[li]\naws_access_key_id={}\naws_secret_access_key={}\nregion=cn-north-1\n",
+        user.access_key_id, user.secret_access_key
+    );
+    let run = verify(&[], sandbox.url(), profile.as_bytes()).await;
+    assert_eq!((run.code, row(&run)["region"].as_str()), (Some(0), Some("cn-north-1")), "{run:?}");
+    let none = line(&user).replace('{', "{\"region\":\"mars-north-1\",");
+    let run = verify(&[], sandbox.url(), none.as_bytes()).await;
+    assert_eq!(
+        (run.code, run.refusals()),
+        (Some(65), vec!["sts-verify: -:1: The region is not one that is asked."])
+    );
+}
+
+#[tokio::test]
+async fn partitions_are_asked_in_turn_while_a_key_is_unknown() {
+    let china = Caller::user(ACCOUNT, "li").in_region("cn-north-1");
+    let expired = Caller::role(ACCOUNT, "r", "s").behaving(Behaviour::Expired);
+    let sandbox = sandbox([china.clone(), expired.clone()]).await;
+    let input = line(&china) + &line(&expired) + &key("AKIANOBODYXXXXEXAMPLE");
+    let run = verify(&["--partitions", "aws,aws-us-gov,aws-cn"], sandbox.url(), input.as_bytes()).await;
+    let expected = [("-:1", "valid"), ("-:2", "invalid"), ("-:3", "invalid")];
+    assert_eq!(run.verdicts(), expected.map(|(source, verdict)| (source.to_owned(), verdict.to_owned())));
+    let regions = |id: &str| -> Vec<String> {
+        asked(&sandbox).into_iter().filter(|(key, _)| key == id).map(|(_, region)| region).collect()
+    };
+    assert_eq!(regions(&china.access_key_id), ["us-east-1", "us-gov-west-1", "cn-northwest-1"]);
+    assert_eq!(regions(&expired.access_key_id), ["us-east-1"]);
+    let row = run.rows().into_iter().find(|row| row["source"] == "-:1").unwrap();
+    assert_eq!((row["region"].as_str(), row["attempts"].as_u64()), (Some("cn-northwest-1"), Some(3)));
+}
+
+#[tokio::test]
+async fn where_one_partition_could_not_say_nobody_knows_unless_the_key_is_valid_in_another() {
+    let sts = async |elsewhere: Reply| {
+        Stub::start(move |_, request| {
+            if request.contains("/us-east-1/sts/") {
+                sts_error(503, "ServiceUnavailable", "busy")
+            } else {
+                elsewhere.clone()
+            }
+        })
+        .await
+    };
+    let unknown =
+        sts_error(403, "InvalidClientTokenId", "The security token included in the request is invalid");
+    for (elsewhere, verdict, code) in
+        [(unknown, "indeterminate", Some("ServiceUnavailable")), (identity(), "valid", None)]
+    {
+        let stub = sts(elsewhere).await;
+        let run =
+            verify(&["--partitions", "aws,aws-cn"], &stub.url, key("AKIANOBODYXXXXEXAMPLE").as_bytes()).await;
+        let row = row(&run);
+        assert_eq!((row["verdict"].as_str(), row["error_code"].as_str()), (Some(verdict), code), "{run:?}");
+        // Five attempts, and one.
+        assert_eq!((row["attempts"].as_u64(), stub.count()), (Some(6), 6));
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_is_unknown_in_the_region_may_be_good_elsewhere() {
+    let china = Caller::user(ACCOUNT, "li").in_region("cn-north-1");
+    let sandbox = sandbox([china.clone()]).await;
+    let run = verify(&["--partitions", "aws,aws-us-gov"], sandbox.url(), line(&china).as_bytes()).await;
+    assert_eq!((run.code, row(&run)["verdict"].as_str()), (Some(2), Some("indeterminate")), "{run:?}");
+}
+
+#[tokio::test]
+async fn decoys_are_not_asked_about_unless_it_is_wanted() {
+    let sandbox = sandbox([]).await;
+    let scratch = Scratch::new("verify-decoys");
+    let accounts = scratch.file("accounts", "# ours\n609629065308\n");
+    let input = key(DECOY) + &key(OTHER);
+    for (arguments, skipped, asked_about) in [
+        (&[][..], &[true, false][..], 1),
+        (&["--canaries", &accounts], &[true, true], 0),
+        (&["--canaries", &accounts, "--ask-canaries"], &[false, false], 2),
+    ] {
+        let before = asked(&sandbox).len();
+        let run = verify(arguments, sandbox.url(), input.as_bytes()).await;
+        let mut rows = run.rows();
+        rows.sort_by_key(|row| row["source"].to_string());
+        let told: Vec<_> = rows
+            .iter()
+            .map(|row| row["error_code"] == "CanaryAccount" && row["verdict"] == "skipped")
+            .collect();
+        assert_eq!((run.code, told.as_slice()), (Some(0), skipped), "{arguments:?}: {run:?}");
+        assert_eq!(asked(&sandbox).len() - before, asked_about, "{arguments:?}");
+        assert_eq!(
+            (&rows[0]["key"]["canary"], &rows[0]["key"]["account"]),
+            (&true.into(), &"171436882533".into())
+        );
+    }
+}
+
+#[tokio::test]
+async fn offline_nothing_is_sent_and_nothing_of_the_network_is_needed() {
+    let sandbox = sandbox([]).await;
+    let input = key(DECOY) + &key(OTHER) + &key("AKIAIOSFODNN7EXAMPLE");
+    let no_roots = [("SSL_CERT_FILE", "/nonexistent"), ("SSL_CERT_DIR", "/nonexistent")];
+    for variables in [&[("AWS_ENDPOINT_URL_STS", sandbox.url())][..], &no_roots] {
+        let run = verify_with(&["--offline"], variables, input.as_bytes()).await;
+        let codes: Vec<_> =
+            run.rows().iter().map(|row| row["error_code"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(
+            (run.code, codes.as_slice()),
+            (Some(0), &["CanaryAccount", "Offline", "Offline"].map(str::to_owned)[..])
+        );
+        let accounts: Vec<_> = run.rows().iter().map(|row| row["key"]["account"].clone()).collect();
+        assert_eq!(accounts, ["171436882533".into(), "609629065308".into(), Value::Null]);
+        assert!(run.rows().iter().all(|row| row["verdict"] == "skipped" && row["attempts"] == 0));
+    }
+    assert_eq!(asked(&sandbox), []);
+}
+
+#[tokio::test]
+async fn an_earlier_output_spares_what_is_valid_or_a_decoy_there() {
+    let users = users(3);
+    let wrong = users[2].clone().with_credentials(&users[2].access_key_id, "wrong");
+    let sandbox = sandbox(users.clone()).await;
+    let scratch = Scratch::new("verify-resume");
+    let list =
+        scratch.file("keys.ndjson", &(lines(&[users[0].clone(), users[1].clone(), wrong]) + &key(DECOY)));
+    let first = verify(&[&list], sandbox.url(), b"").await;
+    assert_eq!((first.rows().len(), asked(&sandbox).len()), (4, 3), "{first:?}");
+    // The last line is cut off, whichever it is.
+    let mut rows: Vec<&str> = first.stdout.lines().collect();
+    rows.sort_by_key(|row| row.contains("keys.ndjson:2\""));
+    let cut = rows.join("\n");
+    let done = scratch.file("done.ndjson", &cut[..cut.len() - 20]);
+    scratch.file("keys.ndjson", &(lines(&users) + &key(DECOY)));
+    let second = verify(&["--resume", &done, "--fail-on", "valid", &list], sandbox.url(), b"").await;
+    let sources: Vec<_> = second.verdicts();
+    let expected = [2, 3].map(|line| (format!("{list}:{line}"), "valid".to_owned()));
+    assert_eq!((second.code, sources), (Some(1), expected.to_vec()), "{second:?}");
+    assert!(second.stderr.contains("2 answered before"), "{second:?}");
+    let absent = verify(&["--resume", &scratch.path("absent"), &list], sandbox.url(), b"").await;
+    assert_eq!((absent.code, absent.stdout.as_str()), (Some(64), ""));
+}
+
+#[tokio::test]
+async fn a_live_key_that_was_found_before_fails_the_build_too() {
+    let users = users(1);
+    let sandbox = sandbox(users.clone()).await;
+    let scratch = Scratch::new("verify-resume-valid");
+    let list = scratch.file("keys.ndjson", &lines(&users));
+    let done = scratch.file("done.ndjson", &verify(&[&list], sandbox.url(), b"").await.stdout);
+    for (fail_on, code) in [(&["--fail-on", "valid"][..], 1), (&[], 0)] {
+        let run = verify(&[&["--resume", &done, &list], fail_on].concat(), sandbox.url(), b"").await;
+        assert_eq!((run.code, run.stdout.as_str()), (Some(code), ""), "{run:?}");
+    }
+    assert_eq!(asked(&sandbox).len(), 1);
+}
+
+#[tokio::test]
+async fn the_exit_code_says_the_worst() {
+    let busy = Caller::user(ACCOUNT, "busy").behaving(Behaviour::Error(StsError::new(
+        500,
+        "InternalFailure",
+        "busy",
+    )));
+    let sandbox = sandbox([users(1).remove(0), busy.clone()]).await;
+    let (good, bad, unknown, broken) =
+        (line(&users(1)[0]), key("AKIANOBODYXXXXEXAMPLE"), line(&busy), "{\n".to_owned());
+    for (input, plain, strict) in [
+        (good.clone() + &bad, 0, 1),
+        (bad.clone(), 0, 0),
+        (unknown.clone() + &bad, 2, 2),
+        (unknown.clone() + &good, 2, 1),
+        (unknown.clone() + &bad + &broken, 65, 65),
+        (good + &unknown + &broken, 65, 1),
+        (String::new(), 0, 0),
+    ] {
+        let run = verify(&[], sandbox.url(), input.as_bytes()).await;
+        assert_eq!(run.code, Some(plain), "{input}: {run:?}");
+        let run = verify(&["--fail-on", "valid"], sandbox.url(), input.as_bytes()).await;
+        assert_eq!(run.code, Some(strict), "{input}: {run:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_option_is_one_line_and_nothing_is_asked() {
+    let sandbox = sandbox([]).await;
+    let scratch = Scratch::new("verify-options");
+    let no_accounts = scratch.file("accounts", "123\n");
+    for arguments in [
+        &["--rate", "50"][..],
+        &["--rate", "0/s"],
+        &["--concurrency", "0"],
+        &["--partitions", "aws,moon"],
+        &["--give-up", "soon"],
+        &["--format", "yaml"],
+        &["--output", "xml"],
+        &["--fail-on", "invalid"],
+        &["--canaries", "/nonexistent"],
+        &["--canaries", &no_accounts],
+        &["--resume", "/nonexistent"],
+        &["--partitions", "aws-cn", "--allowed-regions", "eu-west-1"],
+        &["--nonsense"],
+    ] {
+        let run = verify(arguments, sandbox.url(), key("AKIANOBODYXXXXEXAMPLE").as_bytes()).await;
+        assert_eq!(
+            (run.code, run.stderr.lines().count(), run.stdout.as_str()),
+            (Some(64), 1, ""),
+            "{arguments:?}: {run:?}"
+        );
+    }
+    assert_eq!(asked(&sandbox), []);
+}
