@@ -9,6 +9,9 @@ mod collector;
 #[allow(dead_code, reason = "shared with tests/api, which uses all of it")]
 mod helpers;
 mod program;
+#[path = "../api/proof_makers.rs"]
+#[allow(dead_code, reason = "shared with tests/api, which uses all of it")]
+mod proof_makers;
 #[path = "../api/stub.rs"]
 #[allow(dead_code, reason = "shared with tests/api, which uses all of it")]
 mod stub;
@@ -20,6 +23,7 @@ mod certificates;
 mod check;
 mod credentials;
 mod endpoints;
+mod gates;
 mod hardening;
 mod healthcheck;
 mod help;
