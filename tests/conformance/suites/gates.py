@@ -20,7 +20,7 @@ PROOF = "X-Sts-Verify-Proof"
 NAMES = ("account", "principal", "arn", "user-id", "session-name", "principal-type", "partition", "org-id", "org-path")
 HEADERS = tuple(f"x-sts-{name}" for name in NAMES)
 # Names that some upstreams take for x-sts-account and its like.
-LOOK_ALIKES = ("x_sts_{}", "X-Sts_{}", "x_sts-{}", "x.sts.{}", "X-STS.{}", "x-sts-{}", "X-Sts-{}")
+LOOK_ALIKES = ("x-sts-{}", "X-STS-{}", "X-Sts_{}", "x_sts-{}", *(f"X{other}sts{other}{{}}" for other in "!#$%&'*+.^_`|~"))
 BODY = bytes(range(256)) * 400
 
 
@@ -151,12 +151,11 @@ class Scene:
         these are empty."""
         proof = self.proofs.eks(self.proofs.user)
         for pattern in LOOK_ALIKES:
-            forged = [(pattern.format(name if "-" in pattern else name.replace("-", pattern[1])), "forged")
-                      for name in NAMES]
-            for headers in ([*forged, (PROOF, proof)], [(PROOF, proof), *forged, *forged]):
-                self.user_passes(self.send(headers=headers))
-            underscored = [(name.replace("-", "_"), value) for name, value in forged]
-            self.user_passes(self.send(headers=[*underscored, (PROOF, proof)]))
+            # The names' own hyphens as they are, and as the character after `x`.
+            for hyphen in {"-", pattern[1]}:
+                forged = [(pattern.format(name.replace("-", hyphen)), "forged") for name in NAMES]
+                for headers in ([*forged, (PROOF, proof)], [(PROOF, proof), *forged, *forged]):
+                    self.user_passes(self.send(headers=headers))
             self.refused(self.send(headers=forged), 401)
 
     def test_no_look_alike_of_the_proof_is_one(self):
@@ -165,9 +164,19 @@ class Scene:
 
     def test_a_client_cannot_have_headers_taken_away_as_those_of_its_connection(self):
         """RFC 9110, section 7.6.1: a proxy drops the headers that Connection names; not those that it sets itself."""
-        names = ", ".join(HEADERS)
-        headers = [("Connection", f"close, {names}"), (PROOF, self.proofs.eks(self.proofs.user)), ("X-Sts-Account", "forged")]
-        self.user_passes(self.send(headers=headers))
+        proof = (PROOF, self.proofs.eks(self.proofs.user))
+        for named in (*HEADERS, "upgrade, x-sts-account", "x-sts-account, upgrade"):
+            headers = [("Connection", f"close, {named}"), proof, ("X-Sts-Account", "forged")]
+            self.user_passes(self.send(headers=headers))
+        answer = self.send(headers=[("Connection", ", ".join(("close", *HEADERS))), proof])
+        # So many are an attack to Envoy.
+        self.user_passes(answer) if answer.status == 200 else self.refused(answer, 400)
+
+    def test_headers_that_are_none_are_not_read_as_others(self):
+        proof = (PROOF, self.proofs.eks(self.proofs.user))
+        for name in ("X-Sts-Account ", "X-Sts-Account\t", " X-Sts-Account", "X-Sts-Account\x00", "X-Sts-Account\xa0", "X Sts Account"):
+            answer = self.send(headers=[proof, ("X-Other", "other"), (name, "forged")])
+            self.user_passes(answer) if answer.status == 200 else self.refused(answer, 400)
 
     def test_forwarded_headers_of_a_client_decide_nothing(self):
         """Traefik's CVE-2026-35051 and CVE-2026-39858."""
@@ -222,6 +231,15 @@ class Scene:
         return [(name.removeprefix("test_").replace("_", " "), getattr(self, name))
                 for name in dir(self) if name.startswith("test_")]
 
+    def asks_too_often(self):
+        """The one request of an hour has been let through; whatever address a client says it has."""
+        proof = (PROOF, self.proofs.eks(self.proofs.user))
+        self.user_passes(self.send(headers=[proof]))
+        for number in range(3):
+            forged = ("X-Forwarded-For", f"198.51.100.{number}")
+            answer = self.refused(self.send(headers=[proof, forged]), 429 if self.proxy.unknown == 503 else self.proxy.unknown)
+            assert answer.status != 429 or answer.headers["Retry-After"], answer.headers
+
     def sts_is_down(self, kept):
         """What was found out before is good for as long as it is kept; nothing new passes."""
         self.user_passes(self.send(headers=[(PROOF, kept)]))
@@ -265,6 +283,10 @@ def main():
         for scene in scenes:
             for name, test in scene.tests():
                 check(scene, name, test)
+        for scene in scenes:
+            with Program("serve", **settings, STS_VERIFY_RATE_LIMIT="1/h") as limited, type(scene.proxy)(
+                    folder / "limited", limited.address, upstream.address) as proxy:
+                check(scene, "an address asks too often", Scene(proxy, upstream, proofs, made).asks_too_often)
         kept = proofs.url(proofs.user)
         send(upstream, proxies[0].address, headers=[(PROOF, kept)])
         sandbox.stop()
@@ -278,7 +300,7 @@ def main():
             process.stop()
         upstream.stop()
     for name, passed in counts.items():
-        print(f"{name} {gate_proxies.version(name)}: {passed} of {len(scenes[0].tests()) + 2} cases")
+        print(f"{name} {gate_proxies.version(name)}: {passed} of {len(scenes[0].tests()) + 3} cases")
     suite.close("all good; " + ", ".join(f"{name} {passed}" for name, passed in counts.items()))
 
 
