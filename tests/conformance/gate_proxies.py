@@ -27,9 +27,9 @@ def once(text, old, new):
 
 
 class Proxy:
-    """One proxy, running. `unknown` is the status that it gives when it could not be found out who asks."""
+    """One proxy, running: the status that it gives when it could not be found out who asks, and when there is no gate to ask."""
 
-    unknown = 503
+    unknown = gone = 503
 
     def __init__(self, folder, gate, upstream):
         self.folder, self.gate, self.upstream = folder / self.name, gate, upstream
@@ -77,7 +77,7 @@ class Proxy:
 
 class Nginx(Proxy):
     name = "nginx"
-    unknown = 500  # it knows no other answer of a gate than 2xx, 401 and 403
+    unknown = gone = 500  # it knows no other answer of a gate than 2xx, 401 and 403
 
     def command(self):
         def change(text):
@@ -95,6 +95,7 @@ class Nginx(Proxy):
 
 class Caddy(Proxy):
     name = "Caddy"
+    gone = 502
 
     def command(self):
         def change(text):

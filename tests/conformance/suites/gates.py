@@ -4,10 +4,12 @@ what the upstream is told. STS is `sts-verify sandbox`, until it is stopped."""
 import base64
 import json
 import os
+import re
 import subprocess
 from functools import partial
 
 import boto3
+import yaml
 
 import gate_proxies
 from gate_upstream import Upstream, send
@@ -249,12 +251,62 @@ class Scene:
 
     def gate_is_down(self, kept):
         for headers in ([(PROOF, kept)], [], [(PROOF, kept), ("X-Sts-Account", "forged")]):
-            self.refused(self.send(headers=headers), 500, 502, 503)
+            self.refused(self.send(headers=headers), self.proxy.gone)
+
+
+def shown_as_they_are():
+    """docs/gates.md has each file as it is."""
+    page = (gate_proxies.ROOT / "docs/gates.md").read_text()
+    blocks = re.findall(r"^```\w+\n(.*?)^```$", page, re.M | re.S)
+    for file in sorted(gate_proxies.FILES.iterdir()):
+        assert file.name == "policies.toml" or file.read_text() in blocks, f"{file.name} is not in docs/gates.md as it is"
+
+
+def complete():
+    """Each file names all headers, and those of the proof."""
+    for name in ("nginx.conf", "Caddyfile", "envoy.yaml", "haproxy.cfg", "haproxy.lua", "traefik-gates.yaml", "gateway-api.yaml"):
+        text = (gate_proxies.FILES / name).read_text().lower()
+        for header in (*HEADERS, "x-sts-verify-proof", "authorization"):
+            assert re.search(rf"{header}(?![\w-])", text), f"{name}: no {header}"
+
+
+def traefik():
+    """The form of Traefik's file provider, as its documentation has it."""
+    static, given = (yaml.safe_load((gate_proxies.FILES / name).read_text()) for name in ("traefik.yaml", "traefik-gates.yaml"))
+    equal(static["entryPoints"]["web"]["http"], {"aliasHeadersStrategy": "delete"})
+    routers, middlewares = given["http"]["routers"], given["http"]["middlewares"]
+    gate = middlewares["gate"]["forwardAuth"]
+    equal(sorted(gate), ["address", "authRequestHeaders", "authResponseHeaders", "trustForwardHeader"])
+    equal(tuple(name.lower() for name in gate["authResponseHeaders"]), HEADERS)
+    taken = {name: middlewares[name]["headers"]["customRequestHeaders"] for name in middlewares if name != "gate"}
+    equal(taken, {"without-proof": {PROOF: ""}, "without-authorization": {"Authorization": ""}})
+    for router in routers.values():
+        equal((router["middlewares"][:2], router["service"]), (["gate", "without-proof"], "upstream"))
+    assert "without-authorization" in min(routers.values(), key=lambda router: router["priority"])["middlewares"]
+
+
+def gateway():
+    """The form of HTTPRoute's filter, as the types of the Gateway API's experimental channel have it."""
+    route, grant = yaml.safe_load_all((gate_proxies.FILES / "gateway-api.yaml").read_text())
+    assert len(route["spec"]["rules"]) == 2 and route["kind"] == "HTTPRoute"
+    for rule in route["spec"]["rules"]:
+        gate, taken = rule["filters"]
+        equal((sorted(gate), gate["type"]), (["externalAuth", "type"], "ExternalAuth"))
+        auth = gate["externalAuth"]
+        equal((sorted(auth), auth["protocol"]), (["backendRef", "http", "protocol"], "HTTP"))
+        equal(sorted(auth["http"]), ["allowedHeaders", "allowedResponseHeaders", "path"])
+        equal(tuple(auth["http"]["allowedResponseHeaders"]), HEADERS)
+        wanted = ["x-sts-verify-proof"] if "matches" in rule else ["x-sts-verify-proof", "authorization"]
+        equal(taken["requestHeaderModifier"]["remove"], wanted)
+    equal(grant["spec"]["from"][0]["namespace"], route["metadata"]["namespace"])
+    equal(grant["metadata"]["namespace"], auth["backendRef"]["namespace"])
 
 
 def main():
     clean_this_process(**{name: os.environ[name] for name in ("NGINX", "CADDY", "ENVOY", "HAPROXY", "NEWEST_CLIENTS")})
     suite, upstream = Suite("gates"), Upstream()
+    for test in (shown_as_they_are, complete, traefik, gateway):
+        suite.check(f"the files: {test.__name__.replace('_', ' ')}", test)
     folder = gate_proxies.folder()
     folder.mkdir(parents=True, exist_ok=True)
     policies = folder / "policies.toml"
