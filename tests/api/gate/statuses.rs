@@ -3,7 +3,7 @@
 use super::*;
 use crate::helpers::header;
 use crate::proof_makers::{claims, es384, unsigned_token, web_identity_token};
-use crate::stub::{EXPIRED, Reply, Stub, UNKNOWN_KEY, identity, sts_error};
+use crate::stub::{EXPIRED, IDENTITY, Reply, Stub, UNKNOWN_KEY, http, identity, sts_error};
 use sts_sandbox::{Caller, Sandbox};
 
 #[tokio::test]
@@ -110,16 +110,18 @@ async fn another_host_is_421_with_all_headers() {
 
 #[tokio::test]
 async fn what_cannot_be_found_out_is_503_with_retry_after() {
-    let not_sts = |arn: &str| {
-        let body = crate::stub::IDENTITY.replace("arn:aws:iam::123456789012:user/example-user", arn);
-        crate::stub::http(200, &[("Content-Type", "text/xml")], &body)
+    let with = |old: &str, new: &str| {
+        let body = IDENTITY.replace(old, new);
+        assert_ne!(body, IDENTITY);
+        http(200, &[("Content-Type", "text/xml")], &body)
     };
+    let not_sts = |arn| with("arn:aws:iam::123456789012:user/example-user", arn);
     for (reply, code) in [
         (Reply::Close, "ConnectionClosedError"),
         (sts_error(500, "InternalFailure", "an error"), "InternalFailure"),
         (sts_error(400, "Throttling", "Rate exceeded"), "Throttling"),
         (sts_error(403, "AccessDenied", "no"), "AccessDenied"),
-        (crate::stub::http(200, &[], "<html></html>"), "ResponseParserError"),
+        (http(200, &[], "<html></html>"), "ResponseParserError"),
         // STS gives no such ARN.
         (not_sts("arn:aws:iam::12345678901:user/ann"), "ResponseParserError"),
         (not_sts("arn:aws:iam::210987654321:user/ann"), "ResponseParserError"),
@@ -127,6 +129,7 @@ async fn what_cannot_be_found_out_is_503_with_retry_after() {
         (not_sts("arn:aws:iam::123456789012:group/ops"), "ResponseParserError"),
         (not_sts("arn:aws:iam::123456789012:user/"), "ResponseParserError"),
         (not_sts("*"), "ResponseParserError"),
+        (with("AIDAXXXXXXXXXXXXXXXXX", "AIDA root"), "ResponseParserError"),
     ] {
         let stub = Stub::always(reply).await;
         let app = gates_asking(&stub.url, ALL, &[]).await;
