@@ -108,8 +108,8 @@ pub fn router(state: AppState, http: &HttpArgs, sandbox: bool) -> Router {
 /// The gates. They have no CORS: it would answer a preflight with 200, which opens the gate of a proxy that asks with its client's
 /// method. An address counts as the caller, for there are no API keys.
 fn gate_routes(state: &AppState) -> Router {
-    let mut routes = Router::new().route(gate::PATH, any(gate::gate));
-    for path in gate::PATHS_BELOW {
+    let mut routes = Router::new();
+    for path in gate::ROUTES {
         routes = routes.route(path, any(gate::gate));
     }
     if let Some(guard) = caller_guard(state) {

@@ -21,6 +21,7 @@ mod early_answers;
 mod echoes;
 mod failures;
 mod fuzz_corpus;
+mod gate;
 mod heads;
 mod hosts;
 mod http;

@@ -79,6 +79,12 @@ def main():
     claims.each([promises.check_production], "production", rendered["overlays/production"])
     claims.each([promises.check_tls], "TLS", (rendered["components/tls"], rendered["overlays/production"]))
     claims.each([promises.check_redis], "Redis", rendered["components/redis"])
+    for gates in ("overlays/gates", "components/policies"):
+        claims.each([promises.check_gates], gates, rendered[gates])
+    accepted = promises.environment(rendered["overlays/gates"])["STS_VERIFY_ACCEPT"]
+    claims.equal("overlays/gates: no secret is taken", accepted, "signed-requests,web-identity-tokens")
+    shown = (program.ROOT / "deploy/gates/policies.toml").read_text()
+    claims.equal("overlays/gates: its policies are those of deploy/gates", (HERE / "overlays/gates/policies.toml").read_text(), shown)
     claims.each([promises.check_monitor], "monitor", rendered["components/servicemonitor"])
     return claims.close()
 

@@ -260,6 +260,20 @@ def check_redis(claims, name, objects):
     claims.equal(f"{name}: its namespace can be reached", peers, ["redis"])
 
 
+def check_gates(claims, name, objects):
+    """Policies are no secret. They have to reach pods that run."""
+    path, name_of_file = environment(objects)["STS_VERIFY_POLICIES_FILE"].rsplit("/", 1)
+    (mount,) = [mount for mount in container_of(objects)["volumeMounts"] if mount["mountPath"] == path]
+    claims.equal(
+        f"{name}: the policies are mounted read-only, as a folder", (mount["readOnly"], "subPath" in mount), (True, False)
+    )
+    (volume,) = [volume for volume in pod_of(objects)["spec"]["volumes"] if volume["name"] == mount["name"]]
+    claims.equal(f"{name}: their ConfigMap keeps its name", volume["configMap"]["name"], "sts-verify-policies")
+    for item in of_kind(objects, "ConfigMap"):
+        if item["metadata"]["name"] == "sts-verify-policies":
+            claims.equal(f"{name}: it has the file", list(item["data"]), [name_of_file])
+
+
 def check_production(claims, name, objects):
     deployment, scaler = only(objects, "Deployment"), only(objects, "HorizontalPodAutoscaler")["spec"]
     target = scaler["scaleTargetRef"]

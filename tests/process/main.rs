@@ -23,6 +23,7 @@ mod certificates;
 mod check;
 mod credentials;
 mod endpoints;
+mod gates;
 mod hardening;
 mod healthcheck;
 mod help;
