@@ -3,6 +3,8 @@
 //! Every body that is not a success has the shape of [`ErrorBody`], the one in which the Lambda function reported
 //! botocore's errors.
 
+mod messages;
+
 use crate::credentials::ValidationError;
 use crate::http::head_error::HeadError;
 use crate::proof::ProofError;
@@ -217,61 +219,6 @@ impl ApiError {
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "ServiceError", "InternalError"),
         };
         (status, exception, code.into())
-    }
-
-    fn message(&self) -> Option<Cow<'static, str>> {
-        let text: Cow<'static, str> = match self {
-            Self::Rejected(no) => return no.message.clone().map(Cow::from),
-            Self::Invalid(refusal) => refusal.to_string().into(),
-            Self::Sts(StsFailure::Internal(_)) | Self::Internal => {
-                "An internal error occurred; the log has the details under this request id.".into()
-            }
-            Self::Sts(failure) => failure.to_string().into(),
-            Self::RegionNotAllowed => {
-                "This service does not ask the STS of that region (region, AWS_REGION or AWS_DEFAULT_REGION).".into()
-            }
-            Self::UnsupportedMediaType(accepted) => format!("The Content-Type must be {accepted}.").into(),
-            Self::UnsupportedContentCoding(coding) => {
-                format!("The request body must have no Content-Encoding; it has {coding}.").into()
-            }
-            Self::Head(error) => error.message().into(),
-            Self::TooLarge => "The request body is too large.".into(),
-            Self::TooManyLines => "The batch has more lines than this service takes; post the rest in another.".into(),
-            Self::BatchDeadline => "The time of the batch was over before this line was answered; post it again.".into(),
-            Self::BodyTimeout => "The request body did not arrive in time.".into(),
-            Self::BodyCutOff => "The request body ended too early.".into(),
-            Self::NotFound => "There is nothing at this path; POST /verify is what you want.".into(),
-            Self::NoSuchPolicy => "There is no policy of that name (STS_VERIFY_POLICIES_FILE).".into(),
-            Self::NoProof => {
-                "There is no proof, neither in x-sts-verify-proof nor as Authorization: Bearer PROOF.".into()
-            }
-            Self::Forbidden => "The policy does not let this principal pass.".into(),
-            Self::MethodNotAllowed => "This path does not take that method; see the Allow header.".into(),
-            Self::MisdirectedRequest => "This service is not allowed to answer for that host.".into(),
-            Self::InvalidRequestContent => "Could not parse the request body into JSON.".into(),
-            Self::UnsupportedInvocationType => {
-                "X-Amz-Invocation-Type must be RequestResponse or DryRun: an answer that nobody waits for is none."
-                    .into()
-            }
-            Self::Unauthorized { key_given: false } => {
-                "This service wants an API key, as Authorization: Bearer KEY or as x-api-key: KEY.".into()
-            }
-            Self::Unauthorized { key_given: true } => "The API key is none of this service's.".into(),
-            Self::RateLimited { .. } => "This caller asks more often than this service allows.".into(),
-            Self::AuthenticationLimited { .. } => {
-                "Too many requests without a good API key came from this address.".into()
-            }
-            Self::Proof(error) => error.to_string().into(),
-            Self::ProofNotAccepted => "This service does not accept what was posted (STS_VERIFY_ACCEPT).".into(),
-            Self::ReplayStoreUnavailable => {
-                "It cannot be found out whether the proof was used before: the store of used proofs cannot be asked.".into()
-            }
-            Self::Overloaded => "As many requests as this service takes are waiting for STS.".into(),
-            Self::BodiesOverloaded => "Request bodies take as much memory as this service allows.".into(),
-            Self::ConnectionsOverloaded => "As many connections as this service takes are open.".into(),
-            Self::TooManyConnections => "This address has as many connections as allowed.".into(),
-        };
-        Some(text)
     }
 }
 

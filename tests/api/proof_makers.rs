@@ -147,12 +147,6 @@ pub fn eks_token(url: &str) -> String {
     format!("k8s-aws-v1.{}", BASE64_URL_SAFE_NO_PAD.encode(url))
 }
 
-/// The part of a URL's query that is the signature.
-pub fn signature_in(url: &str) -> String {
-    let (_, rest) = url.split_once("X-Amz-Signature=").expect("it is signed");
-    rest.split('&').next().unwrap_or_default().to_owned()
-}
-
 /// A token that the sandbox issues to a caller.
 pub async fn web_identity_token(sandbox: &str, caller: &Caller, audiences: &[&str]) -> String {
     let members: Vec<_> =

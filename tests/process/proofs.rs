@@ -3,14 +3,18 @@
 use crate::collector::Collector;
 use crate::helpers::{caller, start_sandbox};
 use crate::program::{Service, json, run};
-use crate::proof_makers::{
-    AUDIENCE, Signer, claims, es384, signature_in, unsigned_token, web_identity_token,
-};
+use crate::proof_makers::{AUDIENCE, Signer, claims, es384, unsigned_token, web_identity_token};
 use crate::stub::{IDENTITY, Reply, Stub, http, identity, sts_error};
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use std::collections::HashSet;
+
+/// The part of a URL's query that is the signature.
+fn signature_in(url: &str) -> String {
+    let (_, rest) = url.split_once("X-Amz-Signature=").expect("it is signed");
+    rest.split('&').next().unwrap_or_default().to_owned()
+}
 
 const ROLE: &str = "ASIASBXROLE00EXAMPLE";
 
