@@ -5,6 +5,7 @@
 
 mod codes;
 mod format;
+mod labels;
 mod process;
 
 pub(crate) use codes::known_code;
@@ -12,65 +13,21 @@ pub(crate) use format::Format;
 
 use super::{RedisWatch, logs};
 use crate::sts::{StsFailure, StsResponse, Verdict};
+use labels::{
+    CodeLabels, FileLabels, GateLabels, HttpLabels, SourceLabels, StsLabels, VerdictLabels, VersionLabels,
+    Word,
+};
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
-use std::fmt::{self, Write as _};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Bounds of the buckets of durations, in seconds: from an answer out of the cache to the deadline.
 const SECONDS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 20.0];
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-#[expect(clippy::struct_field_names, reason = "OpenTelemetry's names")]
-struct HttpLabels {
-    http_request_method: &'static str,
-    http_route: String,
-    http_response_status_code: u32,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct VerdictLabels {
-    verdict: Word,
-    proof: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct GateLabels {
-    policy: String,
-    decision: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct StsLabels {
-    region: String,
-    outcome: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct SourceLabels {
-    source: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct CodeLabels {
-    code: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct VersionLabels {
-    version: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct FileLabels {
-    file: &'static str,
-}
 
 /// What is loaded again when it changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,16 +50,6 @@ impl ReloadedFile {
             Self::Policies => "policies",
             Self::CaBundle => "ca_bundle",
         }
-    }
-}
-
-/// A verdict as the value of a label.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Word(Verdict);
-
-impl EncodeLabelValue for Word {
-    fn encode(&self, encoder: &mut LabelValueEncoder) -> Result<(), fmt::Error> {
-        encoder.write_str(self.0.as_str())
     }
 }
 
