@@ -6,7 +6,7 @@ use super::answer::Verdict;
 use super::formats::lines::{Line, Lines};
 use crate::sts::coalescing::QuestionIds;
 use serde::Deserialize;
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Read};
 
 /// The entries with an answer, by source and key.
 pub struct Resume {
@@ -16,6 +16,34 @@ pub struct Resume {
     canaries: Vec<[u8; 16]>,
     /// Lines that are no rows; one at the end may have been cut off.
     pub unreadable: u64,
+    /// Whether the last line has no end: what is written behind it would be part of it.
+    pub is_cut: bool,
+}
+
+/// Keeps the last byte that was read.
+struct LastByte<R> {
+    input: R,
+    last: u8,
+}
+
+impl<R: BufRead> Read for LastByte<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.input.read(buffer)?;
+        self.last = buffer[..count].last().copied().unwrap_or(self.last);
+        Ok(count)
+    }
+}
+
+impl<R: BufRead> BufRead for LastByte<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        let chunk = self.input.fill_buf()?;
+        self.last = chunk.last().copied().unwrap_or(self.last);
+        Ok(chunk)
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.input.consume(count);
+    }
 }
 
 /// What is read of a row.
@@ -35,8 +63,9 @@ impl Resume {
     /// When it cannot be read, or the system has no randomness.
     pub fn read(report: impl BufRead) -> io::Result<Self> {
         let ids = QuestionIds::new().map_err(|error| io::Error::other(error.to_string()))?;
-        let mut resume = Self { ids, valid: Vec::new(), canaries: Vec::new(), unreadable: 0 };
-        let mut lines = Lines::new(report);
+        let mut resume = Self { ids, valid: Vec::new(), canaries: Vec::new(), unreadable: 0, is_cut: false };
+        let mut report = LastByte { input: report, last: b'\n' };
+        let mut lines = Lines::new(&mut report);
         while let Some(line) = lines.next().map_err(|(_, error)| error)? {
             match line {
                 Line::Text(_, text) if text.trim().is_empty() => {}
@@ -44,6 +73,7 @@ impl Resume {
                 Line::TooLong(_) => resume.unreadable += 1,
             }
         }
+        resume.is_cut = report.last != b'\n';
         resume.valid.sort_unstable();
         resume.canaries.sort_unstable();
         Ok(resume)
@@ -103,7 +133,8 @@ mod tests {
         let known = |n: u32| resume.verdict(&format!("a:{n}"), Some("AKIA…MPLE"));
         let (valid, skipped) = (Some(Verdict::Valid), Some(Verdict::Skipped));
         assert_eq!([1, 2, 3, 4, 5, 6].map(known), [valid, skipped, None, None, None, None]);
-        assert_eq!(resume.unreadable, 1);
+        assert_eq!((resume.unreadable, resume.is_cut), (1, true));
+        assert!(!Resume::read(report.as_bytes()).unwrap().is_cut);
         assert_eq!(resume.verdict("a:1", Some("ASIA…MPLE")), None);
     }
 }

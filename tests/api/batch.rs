@@ -21,7 +21,8 @@ async fn post(app: &App, body: impl Into<Body>) -> Response {
 
 /// The answers by the numbers of their lines.
 async fn answers(app: &App, lines: &[Value]) -> Vec<Value> {
-    let response = post(app, lines.iter().map(|line| format!("{line}\n")).collect::<String>()).await;
+    let lines: Vec<String> = lines.iter().map(Value::to_string).collect();
+    let response = post(app, lines.join("\n")).await;
     assert_eq!((response.status().as_u16(), header(&response, "content-type")), (200, Some(NDJSON)));
     sorted(&response.text().await.unwrap())
 }
@@ -66,8 +67,8 @@ impl Upload {
     async fn answer(&mut self) -> Option<Value> {
         loop {
             if let Some((line, rest)) = self.read.split_once('\n') {
-                let answer = serde_json::from_str(line).unwrap();
-                self.read = rest.to_owned();
+                let (answer, rest) = (serde_json::from_str(line).unwrap(), rest.len());
+                self.read.drain(..self.read.len() - rest);
                 return Some(answer);
             }
             let piece = self.response.chunk().await.unwrap()?;

@@ -19,6 +19,7 @@ mod wire;
 
 mod access_log;
 mod api_keys;
+mod batch;
 mod certificates;
 mod check;
 mod credentials;
@@ -53,4 +54,5 @@ mod verify_formats;
 mod verify_outputs;
 mod verify_program;
 mod verify_proofs;
+mod verify_resume;
 mod verify_trouble;

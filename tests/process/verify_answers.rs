@@ -226,45 +226,6 @@ async fn offline_nothing_is_sent_and_nothing_of_the_network_is_needed() {
 }
 
 #[tokio::test]
-async fn an_earlier_output_spares_what_is_valid_or_a_decoy_there() {
-    let users = users(3);
-    let wrong = users[2].clone().with_credentials(&users[2].access_key_id, "wrong");
-    let sandbox = sandbox(users.clone()).await;
-    let scratch = Scratch::new("verify-resume");
-    let list =
-        scratch.file("keys.ndjson", &(lines(&[users[0].clone(), users[1].clone(), wrong]) + &key(DECOY)));
-    let first = verify(&[&list], sandbox.url(), b"").await;
-    assert_eq!((first.rows().len(), asked(&sandbox).len()), (4, 3), "{first:?}");
-    // The last line is cut off, whichever it is.
-    let mut rows: Vec<&str> = first.stdout.lines().collect();
-    rows.sort_by_key(|row| row.contains("keys.ndjson:2\""));
-    let cut = rows.join("\n");
-    let done = scratch.file("done.ndjson", &cut[..cut.len() - 20]);
-    scratch.file("keys.ndjson", &(lines(&users) + &key(DECOY)));
-    let second = verify(&["--resume", &done, "--fail-on", "valid", &list], sandbox.url(), b"").await;
-    let sources: Vec<_> = second.verdicts();
-    let expected = [2, 3].map(|line| (format!("{list}:{line}"), "valid".to_owned()));
-    assert_eq!((second.code, sources), (Some(1), expected.to_vec()), "{second:?}");
-    assert!(second.stderr.contains("2 answered before"), "{second:?}");
-    let absent = verify(&["--resume", &scratch.path("absent"), &list], sandbox.url(), b"").await;
-    assert_eq!((absent.code, absent.stdout.as_str()), (Some(64), ""));
-}
-
-#[tokio::test]
-async fn a_live_key_that_was_found_before_fails_the_build_too() {
-    let users = users(1);
-    let sandbox = sandbox(users.clone()).await;
-    let scratch = Scratch::new("verify-resume-valid");
-    let list = scratch.file("keys.ndjson", &lines(&users));
-    let done = scratch.file("done.ndjson", &verify(&[&list], sandbox.url(), b"").await.stdout);
-    for (fail_on, code) in [(&["--fail-on", "valid"][..], 1), (&[], 0)] {
-        let run = verify(&[&["--resume", &done, &list], fail_on].concat(), sandbox.url(), b"").await;
-        assert_eq!((run.code, run.stdout.as_str()), (Some(code), ""), "{run:?}");
-    }
-    assert_eq!(asked(&sandbox).len(), 1);
-}
-
-#[tokio::test]
 async fn the_exit_code_says_the_worst() {
     let busy = Caller::user(ACCOUNT, "busy").behaving(Behaviour::Error(StsError::new(
         500,

@@ -8,31 +8,35 @@ fn session() -> Caller {
     Caller::role(ACCOUNT, "Role", "session")
 }
 
-/// A user and a session in each format, and the sources of their rows.
-fn formats() -> Vec<(&'static str, &'static str, String, [&'static str; 2])> {
+fn finding(detector: &str, raw: &str) -> String {
+    format!("{{\"DetectorName\":\"{detector}\",\"Raw\":\"x\",\"RawV2\":\"{raw}\"}}\n")
+}
+
+fn leak(own: &str, rest: &[&str]) -> String {
+    let components: Vec<_> =
+        rest.iter().map(|secret| format!("{{\"RuleID\":\"aws-part\",\"Secret\":\"{secret}\"}}")).collect();
+    format!(
+        "{{\"RuleID\":\"aws-secret\",\"Secret\":\"{own}\",\"RequiredSets\":[{{\"Components\":[{}]}}]}}",
+        components.join(",")
+    )
+}
+
+fn record(snippet: &str, variables: &str) -> String {
+    format!(
+        "{{\"rule\":{{\"id\":\"kingfisher.aws.2\"}},\"finding\":{{\"snippet\":\"{snippet}\",\
+         \"validate_command\":\"kingfisher validate --rule 'kingfisher.aws.2' {variables} '{snippet}'\"}}}}"
+    )
+}
+
+/// A format, the name of a file, its text, and the sources of its two rows.
+type Example = (&'static str, &'static str, String, [&'static str; 2]);
+
+/// A user and a session in each format that is no scanner's.
+fn formats() -> Vec<Example> {
     let (user, session) = (&users(1)[0], session());
     let [(id, secret), (session_id, session_secret)] =
         [user, &session].map(|caller| (&caller.access_key_id, &caller.secret_access_key));
     let token = session.session_token.as_ref().unwrap();
-    let finding = |detector: &str, raw: &str| {
-        format!("{{\"DetectorName\":\"{detector}\",\"Raw\":\"x\",\"RawV2\":\"{raw}\"}}\n")
-    };
-    let leak = |own: &str, rest: &[&str]| {
-        let components: Vec<_> = rest
-            .iter()
-            .map(|secret| format!("{{\"RuleID\":\"aws-part\",\"Secret\":\"{secret}\"}}"))
-            .collect();
-        format!(
-            "{{\"RuleID\":\"aws-secret\",\"Secret\":\"{own}\",\"RequiredSets\":[{{\"Components\":[{}]}}]}}",
-            components.join(",")
-        )
-    };
-    let record = |snippet: &str, variables: &str| {
-        format!(
-            "{{\"rule\":{{\"id\":\"kingfisher.aws.2\"}},\"finding\":{{\"snippet\":\"{snippet}\",\
-             \"validate_command\":\"kingfisher validate --rule 'kingfisher.aws.2' {variables} '{snippet}'\"}}}}"
-        )
-    };
     vec![
         ("json", "keys.json", format!("[{},\n{}]", line(user).trim(), line(&session)), ["1", "2"]),
         ("ndjson", "keys.ndjson", line(user) + &line(&session), ["1", "2"]),
@@ -62,6 +66,16 @@ fn formats() -> Vec<(&'static str, &'static str, String, [&'static str; 2])> {
             ),
             ["2", "3"],
         ),
+    ]
+}
+
+/// The same in the reports of scanners.
+fn reports() -> Vec<Example> {
+    let (user, session) = (&users(1)[0], session());
+    let [(id, secret), (session_id, session_secret)] =
+        [user, &session].map(|caller| (&caller.access_key_id, &caller.secret_access_key));
+    let token = session.session_token.as_ref().unwrap();
+    vec![
         (
             "trufflehog",
             "hog.json",
@@ -96,7 +110,7 @@ fn formats() -> Vec<(&'static str, &'static str, String, [&'static str; 2])> {
 async fn each_format_is_told_by_itself_and_can_be_named() {
     let sandbox = sandbox([users(1).remove(0), session()]).await;
     let scratch = Scratch::new("verify-formats");
-    for (format, name, content, sources) in formats() {
+    for (format, name, content, sources) in formats().into_iter().chain(reports()) {
         let file = scratch.file(name, &content);
         for arguments in [&[file.as_str()][..], &["--format", format, &file]] {
             let run = verify(arguments, sandbox.url(), b"").await;

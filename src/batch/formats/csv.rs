@@ -27,9 +27,20 @@ pub(super) struct Header {
     columns: Vec<Option<Name>>,
 }
 
+/// The delimiter that a first line like `sep=;` names, which Excel writes and reads.
+pub(super) fn declared_delimiter(line: &str) -> Option<u8> {
+    let name = line.trim().get(..4).filter(|name| name.eq_ignore_ascii_case("sep="))?;
+    match line.trim().as_bytes()[name.len()..] {
+        [delimiter] if delimiter.is_ascii_punctuation() => Some(delimiter),
+        // A tab is trimmed.
+        [] => Some(b'\t'),
+        _ => None,
+    }
+}
+
 /// The header that a line is, if it names an access key and a secret.
-pub(super) fn header_of(line: &str) -> Option<Header> {
-    DELIMITERS.into_iter().find_map(|delimiter| {
+pub(super) fn header_of(line: &str, declared: Option<u8>) -> Option<Header> {
+    declared.into_iter().chain(DELIMITERS).find_map(|delimiter| {
         let fields = split(line, delimiter)?;
         let columns: Vec<Option<Name>> = fields.iter().map(|field| column_name(field)).collect();
         let has = |field: Field| columns.iter().flatten().any(|name| name.field() == field);
@@ -45,7 +56,7 @@ fn column_name(field: &str) -> Option<Name> {
 pub(super) fn read(file: u32, input: impl BufRead, emit: &mut Emit<'_>) -> Reading {
     let mut lines = LineQueue { lines: Lines::new(input), waiting: VecDeque::new() };
     let mut header: Option<Header> = None;
-    let mut refused_header = false;
+    let (mut declared, mut refused_header) = (None, false);
     while let Some((number, line)) = lines.next()? {
         let place = Place::line(file, number);
         let Some(line) = line else {
@@ -57,7 +68,13 @@ pub(super) fn read(file: u32, input: impl BufRead, emit: &mut Emit<'_>) -> Readi
         if line.trim().is_empty() {
             continue;
         }
-        if let Some(found) = header_of(&line) {
+        if number == 1
+            && let Some(delimiter) = declared_delimiter(&line)
+        {
+            declared = Some(delimiter);
+            continue;
+        }
+        if let Some(found) = header_of(&line, declared) {
             header = Some(found);
             continue;
         }
@@ -156,7 +173,7 @@ impl<R: BufRead> LineQueue<R> {
         let mut taken = VecDeque::new();
         while taken.len() < MAX_LINES && record.len() < super::MAX_ENTRY_BYTES {
             let Some((number, text)) = self.next()? else { break };
-            let end = text.as_ref().is_none_or(|text| header_of(text).is_some());
+            let end = text.as_ref().is_none_or(|text| header_of(text, Some(header.delimiter)).is_some());
             if let Some(text) = text.as_ref().filter(|_| !end) {
                 record.push('\n');
                 record.push_str(text);

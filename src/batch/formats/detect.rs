@@ -23,6 +23,9 @@ pub(super) fn format_of(
             return Ok(Err(ReadError::Binary));
         }
         let line = String::from_utf8_lossy(line);
+        if start == 0 && csv::declared_delimiter(&line).is_some() {
+            return Ok(Ok(Format::Csv));
+        }
         if let Some(format) = format_of_line(line.trim()) {
             return Ok(Ok(format));
         }
@@ -55,7 +58,7 @@ fn format_of_line(line: &str) -> Option<Format> {
         let is_array = rest.is_empty() || rest.starts_with(['{', '[', '"', ']']);
         return if is_array { Some(Format::Json) } else { ini::section_name(line).map(|_| Format::Ini) };
     }
-    if csv::header_of(line).is_some() {
+    if csv::header_of(line, None).is_some() {
         return Some(Format::Csv);
     }
     env::names_a_value(line).then_some(Format::Env)

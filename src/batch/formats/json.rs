@@ -4,7 +4,7 @@ use super::finding::text;
 use super::values::{Value, Values};
 use super::{Format, Reading, betterleaks, kingfisher, trufflehog};
 use crate::batch::entry::{Emit, Item, Place, Question, ReadError};
-use crate::credentials::Posted;
+use crate::credentials::{Posted, ValidationError};
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -37,7 +37,7 @@ fn read_object(
 ) -> ControlFlow<()> {
     let named = matches!(format, Format::Trufflehog | Format::Betterleaks | Format::Kingfisher);
     if !named && !is_report(text) {
-        return emit(posted(text, place()));
+        return read_posted(text, place, emit);
     }
     match serde_json::from_str(text) {
         Ok(report) => read_report(&report, place, emit),
@@ -64,6 +64,30 @@ fn read_report(report: &Json, place: &impl Fn() -> Place, emit: &mut Emit<'_>) -
             Err(reason) => Item::Unreadable(place(), reason),
         })
     })
+}
+
+/// Reads what POST /verify takes. Where that lacks a key, it may be a list under a name, as `aws iam list-access-keys` prints.
+fn read_posted(text: &str, place: &impl Fn() -> Place, emit: &mut Emit<'_>) -> ControlFlow<()> {
+    let item = posted(text, place());
+    if !lacks_a_key(&item) {
+        return emit(item);
+    }
+    let members: BTreeMap<String, &RawValue> = serde_json::from_str(text).unwrap_or_default();
+    let lists = members.values().filter_map(|value| serde_json::from_str::<Vec<&RawValue>>(value.get()).ok());
+    let listed = lists.flatten().map(|element| posted(element.get(), place()));
+    let listed: Vec<Item> = listed.filter(is_about_a_key).collect();
+    if listed.is_empty() { emit(item) } else { listed.into_iter().try_for_each(emit) }
+}
+
+/// The documented name of what every request with credentials has.
+const ACCESS_KEY: &str = "stsAccessKey";
+
+fn lacks_a_key(item: &Item) -> bool {
+    matches!(item, Item::Unreadable(_, ReadError::Values(ValidationError::Missing(ACCESS_KEY))))
+}
+
+fn is_about_a_key(item: &Item) -> bool {
+    !lacks_a_key(item) && !matches!(item, Item::Unreadable(_, ReadError::NotAnObject))
 }
 
 fn posted(text: &str, place: Place) -> Item {

@@ -16,7 +16,9 @@ use crate::server::{Stop, hardening};
 use input::Inputs;
 use output::{Console, Terminal, say};
 use std::fs::File;
-use std::io::{BufReader, ErrorKind, IsTerminal as _, stdout};
+use std::io::{BufReader, ErrorKind, IsTerminal as _, Write as _, stdout};
+use std::os::fd::AsFd as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
@@ -74,7 +76,11 @@ async fn work(
         ReportFormat::Ndjson
     });
     let terminal = Terminal::new();
-    let report = Report::begin(terminal.writer(), format, style(), sources)?;
+    let mut writer = terminal.writer();
+    if resume.as_ref().is_some_and(|resume| resume.is_cut) && is_stdout(args.resume.as_deref()) {
+        writer.write_all(b"\n")?;
+    }
+    let report = Report::begin(writer, format, style(), sources)?;
     let items = inputs.read(&terminal);
     let mut console = Console::new(report, resume, terminal);
     let stopped = OnceLock::new();
@@ -143,6 +149,13 @@ fn resume(path: &Path) -> Result<Resume, Failure> {
         ));
     }
     Ok(resume)
+}
+
+/// Whether standard output goes to this file (`--resume done.ndjson >> done.ndjson`).
+fn is_stdout(path: Option<&Path>) -> bool {
+    let output = stdout().as_fd().try_clone_to_owned().and_then(|output| File::from(output).metadata());
+    let (Ok(output), Some(Ok(file))) = (output, path.map(std::fs::metadata)) else { return false };
+    (output.dev(), output.ino()) == (file.dev(), file.ino())
 }
 
 /// How a table looks here.

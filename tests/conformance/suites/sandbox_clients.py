@@ -10,6 +10,7 @@ import boto3
 import botocore.exceptions
 from botocore.config import Config
 
+import batch
 import proofs
 import signed_requests
 from expectations import check_identity, failure_of, refusal_of
@@ -39,6 +40,8 @@ def main():
         for name, test in signed_requests.tests(sandbox.address, table):
             suite.check(name, test)
         for name, test in proofs.tests(sandbox.address, table):
+            suite.check(name, test)
+        for name, test in batch.tests(sandbox, table):
             suite.check(name, test)
     suite.check("no secret in the log", assert_no_secret, sandbox.lines, table)
     suite.close()

@@ -83,6 +83,38 @@ fn a_broken_object_is_refused_with_its_line_and_the_others_go_on() {
 }
 
 #[test]
+fn a_list_under_a_name_is_read_and_what_its_keys_lack_is_named() {
+    let metadata = format!(
+        "{{\n  \"AccessKeyMetadata\": [\n    {{\"UserName\": \"ann\", \"AccessKeyId\": \"{ID}\", \"Status\": \"Active\"}},\n    \
+         {{\"UserName\": \"ann\", \"AccessKeyId\": \"{OTHER}\", \"Status\": \"Inactive\"}}\n  ]\n}}\n"
+    );
+    let lacks = "1: stsSecretKey is missing or empty.".to_owned();
+    assert_eq!(auto(&metadata), [lacks.clone(), lacks]);
+    let object = format!(r#"{{"AccessKeyId": "{ID}", "SecretAccessKey": "{SECRET}"}}"#);
+    assert_eq!(auto(&format!(r#"{{"keys": [{object}, 7, {{"a": 1}}], "next": null}}"#)), [entry(1)]);
+    let none = ["1: stsAccessKey is missing or empty.".to_owned()];
+    for other in [r#"{"AccessKeyMetadata": []}"#, r#"{"items": [{"a": 1}, {"b": 2}]}"#, r#"{"a": ["x"]}"#] {
+        assert_eq!(auto(other), none, "{other}");
+    }
+}
+
+#[test]
+fn a_csv_file_may_name_its_delimiter_in_its_first_line() {
+    for (first, delimiter) in [("sep=;", ';'), ("sep=,", ','), ("SEP=|\r", '|'), ("sep=\t", '\t')] {
+        let csv = format!(
+            "{first}\nAccess key ID{delimiter}Secret access key\n{ID}{delimiter}{SECRET}\n{OTHER}{delimiter}{SECRET}\n"
+        );
+        let expected = [entry(3), entry(4).replace(ID, OTHER)];
+        assert_eq!(auto(&csv), expected, "{first:?}");
+        assert_eq!(all(Format::Csv, csv.as_bytes()), expected, "{first:?}");
+    }
+    assert_eq!(
+        all(Format::Csv, b"sep=;;\na;b\n"),
+        ["1: There is no CSV header with an access key and a secret key."]
+    );
+}
+
+#[test]
 fn proofs_are_told_from_credentials() {
     for proof in [
         r#"{"status": {"token": "k8s-aws-v1.aHR0cHM6Ly9zdHM"}}"#,
