@@ -155,11 +155,9 @@ pub fn signature_in(url: &str) -> String {
 
 /// A token that the sandbox issues to a caller.
 pub async fn web_identity_token(sandbox: &str, caller: &Caller, audiences: &[&str]) -> String {
-    let members: String = audiences
-        .iter()
-        .zip(1..)
-        .map(|(audience, number)| format!("&Audience.member.{number}={audience}"))
-        .collect();
+    let members: Vec<_> =
+        audiences.iter().zip(1..).map(|(name, number)| format!("&Audience.member.{number}={name}")).collect();
+    let members = members.concat();
     let body = format!("Action=GetWebIdentityToken&Version=2011-06-15&SigningAlgorithm=ES384{members}");
     let url = format!("{sandbox}/");
     let mut request = reqwest::Client::new().post(&url);
