@@ -2,7 +2,7 @@
 //! (`auth_request`), Caddy (`forward_auth`), Traefik (`forwardAuth`), Envoy (`ext_authz`), HAProxy, the Gateway API.
 //!
 //! Any method is served and no body is read. Credentials are never taken here, and API keys are not asked for. Every answer has
-//! all headers of [`headers`], so that none of a client's own can pass.
+//! all `x-sts-*` headers, so that none of a client's own can pass.
 
 mod presented;
 
