@@ -38,7 +38,8 @@ class Upstream:
                 while size := int(self.rfile.readline().split(b";")[0], 16):
                     body += self.rfile.read(size)
                     self.rfile.readline()
-                self.rfile.readline()
+                while self.rfile.readline().strip():
+                    pass  # a trailer
                 return body
 
             def log_message(self, *_):

@@ -201,6 +201,11 @@ class Scene:
                 equal((seen["method"], seen["path"], seen["length"]), (method, "/up/load", len(BODY)))
                 self.refused(self.send(method, "/up/load", headers, body), 401)
 
+    def test_a_trailer_is_no_header(self):
+        body = b"4\r\nbody\r\n0\r\nX-Sts-Account: forged\r\n\r\n"
+        headers = [("Transfer-Encoding", "chunked"), ("Trailer", "X-Sts-Account"), (PROOF, self.proofs.eks(self.proofs.user))]
+        equal(self.user_passes(self.send("POST", headers=headers, body=body)).seen["length"], 4)
+
     def test_other_methods(self):
         for method in ("DELETE", "OPTIONS"):
             answer = self.user_passes(self.send(method, headers=[(PROOF, self.proofs.eks(self.proofs.user))]))
