@@ -82,8 +82,12 @@ fn member(name: &str, description: &str, longest: usize) -> ObjectBuilder {
 }
 
 fn text(description: &str, longest: usize) -> ObjectBuilder {
-    let text = ObjectBuilder::new().schema_type(Type::String).description(Some(description));
-    text.min_length(Some(1)).max_length(Some(longest))
+    encoded(description).max_length(Some(longest))
+}
+
+/// Bounded by the request's body alone.
+fn encoded(description: &str) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).description(Some(description)).min_length(Some(1))
 }
 
 fn login_headers() -> Value {
@@ -99,14 +103,14 @@ fn login_schema() -> ObjectBuilder {
     let method = text("How the request is sent", 4).enum_values(Some(["POST", "GET"]));
     let headers = AnyOfBuilder::new()
         .description(Some("The headers as base64 of a JSON object, as its text, or as the object; a value is a string, a number or an array of one"))
-        .item(text("base64 of a JSON object, or its text", 65_536))
+        .item(encoded("base64 of a JSON object, or its text"))
         .item(ObjectBuilder::new());
     ObjectBuilder::new()
         .property("iam_http_request_method", method)
         .required("iam_http_request_method")
-        .property("iam_request_url", text("base64 of the URL", 65_536))
+        .property("iam_request_url", encoded("base64 of the URL"))
         .required("iam_request_url")
-        .property("iam_request_body", text("base64 of the body; a GET has none", 65_536))
+        .property("iam_request_body", encoded("base64 of the body; a GET has none"))
         .property("iam_request_headers", Schema::AnyOf(headers.build()))
         .required("iam_request_headers")
 }
