@@ -39,10 +39,13 @@ RUN target="$(uname -m)-unknown-linux-musl" \
     && cargo clean --locked --release --target "$target" --package sts-verify --package sts-sandbox \
     && rm -r src sandbox/src
 
+COPY build.rs ./
 COPY sandbox sandbox
 COPY src src
+# What `sts-verify --version` and the metric build_info say; below it is a label.
+ARG REVISION=unknown
 RUN target="$(uname -m)-unknown-linux-musl" \
-    && cargo build --locked --release --target "$target" --package sts-verify \
+    && STS_VERIFY_REVISION="$REVISION" cargo build --locked --release --target "$target" --package sts-verify \
     && install -D "target/$target/release/sts-verify" /image/sts-verify \
     && install -D --mode=0644 /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/ca-certificates.crt
 

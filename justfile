@@ -46,6 +46,12 @@ deploy:
     tests/deploy/kubernetes
     tests/deploy/ecs
     tests/deploy/prometheus
+    tests/deploy/helm
+    tests/deploy/upgrades
+
+# Hold what makes a release against what is promised of it
+release-checks:
+    tests/release/run
 
 # Run replicas under load and in trouble
 operations:

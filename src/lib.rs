@@ -4,7 +4,8 @@
 //! these and answers who they belong to, or STS's own reason why not. The way of a request:
 //!
 //! ```text
-//! request ─▶ app          request id · access log · CORS · panic guard · body limit and deadline
+//! request ─▶ server       connections: their limits, heads, time, TLS
+//!         ─▶ app          request id · access log · CORS · panic guard
 //!         ─▶ verify       JSON ─▶ Credentials (credentials); a refusal goes to error, STS is not asked
 //!         ─▶ sharing      the same question is put to STS once
 //!         ─▶ sts          one client per region, credentials per call ─▶ Answer or StsFailure

@@ -76,6 +76,14 @@ fn good_elsewhere() -> Vec<Caller> {
         row("CHINA0", "an IAM user in China (aws-cn)", Caller::user("111122223333", "Li"))
             .in_region("cn-north-1"),
         row(
+            "CHIROL",
+            "an assumed role in China (aws-cn)",
+            Caller::role("111122223333", "SandboxRole", "session-1"),
+        )
+        .in_region("cn-north-1"),
+        row("GOVUSR", "an IAM user in GovCloud (aws-us-gov)", Caller::user("444455556666", "Grace"))
+            .in_region("us-gov-west-1"),
+        row(
             "GOVROL",
             "an assumed role in GovCloud (aws-us-gov)",
             Caller::role("444455556666", "SandboxRole", "session-1"),
@@ -89,6 +97,12 @@ fn good_elsewhere() -> Vec<Caller> {
             "EUSC00",
             "an IAM user in the European Sovereign Cloud (aws-eusc)",
             Caller::user("777788889999", "Anna"),
+        )
+        .in_region("eusc-de-east-1"),
+        row(
+            "EUSROL",
+            "an assumed role in the European Sovereign Cloud (aws-eusc)",
+            Caller::role("777788889999", "SandboxRole", "session-1"),
         )
         .in_region("eusc-de-east-1"),
     ]

@@ -4,7 +4,7 @@ mod files;
 
 use super::signals::Signals;
 use super::{Failure, bind, sandbox};
-use crate::config::ServeArgs;
+use crate::config::{ServeArgs, build};
 use crate::http::router::{internal_routes, router};
 use crate::http::state::AppState;
 use crate::observability::otlp::Exporter;
@@ -82,7 +82,7 @@ pub(super) async fn run(args: &ServeArgs, checked: Checked, signals: Signals) ->
     if let Some(sandbox) = &sandbox {
         info!(url = sandbox.url(), "sandbox started");
     }
-    info!(address = %listener.local_addr()?, version = env!("CARGO_PKG_VERSION"), "listening");
+    info!(address = %listener.local_addr()?, version = build::VERSION, revision = build::REVISION, "listening");
     if tls.is_none() && !listener.local_addr()?.ip().is_loopback() {
         warn!(
             "plain HTTP on an address that others can reach: who sees the traffic sees the credentials; set \

@@ -47,9 +47,12 @@ pub struct HttpArgs {
     /// How many requests may wait for STS at once; those above get 503 with Retry-After. When all permits are held, a newcomer takes one from the region or caller that holds most
     #[arg(long, env = "STS_VERIFY_MAX_IN_FLIGHT", default_value = "512", value_name = "N", value_parser = parse::count)]
     pub max_in_flight: usize,
-    /// How long the first request's head, and any request's body, may take to arrive
+    /// How long the head of a request may take to arrive, and its body after that
     #[arg(long, env = "STS_VERIFY_READ_TIMEOUT", default_value = "10s", value_name = "TIME", value_parser = parse::duration)]
     pub read_timeout: Duration,
+    /// How long a client may take nothing of its answer before the connection is closed
+    #[arg(long, env = "STS_VERIFY_WRITE_TIMEOUT", default_value = "30s", value_name = "TIME", value_parser = parse::duration)]
+    pub write_timeout: Duration,
     /// How long a connection may be idle between requests; longer than the load balancer's own (60s by default at AWS)
     #[arg(long, env = "STS_VERIFY_KEEP_ALIVE", default_value = "75s", value_name = "TIME", value_parser = parse::duration)]
     pub keep_alive: Duration,

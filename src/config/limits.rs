@@ -28,6 +28,12 @@ pub struct LimitArgs {
     /// How many connections may be open; further ones are refused at once
     #[arg(long, env = "STS_VERIFY_MAX_CONNECTIONS", default_value = "8192", value_name = "N", value_parser = parse::count)]
     pub max_connections: usize,
+    /// How many connections one client address may have open, an IPv6 network of 64 bits being one; above that it gets 429. Not applied behind trusted proxies, whose addresses all clients share
+    #[arg(long, env = "STS_VERIFY_MAX_CONNECTIONS_PER_ADDRESS", default_value = "1024", value_name = "N", value_parser = parse::count)]
+    pub max_connections_per_address: usize,
+    /// How many bytes the bodies being read may take together; a request whose body finds no room gets 503 with Retry-After
+    #[arg(long, env = "STS_VERIFY_MAX_BODY_MEMORY", default_value = "67108864", value_name = "BYTES", value_parser = parse::bytes)]
+    pub max_body_memory: usize,
     /// How long the answer for valid credentials is kept and given again, at most 60s. Credentials that end meanwhile are still called valid
     #[arg(long, env = "STS_VERIFY_CACHE_VALID", default_value = "0s", value_name = "TIME", value_parser = |text: &str| parse::duration_up_to(text, LONGEST_VALID))]
     pub cache_valid: Duration,
@@ -41,7 +47,12 @@ pub struct LimitArgs {
 
 impl LimitArgs {
     /// What is wrong with these settings taken together, in one line.
-    pub(super) fn check(&self) -> Result<(), String> {
+    pub(super) fn check(&self, max_body_bytes: usize) -> Result<(), String> {
+        if self.max_body_memory < max_body_bytes {
+            return Err(
+                "STS_VERIFY_MAX_BODY_MEMORY: must not be less than STS_VERIFY_MAX_BODY_BYTES".to_owned()
+            );
+        }
         if self.rate_burst.is_some() && self.rate_limit.is_none() {
             return Err("STS_VERIFY_RATE_BURST: means nothing without STS_VERIFY_RATE_LIMIT".to_owned());
         }
@@ -53,6 +64,12 @@ impl LimitArgs {
     pub fn per_caller(&self) -> Option<PerCaller> {
         let burst = |rate: Rate| self.rate_burst.unwrap_or(rate.count);
         self.rate_limit.map(|rate| PerCaller { rate, burst: burst(rate) })
+    }
+
+    /// How many connections one address may have open, if the peer is the client.
+    #[must_use]
+    pub fn connections_per_address(&self) -> Option<usize> {
+        (self.trusted_proxies == 0).then_some(self.max_connections_per_address)
     }
 
     /// Which answers are kept, and for how long.

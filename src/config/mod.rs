@@ -4,6 +4,7 @@
 //! variable, and the program ends with [`EXIT_USAGE`].
 
 mod batch;
+pub(crate) mod build;
 mod commands;
 mod environment;
 mod hosts;
@@ -65,7 +66,7 @@ ends the program with exit code 64 and one line on stderr.";
 
 /// Are these AWS credentials good, and whose are they? Asks AWS STS and answers over HTTP.
 #[derive(Debug, Parser)]
-#[command(version, args_conflicts_with_subcommands = true, after_help = ALSO_READ)]
+#[command(version = build::LONG_VERSION, args_conflicts_with_subcommands = true, after_help = ALSO_READ)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -132,7 +133,7 @@ impl ServeArgs {
     ///
     /// One line, naming the variable that is wrong.
     pub fn sts_settings(&self) -> Result<StsSettings, String> {
-        self.http.limits.check()?;
+        self.http.limits.check(self.http.max_body_bytes)?;
         self.sts.settings(self.sandbox)
     }
 }

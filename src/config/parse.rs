@@ -87,6 +87,10 @@ pub(super) fn number_up_to(text: &str, most: usize) -> Result<usize, String> {
     }
 }
 
+pub(super) fn bytes(text: &str) -> Result<usize, String> {
+    number_up_to(text, 64 * 1024 * 1024 * 1024)
+}
+
 pub(super) fn rate(text: &str) -> Result<Rate, String> {
     let period = |unit: &str| match unit {
         "s" => Some(Duration::from_secs(1)),

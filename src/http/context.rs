@@ -1,6 +1,7 @@
 //! What a handler knows about a request beside its body.
 
 use crate::callers::CallerId;
+use crate::http::connection::ClientConnection;
 use crate::http::middleware::client_address::caller_of;
 use crate::http::state::AppState;
 use crate::observability::SharedRecord;
@@ -25,8 +26,14 @@ impl RequestContext {
         Self {
             caller: caller_of(request, app.trusted_proxies),
             record: request.extensions().get().cloned().unwrap_or_default(),
-            wants_retries: Arc::new(|| true),
+            wants_retries: wants_retries(ClientConnection::of(request)),
             waits_for_permit: false,
         }
     }
+}
+
+/// A client that has half-closed its connection may have left: it gets the outcome of the attempt under way, and no other
+/// is made for it alone.
+fn wants_retries(client: ClientConnection) -> WantsRetries {
+    Arc::new(move || !client.half_closed())
 }

@@ -3,7 +3,10 @@
 //! Every body that is not a success has the shape of [`ErrorBody`], the one in which the Lambda function reported
 //! botocore's errors.
 
+mod messages;
+
 use crate::credentials::ValidationError;
+use crate::http::head_error::HeadError;
 use crate::proof::ProofError;
 use crate::sts::{Rejection, StsFailure};
 use axum::http::header::{ACCEPT, ACCEPT_ENCODING, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -24,6 +27,8 @@ pub enum ApiError {
     UnsupportedMediaType(&'static str),
     /// The body has a `Content-Encoding`, such as this one.
     UnsupportedContentCoding(&'static str),
+    /// The head is refused.
+    Head(HeadError),
     /// The body is longer than the operator allows.
     TooLarge,
     /// This line of a batch is one more than the operator allows.
@@ -77,6 +82,12 @@ pub enum ApiError {
     Forbidden,
     /// As many requests as the operator allows are waiting for STS.
     Overloaded,
+    /// The bodies being read take as much memory as the operator allows.
+    BodiesOverloaded,
+    /// As many connections as the operator allows are open.
+    ConnectionsOverloaded,
+    /// This client's address has as many connections open as the operator allows.
+    TooManyConnections,
     /// A fault of this program. Nothing is told about it; the log has more.
     Internal,
 }
@@ -124,7 +135,11 @@ impl ApiError {
     pub fn answer(&self) -> ErrorAnswer {
         let (status, exception, code) = self.class();
         let retry_after = match self {
-            Self::Overloaded | Self::ReplayStoreUnavailable => RETRY_HERE,
+            Self::Overloaded
+            | Self::BodiesOverloaded
+            | Self::ConnectionsOverloaded
+            | Self::TooManyConnections
+            | Self::ReplayStoreUnavailable => RETRY_HERE,
             Self::RateLimited { retry_after } | Self::AuthenticationLimited { retry_after } => {
                 Some(*retry_after)
             }
@@ -165,6 +180,10 @@ impl ApiError {
             Self::UnsupportedMediaType(_) | Self::UnsupportedContentCoding(_) => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "RequestError", "UnsupportedMediaType")
             }
+            Self::Head(error) => {
+                let (status, code) = error.class();
+                return (status, "RequestError", code.into());
+            }
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "RequestError", "RequestTooLarge"),
             Self::TooManyLines => (StatusCode::PAYLOAD_TOO_LARGE, "RequestError", "TooManyLines"),
             Self::BatchDeadline => (StatusCode::GATEWAY_TIMEOUT, "ServiceError", "BatchDeadline"),
@@ -191,64 +210,15 @@ impl ApiError {
             Self::Unauthorized { .. } | Self::NoProof => {
                 (StatusCode::UNAUTHORIZED, "ServiceError", "Unauthorized")
             }
-            Self::RateLimited { .. } | Self::AuthenticationLimited { .. } => {
+            Self::RateLimited { .. } | Self::AuthenticationLimited { .. } | Self::TooManyConnections => {
                 (StatusCode::TOO_MANY_REQUESTS, "ServiceError", "RateLimited")
             }
-            Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "ServiceError", "Overloaded"),
+            Self::Overloaded | Self::BodiesOverloaded | Self::ConnectionsOverloaded => {
+                (StatusCode::SERVICE_UNAVAILABLE, "ServiceError", "Overloaded")
+            }
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "ServiceError", "InternalError"),
         };
         (status, exception, code.into())
-    }
-
-    fn message(&self) -> Option<Cow<'static, str>> {
-        let text: Cow<'static, str> = match self {
-            Self::Rejected(no) => return no.message.clone().map(Cow::from),
-            Self::Invalid(refusal) => refusal.to_string().into(),
-            Self::Sts(StsFailure::Internal(_)) | Self::Internal => {
-                "An internal error occurred; the log has the details under this request id.".into()
-            }
-            Self::Sts(failure) => failure.to_string().into(),
-            Self::RegionNotAllowed => {
-                "This service does not ask the STS of that region (region, AWS_REGION or AWS_DEFAULT_REGION).".into()
-            }
-            Self::UnsupportedMediaType(accepted) => format!("The Content-Type must be {accepted}.").into(),
-            Self::UnsupportedContentCoding(coding) => {
-                format!("The request body must have no Content-Encoding; it has {coding}.").into()
-            }
-            Self::TooLarge => "The request body is too large.".into(),
-            Self::TooManyLines => "The batch has more lines than this service takes; post the rest in another.".into(),
-            Self::BatchDeadline => "The time of the batch was over before this line was answered; post it again.".into(),
-            Self::BodyTimeout => "The request body did not arrive in time.".into(),
-            Self::BodyCutOff => "The request body ended too early.".into(),
-            Self::NotFound => "There is nothing at this path; POST /verify is what you want.".into(),
-            Self::NoSuchPolicy => "There is no policy of that name (STS_VERIFY_POLICIES_FILE).".into(),
-            Self::NoProof => {
-                "There is no proof, neither in x-sts-verify-proof nor as Authorization: Bearer PROOF.".into()
-            }
-            Self::Forbidden => "The policy does not let this principal pass.".into(),
-            Self::MethodNotAllowed => "This path does not take that method; see the Allow header.".into(),
-            Self::MisdirectedRequest => "This service is not allowed to answer for that host.".into(),
-            Self::InvalidRequestContent => "Could not parse the request body into JSON.".into(),
-            Self::UnsupportedInvocationType => {
-                "X-Amz-Invocation-Type must be RequestResponse or DryRun: an answer that nobody waits for is none."
-                    .into()
-            }
-            Self::Unauthorized { key_given: false } => {
-                "This service wants an API key, as Authorization: Bearer KEY or as x-api-key: KEY.".into()
-            }
-            Self::Unauthorized { key_given: true } => "The API key is none of this service's.".into(),
-            Self::RateLimited { .. } => "This caller asks more often than this service allows.".into(),
-            Self::AuthenticationLimited { .. } => {
-                "Too many requests without a good API key came from this address.".into()
-            }
-            Self::Proof(error) => error.to_string().into(),
-            Self::ProofNotAccepted => "This service does not accept what was posted (STS_VERIFY_ACCEPT).".into(),
-            Self::ReplayStoreUnavailable => {
-                "It cannot be found out whether the proof was used before: the store of used proofs cannot be asked.".into()
-            }
-            Self::Overloaded => "As many requests as this service takes are waiting for STS.".into(),
-        };
-        Some(text)
     }
 }
 

@@ -9,13 +9,13 @@ use crate::http::middleware::authentication::{API_KEY_HEADER, KeyGuard, authenti
 use crate::http::middleware::rate_limit::{CallerGuard, limit_callers};
 use crate::http::middleware::request_id::REQUEST_ID_HEADER;
 use crate::http::openapi;
+use crate::http::request_head;
 use crate::http::routes::{batch, gate, health, lambda, metrics, verify};
 use crate::http::state::AppState;
 use crate::http::verification::{CACHE_STATUS_HEADER, VERDICT_HEADER};
 use crate::observability::metrics::Metrics;
 use axum::Router;
-use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
+use axum::extract::Request;
 use axum::http::header::{
     AGE, AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ORIGIN, REFERRER_POLICY,
     RETRY_AFTER, STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
@@ -28,10 +28,9 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 use tower::layer::layer_fn;
-use tower::util::{MapRequestLayer, MapResponseLayer, option_layer};
+use tower::util::{MapResponseLayer, option_layer};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, Any as AnyOrigin, CorsLayer};
-use tower_http::timeout::DeadlineBody;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -109,8 +108,8 @@ pub fn router(state: AppState, http: &HttpArgs, sandbox: bool) -> Router {
 /// The gates. They have no CORS: it would answer a preflight with 200, which opens the gate of a proxy that asks with its client's
 /// method. An address counts as the caller, for there are no API keys.
 fn gate_routes(state: &AppState) -> Router {
-    let mut routes = Router::new().route(gate::PATH, any(gate::gate));
-    for path in gate::PATHS_BELOW {
+    let mut routes = Router::new();
+    for path in gate::ROUTES {
         routes = routes.route(path, any(gate::gate));
     }
     if let Some(guard) = caller_guard(state) {
@@ -126,9 +125,11 @@ fn caller_guard(state: &AppState) -> Option<CallerGuard> {
 
 /// What is no route, or no method of one, is answered in the one error shape.
 fn with_fallbacks<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
-    routes
-        .fallback(|| async { ApiError::NotFound })
-        .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
+    routes.fallback(no_route).method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
+}
+
+async fn no_route(request: Request) -> ApiError {
+    request_head::reason(&request)
 }
 
 /// What the listener of the metrics serves: these, and health for whoever restarts a process that does not answer. The
@@ -195,7 +196,7 @@ fn with_layers(
     sandbox: bool,
     cors: Option<CorsLayer>,
 ) -> Router {
-    let (headers, read_timeout) = (Arc::new(default_headers(http, sandbox)), http.read_timeout);
+    let headers = Arc::new(default_headers(http, sandbox));
     if let Some(hosts) = http.allowed_hosts.clone() {
         let guard = HostGuard { hosts: Arc::new(hosts), exempt: &health::PATHS };
         routes = routes.layer(from_fn_with_state(guard, check_host));
@@ -208,18 +209,7 @@ fn with_layers(
         // From the body of the next one, which may be the panic's answer, back to axum's.
         MapResponseLayer::new(IntoResponse::into_response),
         CatchPanicLayer::custom(answer_a_panic),
-        MapRequestLayer::new(move |request| with_body_deadline(request, read_timeout)),
-        DefaultBodyLimit::max(http.max_body_bytes),
     ))
-}
-
-/// Bounds the time in which a body has to come. A batch has a deadline of its own.
-fn with_body_deadline(request: Request, limit: Duration) -> Request {
-    let route = request.extensions().get().map(MatchedPath::as_str);
-    if route == Some(batch::PATH) {
-        return request;
-    }
-    request.map(|body| Body::new(DeadlineBody::new(limit, body)))
 }
 
 /// What every answer has in its head, unless its handler said otherwise.

@@ -1,5 +1,6 @@
-//! The request body, as its callers spell it: one schema for each tool that prints credentials.
+//! The request body, as its callers spell it: one schema for each tool that prints credentials or makes a proof.
 
+use crate::http::openapi::proof_forms;
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, SchemaType, Type};
@@ -128,14 +129,17 @@ pub struct VerifyRequestSchema;
 
 impl PartialSchema for VerifyRequestSchema {
     fn schema() -> RefOr<Schema> {
-        let description = "AWS credentials under the names of any of the tools that print them. A name counts whatever its \
+        let description = "AWS credentials under the names of any of the tools that print them, or one proof in their place, as its \
+                           tool prints it. A name counts whatever its \
                            case, with `_` and `-` in it or without, at the top or in an object up to three levels below it, \
                            whatever that object is called. Where the access key id or the secret has a name with `aws` or \
                            `sts` in it, the names beside it that have neither are passed over; `token` counts only beside \
-                           an access key id. A value that is there twice is taken once if both are equal, and refused if \
+                           an access key id, and is a proof where none is. A value that is there twice is taken once if both are equal, and refused if \
                            not; null and empty are no values. Other members are passed over.";
         let any = AnyOfBuilder::new().description(Some(description));
-        SPELLINGS.iter().fold(any, |any, spelling| any.item(spelling.schema())).into()
+        let any = SPELLINGS.iter().fold(any, |any, spelling| any.item(spelling.schema()));
+        let proofs = proof_forms().into_iter().map(|form| form.schema.title(Some(form.who)));
+        proofs.fold(any, AnyOfBuilder::item).into()
     }
 }
 

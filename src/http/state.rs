@@ -3,6 +3,7 @@
 use crate::callers::api_keys::ApiKeys;
 use crate::callers::{CallerLimit, InFlight, PerCaller};
 use crate::config::{BatchArgs, CorsOrigins, HttpArgs};
+use crate::http::body::{BodyBudget, BodyReader};
 use crate::http::gate::GateCache;
 use crate::observability::metrics::Metrics;
 use crate::policy::PoliciesFile;
@@ -25,6 +26,8 @@ pub struct AppState {
     pub(crate) callers: Option<Arc<CallerLimit>>,
     /// How many proxies in front append to X-Forwarded-For.
     pub(crate) trusted_proxies: usize,
+    /// Reads the bodies of requests.
+    pub(crate) bodies: BodyReader,
     /// One permit for each request that may wait for STS.
     pub(crate) in_flight: Arc<InFlight>,
     /// Bounds of one batch.
@@ -63,11 +66,14 @@ impl AppState {
         http: &HttpArgs,
     ) -> Result<Self, getrandom::Error> {
         let metrics = Arc::<Metrics>::default();
+        let (limit, memory) = (http.max_body_bytes, http.limits.max_body_memory);
+        let budget = BodyBudget::new(memory, limit, metrics.bodies());
         Ok(Self {
             sts: Arc::new(sts),
             coalescer: Arc::new(Coalescer::new(http.limits.cache_policy())?),
             callers: http.limits.per_caller().map(|settings| Arc::new(CallerLimit::new(&settings))),
             trusted_proxies: http.limits.trusted_proxies,
+            bodies: BodyReader::new(limit, http.read_timeout, budget),
             in_flight: InFlight::new(http.max_in_flight),
             batch: http.batch,
             max_body_bytes: http.max_body_bytes,

@@ -53,7 +53,8 @@ struct TokenIdentity<'a> {
 }
 
 /// The body of a success.
-#[derive(ToSchema)]
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
 #[schema(title = "Success")]
 #[expect(dead_code, reason = "for the OpenAPI document")]
 pub(crate) enum Success<'a> {

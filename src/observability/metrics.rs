@@ -4,18 +4,20 @@
 //! choose: routes, methods, codes and regions come from lists, and what is on none of them is `other` or `unmatched`.
 
 mod codes;
+mod connections;
 mod format;
 mod labels;
 mod process;
 
 pub(crate) use codes::known_code;
+pub(crate) use connections::{BodyFigures, ConnectionFigures, WaitedFor};
 pub(crate) use format::Format;
+pub use labels::ReloadedFile;
 
 use super::{RedisWatch, logs};
 use crate::sts::{StsFailure, StsResponse, Verdict};
 use labels::{
-    CodeLabels, FileLabels, GateLabels, HttpLabels, SourceLabels, StsLabels, VerdictLabels, VersionLabels,
-    Word,
+    BuildLabels, CodeLabels, FileLabels, GateLabels, HttpLabels, SourceLabels, StsLabels, VerdictLabels, Word,
 };
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -28,30 +30,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Bounds of the buckets of durations, in seconds: from an answer out of the cache to the deadline.
 const SECONDS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 20.0];
-
-/// What is loaded again when it changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReloadedFile {
-    /// The digests of API keys.
-    ApiKeys,
-    /// The certificate that is served, with its key.
-    Tls,
-    /// Who may pass which gate.
-    Policies,
-    /// The CA certificates to trust for STS.
-    CaBundle,
-}
-
-impl ReloadedFile {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::ApiKeys => "api_keys",
-            Self::Tls => "tls",
-            Self::Policies => "policies",
-            Self::CaBundle => "ca_bundle",
-        }
-    }
-}
 
 /// All figures of a process.
 pub struct Metrics {
@@ -74,13 +52,7 @@ pub struct Metrics {
     redis: Arc<RedisWatch>,
     remembered_proofs: Gauge,
     connections: ConnectionFigures,
-}
-
-/// What a listener counts.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct ConnectionFigures {
-    pub active: Gauge,
-    pub refused: Counter,
+    bodies: BodyFigures,
 }
 
 impl Default for Metrics {
@@ -106,6 +78,7 @@ impl Default for Metrics {
             redis: Arc::new(RedisWatch::new()),
             remembered_proofs: Gauge::default(),
             connections: ConnectionFigures::default(),
+            bodies: BodyFigures::default(),
         };
         metrics.register();
         metrics
@@ -141,14 +114,12 @@ impl Metrics {
         self.redis.register(registry);
         let remembered = "Used proofs that this process remembers";
         registry.register("sts_verify_replay_store_entries", remembered, self.remembered_proofs.clone());
-        let connections = &self.connections;
-        let (open, refused) = ("Connections open", "Connections refused because too many were open");
-        registry.register("http_server_active_connections", open, connections.active.clone());
-        registry.register("http_server_refused_connections", refused, connections.refused.clone());
+        self.connections.register(registry);
+        self.bodies.register(registry);
         // A gauge in both formats: readers of the older one know no type `info`.
-        let build: Family<VersionLabels, ConstGauge> = Family::new_with_constructor(|| ConstGauge::new(1));
-        registry.register("build_info", "What is running", build.clone());
-        let _ = build.get_or_create(&VersionLabels { version: env!("CARGO_PKG_VERSION") });
+        let builds: Family<BuildLabels, ConstGauge> = Family::new_with_constructor(|| ConstGauge::new(1));
+        registry.register("build_info", "What is running", builds.clone());
+        let _ = builds.get_or_create(&BuildLabels::THIS);
         let dropped = "Log lines that were not read in time or could not be written";
         registry.register("sts_verify_log_lines_dropped", dropped, logs::dropped_lines());
         registry.register_collector(Box::new(process::Process));
@@ -259,6 +230,11 @@ impl Metrics {
     /// The figures of the public listener.
     pub(crate) fn connections(&self) -> ConnectionFigures {
         self.connections.clone()
+    }
+
+    /// The figures of the bodies being read.
+    pub(crate) fn bodies(&self) -> BodyFigures {
+        self.bodies.clone()
     }
 
     /// A question was answered without a call to STS of its own, if `source` says so.

@@ -189,3 +189,23 @@ proptest! {
         prop_assert_eq!(pattern.matches(&format!("arn:aws:iam::123456789012:role/{other}")), name == other);
     }
 }
+
+/// CVE-2025-11621 (Vault): a role was told by its name alone, so that one of the same name in another account passed, and a
+/// wildcard in the account let every account pass.
+#[test]
+fn cve_2025_11621_a_role_of_the_same_name_in_another_account_does_not_pass() {
+    let other = "arn:aws:sts::210987654321:assumed-role/deploy/i-1";
+    for members in [
+        r#"principals = ["arn:aws:iam::123456789012:role/deploy"]"#,
+        r#"principals = ["arn:aws:iam::123456789012:role/*"]"#,
+        "accounts = [\"123456789012\"]\nprincipals = [\"arn:aws:iam::*:role/deploy\"]",
+    ] {
+        let policy = policy(members);
+        assert!(allows(&policy, "arn:aws:sts::123456789012:assumed-role/deploy/i-1"), "{members}");
+        assert!(!allows(&policy, other), "{members}");
+    }
+    for pattern in ["arn:aws:iam::*:role/deploy", "arn:aws:iam::?23456789012:role/deploy", "*"] {
+        let text = format!("[policy.p]\nprincipals = [\"{pattern}\"]\n");
+        assert!(policies(&text, BOTH).is_err(), "{pattern}");
+    }
+}

@@ -39,6 +39,20 @@ pub enum ProofError {
 }
 
 impl ProofError {
+    /// One of each, for documentation.
+    pub const EXAMPLES: [Self; 10] = [
+        Self::AudienceMismatch,
+        Self::Expired,
+        Self::NotYetValid,
+        Self::Replayed,
+        Self::EndpointNotAllowed,
+        Self::RegionMismatch,
+        Self::RequestNotAllowed("it is for another action or version"),
+        Self::IssuerNotAllowed,
+        Self::SignatureMismatch,
+        Self::TokenNotAllowed("alg must be RS256 or ES384"),
+    ];
+
     /// The error code.
     #[must_use]
     pub fn code(self) -> &'static str {

@@ -8,8 +8,14 @@ pub mod hardening;
 pub mod reload;
 pub mod tls;
 
+mod clock;
+mod connection;
 mod connections;
 mod descriptors;
+mod exchange;
+mod service;
+mod transport;
+mod wire;
 
 pub use descriptors::take_file_descriptors;
 
@@ -19,22 +25,24 @@ use crate::observability::LogThrottle;
 use crate::observability::metrics::ConnectionFigures;
 use crate::server::tls::Tls;
 use axum::Router;
-use axum_server::Handle;
-use axum_server::accept::DefaultAcceptor;
-use connections::{Bounded, Connections};
+use connection::{Server, Stage};
+use connections::Connections;
+use std::convert::Infallible;
 use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
-
-/// The longest head of a request, and what a connection reads ahead at most: all of them together are bounded then.
-/// hyper's own bound is 400 KiB.
-const READ_BUFFER_BYTES: usize = 32 * 1024;
 
 /// The listener of the metrics is for a scraper and some probes.
 const METRICS_CONNECTIONS: usize = 64;
+
+/// After an error of accept(2) the next connection is waited for as long as this: without a descriptor left, say, it would
+/// fail again at once.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Why the process is to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,18 +66,27 @@ pub async fn run(
     http: &HttpArgs,
     stop: impl Future<Output = Stop>,
 ) -> io::Result<()> {
-    let handle = Handle::<SocketAddr>::new();
-    let connections = Connections::new(http.limits.max_connections, state.metrics.connections());
-    let serving = serve(listener, tls, routes, http, handle.clone(), connections);
-    tokio::pin!(serving);
-    let (delay, drain) = (http.stop_delay, http.drain_timeout);
+    let figures = state.metrics.connections();
+    let limits = &http.limits;
+    let connections =
+        Connections::new(limits.max_connections, limits.connections_per_address(), figures.clone());
+    let (announced, watched) = watch::channel(Stage::Serving);
+    let server = Server::new(routes, tls, http, figures);
     tokio::select! {
-        ended = &mut serving => return ended,
-        () = wait_for_stop(stop, &state, delay) => {}
+        failed = accept(listener, connections, server, watched) => match failed {
+            Ok(never) => match never {},
+            Err(error) => return Err(error),
+        },
+        () = wait_for_stop(stop, &state, http.stop_delay) => {}
     }
-    info!(connections = handle.connection_count(), "draining");
-    handle.graceful_shutdown(Some(drain));
-    serving.await
+    // The listener is closed. Each connection has a receiver until it has ended.
+    info!(connections = announced.receiver_count(), "draining");
+    announced.send_replace(Stage::Draining);
+    if timeout(http.drain_timeout, announced.closed()).await.is_err() {
+        announced.send_replace(Stage::Over);
+        announced.closed().await;
+    }
+    Ok(())
 }
 
 /// Serves plain HTTP for as long as anybody polls it: for figures that are wanted until the process has ended.
@@ -78,37 +95,35 @@ pub async fn run(
 ///
 /// What the system says about the listener.
 pub async fn run_until_dropped(listener: TcpListener, routes: Router, http: &HttpArgs) -> io::Result<()> {
-    let connections = Connections::new(METRICS_CONNECTIONS, ConnectionFigures::default());
-    serve(listener, None, routes, http, Handle::new(), connections).await
+    let figures = ConnectionFigures::default();
+    let connections = Connections::new(METRICS_CONNECTIONS, None, figures.clone());
+    let (_stage, watched) = watch::channel(Stage::Serving);
+    match accept(listener, connections, Server::new(routes, None, http, figures), watched).await? {}
 }
 
-async fn serve(
+/// Accepts connections for as long as anybody polls it.
+async fn accept(
     listener: TcpListener,
-    tls: Option<Tls>,
-    routes: Router,
-    http: &HttpArgs,
-    handle: Handle<SocketAddr>,
-    connections: Arc<Connections>,
-) -> io::Result<()> {
-    let failed = LogThrottle::default();
-    let mut server = axum_server::from_tcp(listener)?
-        .http1_only()
-        // A first request's head has to come soon; between requests a connection may be idle for longer.
-        .first_request_timeout(http.read_timeout)
-        .handle(handle)
-        .acceptor(Bounded::new(DefaultAcceptor, connections, tls.is_none()))
-        // axum-server goes on after an error. Without an address it is accept(2)'s: no descriptors left, say.
-        .accept_error_handler(move |peer, error| {
-            if peer.is_none() {
+    connections: Connections,
+    server: Server,
+    stage: watch::Receiver<Stage>,
+) -> io::Result<Infallible> {
+    listener.set_nonblocking(true)?;
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let (server, failed) = (Arc::new(server), LogThrottle::default());
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => match connections.enter(peer.ip()) {
+                Ok(permit) => {
+                    tokio::spawn(server.clone().serve(stream, peer, stage.clone(), permit));
+                }
+                Err(error) => connections.refuse(stream, &error, server.is_plain()),
+            },
+            Err(error) => {
                 failed.say(|| warn!(%error, "connections cannot be accepted"));
+                sleep(PAUSE).await;
             }
-        });
-    server.http_builder().http1().header_read_timeout(http.keep_alive).max_buf_size(READ_BUFFER_BYTES);
-    let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
-    match tls {
-        // A handshake has as long as a first request's head.
-        Some(tls) => server.map(|bounded| tls.acceptor(bounded, http.read_timeout)).serve(routes).await,
-        None => server.serve(routes).await,
+        }
     }
 }
 
@@ -117,6 +132,6 @@ async fn wait_for_stop(stop: impl Future<Output = Stop>, state: &AppState, delay
     state.stop();
     info!(reason = ?reason, "stopping");
     if reason == Stop::Terminate {
-        tokio::time::sleep(delay).await;
+        sleep(delay).await;
     }
 }

@@ -1,7 +1,7 @@
 //! Loads files again when they change: API keys, the certificate with its key, policies, CA bundles. No connection is dropped for it, and
 //! a file that is wrong leaves everything as it was.
 //!
-//! Files are looked at by their content, every [`INTERVAL`]: so it does not matter whether one is rewritten, replaced by another, or
+//! Files are looked at by their content, every three seconds: so it does not matter whether one is rewritten, replaced by another, or
 //! reached through a link that changes (Kubernetes' `..data`), and no watch of the system's can be missed. What was seen twice in a row is
 //! loaded, so that a file that is just being written is left alone. SIGHUP loads all files at once.
 
@@ -115,13 +115,11 @@ pub async fn run(hangup: Arc<Notify>, files: Vec<WatchedFiles>, metrics: Arc<Met
             look(&mut files, all, &metrics);
             files
         });
-        files = match looked.await {
-            Ok(files) => files,
-            Err(_) => {
-                error!("a file was not reloaded: its reader panicked; no file is looked at any more");
-                return;
-            }
+        let Ok(looked) = looked.await else {
+            error!("a file was not reloaded: its reader panicked; no file is looked at any more");
+            return;
         };
+        files = looked;
     }
 }
 

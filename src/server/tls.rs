@@ -2,13 +2,12 @@
 //! ([`crate::server::reload`]). Versions 1.2 and 1.3, with rustls's own choice of suites.
 
 use crate::tls::pem::{self, PemError};
-use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use rustls::crypto::aws_lc_rs;
 use rustls::version::{TLS12, TLS13};
 use rustls::{Error, ServerConfig};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, PoisonError, RwLock};
+use tokio_rustls::TlsAcceptor;
 
 /// What is served: cleartext's HTTP version, and no other.
 const ALPN: &[u8] = b"http/1.1";
@@ -19,7 +18,7 @@ pub struct Tls {
     certificate: PathBuf,
     key: PathBuf,
     /// Handshakes that begin later take what is put here; connections go on with what they began with.
-    config: RustlsConfig,
+    config: Arc<RwLock<Arc<ServerConfig>>>,
 }
 
 /// Why the files cannot be used. No text of it repeats them.
@@ -47,7 +46,7 @@ impl Tls {
         Ok(Self {
             certificate: certificate.to_owned(),
             key: key.to_owned(),
-            config: RustlsConfig::from_config(config),
+            config: Arc::new(RwLock::new(config)),
         })
     }
 
@@ -58,13 +57,13 @@ impl Tls {
     /// The same as of [`Tls::read`].
     pub fn reload(&self) -> Result<usize, TlsError> {
         let (config, certificates) = read_files(&self.certificate, &self.key)?;
-        self.config.reload_from_config(config);
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
         Ok(certificates)
     }
 
-    /// Accepts connections with TLS. A handshake that takes longer than this is given up.
-    pub(crate) fn acceptor<A>(&self, inner: A, handshake_timeout: Duration) -> RustlsAcceptor<A> {
-        RustlsAcceptor::new(self.config.clone()).handshake_timeout(handshake_timeout).acceptor(inner)
+    /// Accepts a connection with what was read last.
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(self.config.read().unwrap_or_else(PoisonError::into_inner).clone())
     }
 }
 

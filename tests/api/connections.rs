@@ -3,7 +3,7 @@
 use crate::helpers::App;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 /// What is let in on top for clients on this machine, as all of a test's are.
 const OWN: usize = 4;
@@ -57,6 +57,47 @@ async fn a_connection_above_the_limit_is_refused_with_an_answer_and_those_that_a
     open.pop();
     while ask(&mut open[0], "/metrics").await.contains("\nhttp_server_active_connections 7\n") {}
     assert!(ask(&mut connect(&app).await, "/livez").await.starts_with("http/1.1 200 "));
+}
+
+/// A connection from an address of this machine.
+async fn connect_from(app: &App, source: [u8; 4]) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((source, 0).into()).unwrap();
+    socket.connect(app.address).await.unwrap()
+}
+
+#[tokio::test]
+async fn one_address_cannot_take_the_connections_of_all() {
+    let app = App::with_sandbox(&["--max-connections-per-address=2"]).await;
+    let mut open = Vec::new();
+    for _ in 0..2 + OWN {
+        open.push(connect_from(&app, [127, 0, 0, 2]).await);
+        assert!(ask(open.last_mut().unwrap(), "/livez").await.starts_with("http/1.1 200 "));
+    }
+    let mut answer = String::new();
+    connect_from(&app, [127, 0, 0, 2]).await.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 429 ") && head.contains("Retry-After: 1\r\n"), "{head}");
+    let body: Value = serde_json::from_str(body).unwrap();
+    assert_eq!((&body["exception"], &body["error_code"]), (&"ServiceError".into(), &"RateLimited".into()));
+    let mut other = connect_from(&app, [127, 0, 0, 3]).await;
+    let figures = ask(&mut other, "/metrics").await;
+    assert!(figures.contains("\nhttp_server_limited_connections_total 1\n"), "{figures}");
+    assert!(figures.contains("\nhttp_server_refused_connections_total 1\n"), "{figures}");
+    // One that ends makes room for another.
+    open.remove(0);
+    while ask(&mut other, "/metrics").await.contains("\nhttp_server_active_connections 7\n") {}
+    assert!(ask(&mut connect_from(&app, [127, 0, 0, 2]).await, "/livez").await.starts_with("http/1.1 200 "));
+}
+
+#[tokio::test]
+async fn behind_trusted_proxies_all_clients_have_their_addresses() {
+    let app = App::with_sandbox(&["--max-connections-per-address=2", "--trusted-proxies=1"]).await;
+    let mut open = Vec::new();
+    for _ in 0..10 {
+        open.push(connect_from(&app, [127, 0, 0, 2]).await);
+        assert!(ask(open.last_mut().unwrap(), "/livez").await.starts_with("http/1.1 200 "));
+    }
 }
 
 #[tokio::test]

@@ -76,7 +76,8 @@ impl App {
         let address = listener.local_addr().unwrap();
         let api_keys =
             ApiKeys::from_settings(args.http.api_keys_file.as_deref(), None).expect("they are good");
-        let sandbox_url = settings.endpoint_url.as_deref().filter(|_| sandbox);
+        let sandbox_url =
+            settings.endpoint_url.as_deref().filter(|_| sandbox).map(|url| url.trim_end_matches('/'));
         let proofs = args.http.proofs.settings(sandbox_url).expect("they go together");
         let proofs = ProofVerifier::new(proofs, &settings, &transport).await;
         let accept = proofs.settings().accept;

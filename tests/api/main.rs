@@ -5,24 +5,32 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod helpers;
+mod raw;
 mod stub;
 
 mod answers;
 mod authentication;
 mod batch;
+mod bodies;
 mod body_form;
 mod callers;
 mod connections;
+mod departures;
 mod documents;
+mod early_answers;
 mod echoes;
 mod failures;
 mod fuzz_corpus;
+mod gate;
+mod heads;
 mod hosts;
 mod http;
 mod isolation;
 mod lambda;
 mod metrics;
 mod openapi;
+mod proof_makers;
+mod proofs;
 mod reader;
 mod readme;
 mod region_hints;
@@ -34,4 +42,5 @@ mod sharing;
 mod spellings;
 mod stopping;
 mod sts_connections;
+mod unread_answers;
 mod verdicts;

@@ -25,12 +25,22 @@ async fn verdicts_codes_and_retries_are_counted() {
         ("sts_request_duration_seconds_count{region=\"us-east-1\",outcome=\"identity\"}", 2.0),
         ("sts_request_duration_seconds_count{region=\"us-east-1\",outcome=\"rejection\"}", 2.0),
         ("http_server_active_requests", 1.0),
-        (&format!("build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION")), 1.0),
+        (&build_info(), 1.0),
     ] {
         assert_eq!(value(&app, series).await, Some(count), "{series}");
     }
     assert!(value(&app, "process_resident_memory_bytes").await > Some(1e6));
     assert!(value(&app, "process_open_fds").await > Some(3.0));
+}
+
+/// Which build runs, as the builder named it.
+fn build_info() -> String {
+    format!(
+        "build_info{{version=\"{}\",revision=\"{}\",target=\"{}\"}}",
+        env!("CARGO_PKG_VERSION"),
+        env!("STS_VERIFY_REVISION"),
+        env!("STS_VERIFY_TARGET")
+    )
 }
 
 #[tokio::test]
@@ -95,7 +105,6 @@ async fn figures(app: &App, accept: &str) -> (String, String) {
 async fn the_classic_format_is_given_unless_openmetrics_is_asked_for() {
     let app = App::with_sandbox(&[]).await;
     app.verify(&body_of(caller("AKIASBXUSER00EXAMPLE"))).await;
-    let version = env!("CARGO_PKG_VERSION");
     for accept in ["text/plain;version=0.0.4", "*/*"] {
         let (media_type, text) = figures(&app, accept).await;
         assert_eq!(media_type, "text/plain; version=0.0.4; charset=utf-8");
@@ -106,7 +115,7 @@ async fn the_classic_format_is_given_unless_openmetrics_is_asked_for() {
             "# TYPE process_cpu_seconds_total counter",
             "# TYPE http_server_request_duration_seconds histogram",
             "# TYPE build_info gauge",
-            &format!("build_info{{version=\"{version}\"}} 1"),
+            &format!("{} 1", build_info()),
         ] {
             assert!(text.lines().any(|of_text| of_text == line), "{line}\n{text}");
         }

@@ -1,10 +1,10 @@
 //! The document: as committed, complete, and true of the service.
 
-use crate::helpers::{App, header};
+use crate::helpers::{App, expected, header, summary};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::Path;
-use sts_verify::credentials::{NAMES, Name, VerifyRequest};
+use sts_verify::credentials::{NAMES, Name, Posted};
 
 #[test]
 fn the_committed_document_is_the_one_that_the_code_makes() {
@@ -77,7 +77,7 @@ fn there_is_an_example_of_each_spelling_and_each_is_read() {
     let mut seen = BTreeSet::new();
     for (name, example) in examples {
         let value = &example["value"];
-        assert!(VerifyRequest::from_json(value.to_string().as_bytes()).is_ok(), "{name}");
+        assert!(Posted::from_json(value.to_string().as_bytes()).is_ok(), "{name}");
         let members = value.as_object().unwrap();
         let inner = members.values().filter_map(Value::as_object).flatten();
         seen.extend(
@@ -96,6 +96,68 @@ fn there_is_an_example_of_each_spelling_and_each_is_read() {
     }
 }
 
+#[tokio::test]
+async fn the_example_of_each_form_of_a_proof_is_read_as_one_and_is_too_old() {
+    let flags = ["--audience=verify.example.com", "--token-issuers=*"];
+    let app = App::asking("http://127.0.0.1:1", &flags).await;
+    let operation = verify_operation();
+    let examples = &operation["requestBody"]["content"]["application/json"]["examples"];
+    for name in ["eks-get-token", "token-review", "token", "web-identity-token", "presigned-url", "iam-login"]
+    {
+        let answer = app.verify(&examples[name]["value"]).await;
+        let too_old = expected(400, "indeterminate", "ProofExpired");
+        assert_eq!(summary(answer).await, too_old, "{name}");
+    }
+    let token =
+        &operation["responses"]["200"]["content"]["application/json"]["examples"]["web-identity-token"];
+    assert!(token["value"]["claims"].is_object(), "{token}");
+}
+
+/// The error codes of the contract.
+const CODES: [&str; 41] = [
+    "InvalidClientTokenId",
+    "ExpiredToken",
+    "SignatureDoesNotMatch",
+    "MissingAuthenticationToken",
+    "IncompleteSignature",
+    "AccessDenied",
+    "RequestExpired",
+    "RegionDisabledException",
+    "Throttling",
+    "InternalFailure",
+    "ServiceUnavailable",
+    "503",
+    "EndpointConnectionError",
+    "ConnectionClosedError",
+    "ConnectTimeoutError",
+    "ReadTimeoutError",
+    "ResponseParserError",
+    "MalformedJson",
+    "MissingParameter",
+    "InvalidParameter",
+    "DuplicateParameter",
+    "RegionNotAllowed",
+    "MisdirectedRequest",
+    "UnsupportedMediaType",
+    "RequestTooLarge",
+    "Unauthorized",
+    "Overloaded",
+    "RateLimited",
+    "InternalError",
+    "ProofNotAccepted",
+    "AudienceMismatch",
+    "ProofExpired",
+    "ProofNotYetValid",
+    "ProofReplayed",
+    "EndpointNotAllowed",
+    "RegionMismatch",
+    "RequestNotAllowed",
+    "IssuerNotAllowed",
+    "SignatureMismatch",
+    "TokenNotAllowed",
+    "ReplayStoreUnavailable",
+];
+
 #[test]
 fn there_is_an_example_of_each_error_code_of_the_contract() {
     let operation = verify_operation();
@@ -105,37 +167,7 @@ fn there_is_an_example_of_each_error_code_of_the_contract() {
         let examples = examples.unwrap_or_else(|| panic!("{status} has no example"));
         codes.extend(examples.values().filter_map(|example| example["value"]["error_code"].as_str()));
     }
-    for code in [
-        "InvalidClientTokenId",
-        "ExpiredToken",
-        "SignatureDoesNotMatch",
-        "MissingAuthenticationToken",
-        "IncompleteSignature",
-        "AccessDenied",
-        "RequestExpired",
-        "RegionDisabledException",
-        "Throttling",
-        "InternalFailure",
-        "ServiceUnavailable",
-        "503",
-        "EndpointConnectionError",
-        "ConnectionClosedError",
-        "ConnectTimeoutError",
-        "ReadTimeoutError",
-        "ResponseParserError",
-        "MalformedJson",
-        "MissingParameter",
-        "InvalidParameter",
-        "DuplicateParameter",
-        "RegionNotAllowed",
-        "MisdirectedRequest",
-        "UnsupportedMediaType",
-        "RequestTooLarge",
-        "Unauthorized",
-        "Overloaded",
-        "RateLimited",
-        "InternalError",
-    ] {
+    for code in CODES {
         assert!(codes.contains(code), "no example of {code}");
     }
 }

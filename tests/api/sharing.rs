@@ -16,7 +16,7 @@ fn call(app: &App) -> Call {
 
 /// Waits until so many requests are waiting for STS. Their heads and bodies come in one piece, so that one that is being
 /// answered has asked its question.
-async fn waiting(app: &App, count: f64) {
+pub async fn waiting(app: &App, count: f64) {
     while metric(app, "http_server_active_requests").await != Some(count + 1.0) {}
 }
 

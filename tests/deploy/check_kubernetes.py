@@ -5,23 +5,16 @@ check_kubernetes.py FOLDER      what was rendered is left there
 
 import os
 import pathlib
-import subprocess
+import re
 import sys
 
 import kubernetes_promises as promises
 import program
-import service_monitor
+import schemas
 import yaml
 from claims import Claims
 
 HERE = program.ROOT / "deploy/kubernetes"
-
-# The oldest that a hosted cluster can still have, and the newest that the validator knows.
-VERSIONS = ("1.30", "1.37")
-
-
-def run(*command, stdin=None):
-    return subprocess.run(command, input=stdin, text=True, capture_output=True, check=False)
 
 
 def kustomizations(folder):
@@ -51,33 +44,20 @@ def combine(folder, overlay, components):
     return folder
 
 
-def validate(claims, name, objects, folder):
-    """By the tools: Kubernetes' schemas, and for what they don't have, the Operator's types."""
-    core = [item for item in objects if not item["apiVersion"].startswith("monitoring.coreos.com/")]
-    path = folder / (name.replace("/", "-").replace(" ", "-") + ".yaml")
-    path.write_text(yaml.safe_dump_all(core))
-    for version in VERSIONS:
-        done = run("kubernetes-validate", "--strict", "--quiet", "-k", version, str(path))
-        said = (done.stdout + done.stderr).strip()
-        # It passes over what it has no schema of, with a warning.
-        claims.none(
-            f"{name}: valid for Kubernetes {version}",
-            said or (f"exit code {done.returncode}" if done.returncode else None),
-        )
-    for item in objects:
-        if item["kind"] == "ServiceMonitor":
-            claims.none(f"{name}: the ServiceMonitor is one to the Prometheus Operator", service_monitor.problems(item))
-
-
 def check_names(claims):
     """Whether everything that is set has an effect."""
     strange = program.unknown(program.named_in("deploy/kubernetes"))
     claims.none("every variable named in deploy/kubernetes is one that the program knows", strange)
 
 
-def check_sandbox(claims, name, objects):
-    claims.equal(f"{name}: STS is the stand-in", promises.environment(objects).get("STS_VERIFY_SANDBOX"), "true")
-    claims.equal(f"{name}: nothing can be reached", promises.only(objects, "NetworkPolicy")["spec"]["egress"], [])
+def check_compose(claims, name, services):
+    """docker-compose.yml limits memory, too; tests/conformance/image runs it."""
+    for service in (entry for entry in services.values() if entry.get("command") != ["sandbox"]):
+        # ${NAME:-default}, where the caller may say otherwise.
+        given = {key: re.sub(r"\$\{\w+:-(.*)\}", r"\1", str(value or "")) for key, value in service["environment"].items()}
+        limit, needed = program.mebibytes(service["mem_limit"]), program.memory_needed(given)
+        claims.true(f"{name}: the memory limit is enough for what the limits allow", limit >= needed,
+                    f"({limit}, needed {needed:.0f} MiB)")
 
 
 def main():
@@ -86,18 +66,25 @@ def main():
     claims = Claims("kubernetes")
     rendered = {}
     for name, path in kustomizations(folder).items():
-        done = run("kubectl", "kustomize", str(path))
+        done = schemas.run("kubectl", "kustomize", str(path))
         claims.none(f"{name}: kubectl renders it", done.stderr.strip())
         if done.returncode == 0:
             rendered[name] = list(yaml.safe_load_all(done.stdout))
     for name, objects in rendered.items():
-        validate(claims, name, objects, folder)
-        promises.check(claims, name, objects)
+        schemas.validate(claims, name, objects, folder)
+        promises.check(claims, name, objects, promises.check_namespace, promises.check_open)
     check_names(claims)
-    claims.each([check_sandbox], "sandbox", rendered["overlays/sandbox"])
+    claims.each([check_compose], "compose", yaml.safe_load(program.read("docker-compose.yml"))["services"])
+    claims.each([promises.check_sandbox], "sandbox", rendered["overlays/sandbox"])
     claims.each([promises.check_production], "production", rendered["overlays/production"])
     claims.each([promises.check_tls], "TLS", (rendered["components/tls"], rendered["overlays/production"]))
     claims.each([promises.check_redis], "Redis", rendered["components/redis"])
+    for gates in ("overlays/gates", "components/policies"):
+        claims.each([promises.check_gates], gates, rendered[gates])
+    accepted = promises.environment(rendered["overlays/gates"])["STS_VERIFY_ACCEPT"]
+    claims.equal("overlays/gates: no secret is taken", accepted, "signed-requests,web-identity-tokens")
+    shown = (program.ROOT / "deploy/gates/policies.toml").read_text()
+    claims.equal("overlays/gates: its policies are those of deploy/gates", (HERE / "overlays/gates/policies.toml").read_text(), shown)
     claims.each([promises.check_monitor], "monitor", rendered["components/servicemonitor"])
     return claims.close()
 

@@ -103,6 +103,10 @@ def check_container(claims, name, stack):
     )
     ports = [port["ContainerPort"] for port in container["PortMappings"]]
     claims.equal(f"{name}: the ports are those that the image listens on", ports, [image["http"], image["metrics"]])
+    memory, needed = stack.only("AWS::ECS::TaskDefinition")["Memory"], program.memory_needed(environment(stack))
+    claims.true(
+        f"{name}: the memory is enough for what the limits allow", int(memory) >= needed, f"({memory}, needed {needed:.0f} MiB)"
+    )
     strange = program.unknown(environment(stack))
     claims.none(f"{name}: the program knows every variable it gets", strange)
     claims.equal(

@@ -1,14 +1,17 @@
-"""What is promised of the objects in deploy/kubernetes, whatever the schemas allow."""
+"""What is promised of the objects that deploy/kubernetes and deploy/helm render to, whatever the schemas allow."""
 
 import json
+import re
 
 import network_policy
 import pod_security
 import program
 
-NAME = "app.kubernetes.io/name"
 ENFORCE = "pod-security.kubernetes.io/enforce"
 SPARE = 3
+
+# The variables that name files which hold no secret; all others that end like this do.
+NO_SECRETS = {"AWS_CA_BUNDLE", "STS_VERIFY_POLICIES_FILE"}
 
 
 def of_kind(objects, kind):
@@ -44,10 +47,10 @@ def selects(selector, labels):
     return bool(selector) and selector.items() <= labels.items()
 
 
-def check(claims, name, objects):
-    """What holds of everything that can be rendered."""
+def check(claims, name, objects, *more):
+    """What holds of everything that can be rendered; and `more`, further checks of this kind."""
     parts = (
-        check_identity,
+        check_account,
         check_pod,
         check_probes,
         check_stopping,
@@ -56,20 +59,23 @@ def check(claims, name, objects):
         check_policy,
         check_files,
     )
-    claims.each(parts, name, objects)
+    claims.each((*more, *parts), name, objects)
 
 
-def check_identity(claims, name, objects):
+def check_namespace(claims, name, objects):
     namespace = only(objects, "Namespace")["metadata"]
     claims.equal(
         f"{name}: the namespace enforces the restricted profile", namespace["labels"].get(ENFORCE), "restricted"
     )
-    elsewhere = [
-        item["kind"]
-        for item in objects
-        if item["kind"] != "Namespace" and item["metadata"].get("namespace") != namespace["name"]
-    ]
-    claims.none(f"{name}: everything is in that namespace", elsewhere)
+    check_inside(claims, name, [item for item in objects if item["kind"] != "Namespace"], namespace["name"])
+
+
+def check_inside(claims, name, objects, namespace):
+    elsewhere = [item["kind"] for item in objects if item["metadata"].get("namespace") != namespace]
+    claims.none(f"{name}: everything is in the namespace {namespace}", elsewhere)
+
+
+def check_account(claims, name, objects):
     account, pod = only(objects, "ServiceAccount"), pod_of(objects)["spec"]
     claims.equal(
         f"{name}: the pod has an account of its own", pod.get("serviceAccountName"), account["metadata"]["name"]
@@ -98,6 +104,8 @@ def check_pod(claims, name, objects):
     resources = container["resources"]
     claims.equal(f"{name}: CPU and memory are requested", sorted(resources["requests"]), ["cpu", "memory"])
     claims.equal(f"{name}: memory is limited, CPU is not", list(resources["limits"]), ["memory"])
+    limit, needed = program.mebibytes(resources["limits"]["memory"]), program.memory_needed(environment(objects))
+    claims.true(f"{name}: the memory limit is enough for what the limits allow", limit >= needed, f"({limit}, needed {needed:.0f} MiB)")
     claims.true(f"{name}: the image's placeholder is replaced", container["image"] != "sts-verify")
     strange = program.unknown(environment(objects))
     claims.none(f"{name}: the program knows every variable it gets", strange)
@@ -192,33 +200,50 @@ def check_policy(claims, name, objects):
         network_policy.names(policy),
         set() if sandboxed else {"kube-system", "169.254.20.10/32"},
     )
-    claims.equal(f"{name}: requests come from anywhere", network_policy.namespaces_to(policy, "http"), [None])
     claims.equal(
         f"{name}: the metrics are for monitoring alone", network_policy.namespaces_to(policy, "metrics"), ["monitoring"]
     )
 
 
+def check_open(claims, name, objects):
+    found = network_policy.namespaces_to(only(objects, "NetworkPolicy"), "http")
+    claims.equal(f"{name}: requests come from anywhere", found, [None])
+
+
+def files_of(objects):
+    """The variables that name a file, with its path."""
+    found = environment(objects).items()
+    return {name: path for name, path in found if name.endswith("_FILE") or name in NO_SECRETS}
+
+
 def check_files(claims, name, objects):
-    """Every file that a variable names has to come from a Secret, read-only, and readable for the pod's group."""
+    """Every file that a variable names has to be mounted, read-only and as a folder, for the pod's group alone; what is
+    secret, from a Secret."""
     pod, container = pod_of(objects)["spec"], container_of(objects)
-    secrets = {volume["name"]: volume["secret"] for volume in pod.get("volumes", []) if "secret" in volume}
+    volumes = {volume["name"]: volume for volume in pod.get("volumes", [])}
     mounts = {mount["mountPath"]: mount for mount in container.get("volumeMounts", [])}
-    for variable, path in environment(objects).items():
-        if not variable.endswith("_FILE"):
-            continue
+    for variable, path in files_of(objects).items():
         mount = mounts.get(path.rsplit("/", 1)[0], {})
-        claims.true(f"{name}: {variable} is in a Secret", mount.get("name") in secrets)
+        kind = "configMap" if variable in NO_SECRETS else "secret"
+        source = volumes.get(mount.get("name"), {}).get(kind)
+        claims.true(f"{name}: {variable} is in a {kind}", source is not None)
         claims.equal(
             f"{name}: {variable} is mounted read-only, as a folder",
             (mount.get("readOnly"), "subPath" in mount),
             (True, False),
         )
-        mode = secrets.get(mount.get("name"), {}).get("defaultMode")
         claims.equal(
             f"{name}: {variable} is for the pod's group alone",
-            (mode, pod["securityContext"].get("fsGroup")),
+            ((source or {}).get("defaultMode"), pod["securityContext"].get("fsGroup")),
             (0o440, int(program.image()["user"].split(":")[1])),
         )
+    used = {mounts[path.rsplit("/", 1)[0]]["name"] for path in files_of(objects).values()}
+    claims.equal(f"{name}: nothing else is mounted", set(volumes), used)
+
+
+def check_sandbox(claims, name, objects):
+    claims.equal(f"{name}: STS is the stand-in", environment(objects).get("STS_VERIFY_SANDBOX"), "true")
+    claims.equal(f"{name}: nothing can be reached", only(objects, "NetworkPolicy")["spec"]["egress"], [])
 
 
 def check_redis(claims, name, objects):
@@ -233,6 +258,20 @@ def check_redis(claims, name, objects):
         if network_policy.ports(rule) == [6379]
     ]
     claims.equal(f"{name}: its namespace can be reached", peers, ["redis"])
+
+
+def check_gates(claims, name, objects):
+    """Policies are no secret. They have to reach pods that run."""
+    path, name_of_file = environment(objects)["STS_VERIFY_POLICIES_FILE"].rsplit("/", 1)
+    (mount,) = [mount for mount in container_of(objects)["volumeMounts"] if mount["mountPath"] == path]
+    claims.equal(
+        f"{name}: the policies are mounted read-only, as a folder", (mount["readOnly"], "subPath" in mount), (True, False)
+    )
+    (volume,) = [volume for volume in pod_of(objects)["spec"]["volumes"] if volume["name"] == mount["name"]]
+    claims.equal(f"{name}: their ConfigMap keeps its name", volume["configMap"]["name"], "sts-verify-policies")
+    for item in of_kind(objects, "ConfigMap"):
+        if item["metadata"]["name"] == "sts-verify-policies":
+            claims.equal(f"{name}: it has the file", list(item["data"]), [name_of_file])
 
 
 def check_production(claims, name, objects):
@@ -295,6 +334,9 @@ def check_monitor(claims, name, objects):
         [item["metadata"]["name"] for item in selected],
         ["sts-verify-metrics"],
     )
+    (wanted,) = set(re.findall(r'job="([^"]+)"', program.read("deploy/prometheus/alerts.yml")))
+    jobs = {item["metadata"]["labels"].get(monitor.get("jobLabel")) for item in selected}
+    claims.equal(f"{name}: the job is called as the alert rules expect", jobs, {wanted})
     (endpoint,) = monitor["endpoints"]
     names = [port["name"] for item in selected for port in item["spec"]["ports"]]
     claims.true(f"{name}: its port is one of that Service", endpoint.get("port") in names)

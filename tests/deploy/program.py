@@ -2,11 +2,22 @@
 
 import pathlib
 import re
+import tomllib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 # Read by a library, without the program's knowing.
 BY_LIBRARIES = {"TOKIO_WORKER_THREADS"}
+
+# What is agreed for proofs and gates and the chart already knows. To be deleted when all are in src/config.
+AGREED = {
+    "STS_VERIFY_ACCEPT",
+    "STS_VERIFY_AUDIENCE",
+    "STS_VERIFY_POLICIES_FILE",
+    "STS_VERIFY_REDIS_URL",
+    "STS_VERIFY_SINGLE_USE",
+    "STS_VERIFY_TOKEN_ISSUERS",
+}
 
 # What a program without credentials of its own must not be given.
 CREDENTIALS = {
@@ -51,7 +62,9 @@ def known():
     """Every variable that has an effect: the program's own, and those that --help says libraries read."""
     also = re.search(r'const ALSO_READ: &str = "(.*?)";', read("src/config/mod.rs"), re.DOTALL)[1]
     otel = set(re.findall(r"\bOTEL_[A-Z_]*[A-Z]\b", "".join(map(read, sources()))))
-    return set(settings()) | set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", also)) | otel | BY_LIBRARIES
+    # Each has a form for traces alone, which goes first.
+    otel |= {name.replace("_OTLP_", "_OTLP_TRACES_") for name in otel if name.startswith("OTEL_EXPORTER_OTLP_")}
+    return set(settings()) | set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", also)) | otel | BY_LIBRARIES | AGREED
 
 
 def sources():
@@ -101,3 +114,30 @@ def stopping(environment):
 def longest_answer(environment):
     """How long a request may take from its first byte to its answer, in seconds."""
     return sum(seconds(value(environment, name)) for name in ("STS_VERIFY_READ_TIMEOUT", "STS_VERIFY_DEADLINE"))
+
+
+def memory_needed(environment):
+    """What the process may take in this environment, in MiB: the formula in docs/scaling.md."""
+    connections, in_flight, bodies = (int(value(environment, f"STS_VERIFY_MAX_{name}"))
+                                      for name in ("CONNECTIONS", "IN_FLIGHT", "BODY_MEMORY"))
+    return 40 + 1.25 * bodies / 2**20 + in_flight * 64 / 1024 + connections * 200 / 1024
+
+
+def mebibytes(text):
+    """An amount of memory as the platforms spell it: 512Mi, 512m, or 512 for ECS."""
+    return int(re.fullmatch(r"(\d+)(Mi|m|)", str(text))[1])
+
+
+def package():
+    """Cargo.toml."""
+    return tomllib.loads(read("Cargo.toml"))
+
+
+def version():
+    """The version of the program's package."""
+    return package()["package"]["version"]
+
+
+def repository():
+    """The URL of the source, as the packages have it."""
+    return package()["workspace"]["package"]["repository"]

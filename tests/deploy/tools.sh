@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What tests/deploy/kubernetes and tests/deploy/ecs share: the tools they run with, from PyPI, under target/deploy.
+# What the suites of tests/deploy share: the tools they run with, from PyPI and Debian, under target/deploy.
 
 work=$PWD/target/deploy
 tools=$work/venv
@@ -17,4 +17,24 @@ install_tools() {
     }
     "$tools/bin/pip" install --quiet --disable-pip-version-check --requirement tests/deploy/requirements.txt
     cp tests/deploy/requirements.txt "$work/requirements.txt"
+}
+
+# unpack PACKAGE FILE: a package of Debian's without installing it, so that no server starts. Downloading needs no root; a
+# list of packages that is missing or old does.
+unpack() {
+    [ -x "$work/debian/$2" ] && return
+    local download=$work/download
+    rm -rf "$download" && mkdir -p "$download" "$work/debian"
+    (cd "$download" && apt-get download "$1") > "$work/apt.log" 2>&1 || {
+        as_root apt-get -o DPkg::Lock::Timeout=300 update > "$work/apt.log" 2>&1
+        (cd "$download" && apt-get download "$1") > "$work/apt.log" 2>&1 || {
+            echo "${0##*/}: apt-get download $1 failed: $(< "$work/apt.log")" >&2
+            return 1
+        }
+    }
+    dpkg-deb -x "$download/$1"_*.deb "$work/debian"
+}
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
 }

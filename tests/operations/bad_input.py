@@ -1,4 +1,4 @@
-"""Mutated requests through real sockets: no fault of our own, no panic, no part of a secret anywhere."""
+"""Mutated requests and mutated proofs through real sockets: no fault of our own, no panic, no part of a secret anywhere."""
 
 import asyncio
 import collections
@@ -15,12 +15,16 @@ from figures import Figures
 from leaks import Watch
 from mutations import Mutator
 from processes import Service, wait_for
+from proofs import AUDIENCE, ProofMutator
 from sandbox_table import callers, named
 from service import Program, clean_environment, request, verify
 from table import memory_words, say
 
 PROCESSES = 2
 FRAMED_SHARE = 0.6
+# What mutated proofs have to be told, some of them at least.
+REACHED = ("InvalidParameter", "AudienceMismatch", "EndpointNotAllowed", "RegionMismatch", "RequestNotAllowed", "IssuerNotAllowed",
+           "SignatureMismatch", "TokenNotAllowed", "SignatureDoesNotMatch")
 
 
 class Collector:
@@ -61,11 +65,18 @@ def exports_traces():
 def pelted(report, plan):
     traces = exports_traces()
     with Collector() as collector, Program("sandbox") as sandbox:
-        with Service(sandbox.address, **(collector.settings if traces else {})) as service:
+        settings = {"STS_VERIFY_AUDIENCE": AUDIENCE, "STS_VERIFY_TOKEN_ISSUERS": sandbox.url}
+        with Service(sandbox.address, **settings, **(collector.settings if traces else {})) as service:
             table = callers(sandbox.lines)
+            mutators = [Mutator(plan.seed + number, table) for number in range(PROCESSES)]
             before = service.memory()
             service.forget_peak()
-            found = throw_all(service.address, plan, table)
+            found = throw_all(service.address, mutators, plan.mutated)
+            # Made now: a proof is good for 15 minutes.
+            provers = [ProofMutator(plan.seed + number, table, sandbox.address) for number in range(PROCESSES)]
+            for prover in provers:
+                prover.learn_names(service.address)
+            proofs = throw_all(service.address, provers, plan.mutated, framed_share=1)
             well = verify(service.address, named(table, "an IAM user, with a path").question())
             report.holds("bad input: the process lives, and good credentials are still valid",
                          service.is_running() and well.headers["x-sts-verdict"] == "valid", well.status, well.body)
@@ -75,27 +86,28 @@ def pelted(report, plan):
         # It has ended: its log and its traces are complete.
         report.holds("bad input: and it ends as it should", service.process.returncode == 0, service.process.returncode)
         judge(report, plan, found)
+        judge_proofs(report, plan, proofs)
         said = {"the log": "".join(service.lines).encode("utf-8", "surrogateescape"), "the metrics": metrics}
         if traces:
             report.holds("bad input: traces were exported", collector.taken)
             said["the traces"] = b"\n".join(collector.taken)
-    search(report, plan, table, said)
+    search(report, [*mutators, *provers], said)
     judge_log(report, service.lines)
-    row(report, plan, found, memory)
+    row(report, f"mutated requests, seed {plan.seed}", found, memory)
+    row(report, f"mutated proofs, seed {plan.seed}", proofs, memory)
 
 
-def throw_all(address, plan, table):
-    """Each process has its own seed and source address."""
-    share = plan.mutated // PROCESSES
-    framed = round(share * FRAMED_SHARE)
-    tasks = [(address, plan.seed + number, f"127.0.0.{2 + number}", table, framed, share - framed)
-             for number in range(PROCESSES)]
-    say(f"bad input: seeds {', '.join(str(task[1]) for task in tasks)}")
+def throw_all(address, mutators, count, framed_share=FRAMED_SHARE):
+    """Each process has its own mutator and source address."""
+    share = -(-count // PROCESSES)
+    framed = round(share * framed_share)
+    tasks = [(address, f"127.0.0.{2 + number}", mutator, framed, share - framed) for number, mutator in enumerate(mutators)]
     with ProcessPoolExecutor(PROCESSES, multiprocessing.get_context("spawn")) as pool:
         results = list(pool.map(pelt.run, *zip(*tasks)))
     sums = {name: sum(result[name] for result in results) for name in ("sent", "odd", "unanswered", "bytes")}
-    statuses = sum((collections.Counter(result["statuses"]) for result in results), collections.Counter())
-    return {**sums, "statuses": statuses, "faults": [fault for result in results for fault in result["faults"]]}
+    added = {name: sum((collections.Counter(result[name]) for result in results), collections.Counter())
+             for name in ("statuses", "codes")}
+    return {**sums, **added, "faults": [fault for result in results for fault in result["faults"]]}
 
 
 def nothing_is_open(service):
@@ -104,16 +116,26 @@ def nothing_is_open(service):
 
 
 def judge(report, plan, found):
-    leaks = [fault for fault in found["faults"] if "secret" in fault]
+    leaks = [fault for fault in found["faults"] if fault.startswith("part of a secret")]
     report.holds(f"bad input: {plan.mutated} mutated requests were sent", found["sent"] >= plan.mutated, found["sent"])
     report.holds("bad input: every answer is one of ours, none a fault of our own", not found["faults"], *found["faults"])
     report.holds("bad input: no part of a secret in an answer", not leaks, *leaks)
     report.holds("bad input: credentials in it did reach STS, and were judged", found["statuses"][200], found["statuses"])
 
 
-def search(report, plan, table, said):
+def judge_proofs(report, plan, found):
+    report.holds(f"bad input: {plan.mutated} mutated proofs were sent", found["sent"] >= plan.mutated, found["sent"])
+    report.holds("bad input: every answer to a proof is one of ours, nobody else is named, and nothing of a proof is in it",
+                 not found["faults"], *found["faults"])
+    missing = [code for code in REACHED if not found["codes"][code]]
+    report.holds("bad input: mutated proofs reached each check, and some reached STS", not missing, *missing)
+    codes = ", ".join(f"{count} × {code}" for code, count in found["codes"].most_common())
+    report.note(f"bad input, proofs: {codes}")
+
+
+def search(report, mutators, said):
     """The secrets of all processes, in all that is left behind."""
-    watch = Watch({secret for number in range(PROCESSES) for secret in Mutator(plan.seed + number, table).secrets})
+    watch = Watch({secret for mutator in mutators for secret in mutator.secrets})
     for where, data in said.items():
         at = watch.find(data)
         report.holds(f"bad input: no part of a secret in {where}", data and at is None,
@@ -134,11 +156,11 @@ def is_json(line):
         return False
 
 
-def row(report, plan, found, memory):
-    report.rows.append((f"mutated requests, seed {plan.seed}", found["sent"], found["statuses"][200],
+def row(report, what, found, memory):
+    report.rows.append((what, found["sent"], found["statuses"][200],
                         found["statuses"][503], len(found["faults"]), "–", memory))
     statuses = ", ".join(f"{count} × {status}" for status, count in sorted(found["statuses"].items()))
-    report.note(f"bad input: {statuses}; {found['unanswered']} without an answer (cut off, or waiting for more), "
+    report.note(f"{what}: {statuses}; {found['unanswered']} without an answer (cut off, or waiting for more), "
                 f"{found['bytes'] / 1e6:.0f} MB of answers searched for the secrets")
 
 

@@ -44,6 +44,9 @@ ONE_ANSWER_HEADERS = (
 
 
 class Mutator:
+    # Whom an answer may name, where that is known.
+    names = None
+
     def __init__(self, seed, table):
         self.random = random.Random(seed)
         letters = string.ascii_letters + string.digits

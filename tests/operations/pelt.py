@@ -6,7 +6,6 @@ import json
 import re
 
 from leaks import Watch
-from mutations import Mutator
 
 BATCH = 16  # requests sent on a connection before its answers are read
 AT_ONCE = 48  # connections of a process
@@ -14,6 +13,8 @@ QUIET = 0.5  # seconds without a byte after which an odd request is taken for on
 LOST = 60  # seconds for an answer that has to come
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.I)
 STATUS = re.compile(rb"HTTP/1\.[01] (\d{3}) ")
+CODE = re.compile(rb'error_code\\?":\\?"(\w+)')
+NAMED = re.compile(rb'"Arn\\?":\\?"([^"\\]+)')
 CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.I)
 
 
@@ -22,20 +23,20 @@ class Findings:
 
     def __init__(self):
         self.sent = self.odd = self.unanswered = self.bytes = 0
-        self.statuses, self.faults = collections.Counter(), []
+        self.statuses, self.codes, self.faults = collections.Counter(), collections.Counter(), []
 
     def fault(self, what, request, answer=b""):
         if len(self.faults) < 10:
             self.faults.append(f"{what}: {request[:1500]!r} was answered {answer[:1500]!r}")
 
     def as_dict(self):
-        return {**vars(self), "statuses": dict(self.statuses)}
+        return {**vars(self), "statuses": dict(self.statuses), "codes": dict(self.codes)}
 
 
 class Pelter:
-    def __init__(self, address, seed, source, table):
+    def __init__(self, address, source, mutator):
         self.address, self.source = address.split(":"), source
-        self.mutator = Mutator(seed, table)
+        self.mutator = mutator
         self.watch = Watch(self.mutator.secrets)
         self.found = Findings()
 
@@ -102,13 +103,16 @@ class Pelter:
         if not status:
             return self.found.fault("not HTTP", request, answer)
         self.found.statuses[int(status[1])] += 1
+        self.found.codes.update(code.decode() for code in CODE.findall(answer))
+        if self.mutator.names is not None and not set(NAMED.findall(answer)) <= self.mutator.names:
+            self.found.fault("somebody else is named", request, answer)
         if int(status[1]) >= 500 and not is_excused(int(status[1]), answer):
             self.found.fault("a fault of our own", request, answer)
         if self.watch.find(answer) is not None:
             # All of them are made up: they may be seen here.
             self.found.fault("part of a secret in an answer", request, answer)
-        body = answer.partition(b"\r\n\r\n")[2]
-        if int(status[1]) >= 400 and body and not is_error(body):
+        head, _, body = answer.partition(b"\r\n\r\n")
+        if int(status[1]) >= 400 and body and not is_error(head, body):
             self.found.fault("an error in another shape", request, answer)
 
 
@@ -120,9 +124,11 @@ def is_excused(status, answer):
     return status in (502, 504) and b"\r\nx-sts-verdict: indeterminate" in head
 
 
-def is_error(body):
+def is_error(head, body):
+    """Ours, or Lambda's own where its service would have refused the payload."""
+    of_lambda = b"\r\nx-amzn-errortype:" in head.lower()
     try:
-        return list(json.loads(body)) == ["exception", "error_code", "error_message"]
+        return list(json.loads(body)) == (["Type", "Message"] if of_lambda else ["exception", "error_code", "error_message"])
     except ValueError:
         return False
 
@@ -148,8 +154,8 @@ def split_answers(data):
         data = rest[size:]
 
 
-async def throw(address, seed, source, table, framed, raw):
-    pelter = Pelter(address, seed, source, table)
+async def throw(address, source, mutator, framed, raw):
+    pelter = Pelter(address, source, mutator)
     shares = [pelter.framed(-(-framed // AT_ONCE)) for _ in range(AT_ONCE)]
     shares += [pelter.raw(-(-raw // AT_ONCE)) for _ in range(AT_ONCE)]
     await asyncio.gather(*shares)

@@ -157,3 +157,72 @@ class Balancer:
         self.process.terminate()
         self.process.wait()
         self.directory.cleanup()
+
+
+NGINX = """
+daemon off;
+worker_processes 1;
+pid {directory}/pid;
+error_log {directory}/log error;
+events {{ worker_connections 4096; }}
+http {{
+    access_log off;
+    client_max_body_size 0;
+    client_body_temp_path {directory}/client;
+    proxy_temp_path {directory}/proxy;
+    fastcgi_temp_path {directory}/fastcgi;
+    uwsgi_temp_path {directory}/uwsgi;
+    scgi_temp_path {directory}/scgi;
+    upstream service {{ server {service}; keepalive 64; }}
+    server {{
+        listen {address} backlog=1024;
+        location / {{
+            proxy_pass http://service;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_set_header Host $host;
+            proxy_next_upstream off;
+            {options}
+        }}
+    }}
+}}
+"""
+
+
+class Nginx:
+    """nginx before one service, to which it keeps connections. It tries nothing a second time."""
+
+    def __init__(self, *options):
+        self.options, self.process = options, None
+        self.directory = tempfile.TemporaryDirectory(prefix="operations")
+        # nginx takes no listener of ours. Nobody else is given this port meanwhile.
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            self.address = "127.0.0.1:%d" % listener.getsockname()[1]
+
+    def point(self, _, service):
+        directory = pathlib.Path(self.directory.name)
+        configuration = NGINX.format(directory=directory, service=service, address=self.address,
+                                     options="\n            ".join(self.options))
+        file = directory / "nginx.conf"
+        file.write_text(configuration)
+        # Where root starts it, the worker's user reads its own temporary files here.
+        directory.chmod(0o755)
+        self.process = subprocess.Popen(["nginx", "-e", directory / "log", "-c", file], stdin=subprocess.DEVNULL)
+        wait_for("nginx", self.has_started)
+
+    def has_started(self):
+        if self.process.poll() is not None:
+            raise RuntimeError(f"nginx did not start: {pathlib.Path(self.directory.name, 'log').read_text()[-1000:]}")
+        try:
+            return request(self.address, "GET", "/readyz").status == 200
+        except OSError:
+            return None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process:
+            self.process.terminate()
+            self.process.wait()
+        self.directory.cleanup()

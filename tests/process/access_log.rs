@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use std::convert::Infallible;
 use std::future::ready;
 use sts_verify::callers::api_keys::NewKey;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 const INVOKE: &str = "/2015-03-31/functions/verify/invocations";
@@ -177,7 +177,8 @@ async fn the_line_of_a_caller_that_is_refused_has_a_code() {
     let digest = ("STS_VERIFY_API_KEYS", "0000000000000000000000000000000000000000000000000000000000000000");
     let service = Service::asking(&stub.url, &[digest, ("STS_VERIFY_ALLOWED_HOSTS", "127.0.0.1")]).await;
     let limited = Service::asking(&stub.url, &[("STS_VERIFY_RATE_LIMIT", "1/h")]).await;
-    limited.verify_someone().await;
+    // Its line is waited for: it may be written after the answer.
+    line_of(&limited, limited.request(&someone())).await;
     for path in ["/verify", INVOKE] {
         let line = line_of(&service, service.client.post(service.url(path))).await;
         assert_eq!((&line["status"], &line["code"]), (&json!(401), &json!("Unauthorized")), "{path}");
@@ -371,6 +372,34 @@ async fn a_client_that_leaves_while_its_body_comes_is_named_by_its_key() {
     drop(stream);
     let line = json(&service.program.line(|line| json(line)["route"] == "/verify").await);
     assert_eq!(line["api_key"], "team-a", "{line}");
+}
+
+#[tokio::test]
+async fn a_head_that_is_refused_leaves_a_line_that_says_nothing_of_it() {
+    let service = Service::asking(&Stub::always(identity()).await.url, &[]).await;
+    let mut count = 0;
+    for (head, status) in [
+        (format!("{SECRET_KEY}\r\n\r\n"), 400),
+        (format!("GET /{SECRET_KEY} HTTP/1.1\r\nHost: x\r\nHost: {SECRET_KEY}\r\n\r\n"), 400),
+        (format!("GET / HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", SECRET_KEY.repeat(1_000)), 431),
+    ] {
+        let mut stream = TcpStream::connect(service.address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        while stream.read_buf(&mut answer).await.is_ok_and(|read| read > 0) {}
+        let answer = String::from_utf8(answer).unwrap();
+        count += 1;
+        let line = service.program.lines(count, is_request).await.pop().unwrap();
+        let Value::Object(line) = json(&line) else { unreachable!("{line}") };
+        let id = format!("\r\nx-request-id: {}\r\n", line["request_id"].as_str().unwrap());
+        assert!(answer.contains(&id), "{answer}");
+        // Another test says what the answers to errors have in their lines besides.
+        for (name, value) in
+            [("method", json!("other")), ("route", json!("unmatched")), ("status", json!(status))]
+        {
+            assert_eq!(line[name], value, "{name}");
+        }
+    }
 }
 
 impl Service {

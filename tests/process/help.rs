@@ -94,10 +94,20 @@ async fn help_does_not_print_what_is_set() {
 }
 
 #[tokio::test]
-async fn the_version_is_that_of_the_package() {
+async fn the_version_names_package_revision_and_target() {
+    let build = concat!(
+        "sts-verify ",
+        env!("CARGO_PKG_VERSION"),
+        " (revision ",
+        env!("STS_VERIFY_REVISION"),
+        ", target ",
+        env!("STS_VERIFY_TARGET"),
+        ")"
+    );
+    assert!(build.contains(std::env::consts::ARCH), "{build}");
     for flag in ["--version", "-V"] {
         let end = run(&[flag], &[]).await;
         assert_eq!((end.code, end.stderr.len()), (Some(0), 0), "{end:?}");
-        assert_eq!(end.stdout, [concat!("sts-verify ", env!("CARGO_PKG_VERSION"))]);
+        assert_eq!(end.stdout, [build]);
     }
 }

@@ -9,6 +9,9 @@ mod collector;
 #[allow(dead_code, reason = "shared with tests/api, which uses all of it")]
 mod helpers;
 mod program;
+#[path = "../api/proof_makers.rs"]
+#[allow(dead_code, reason = "shared with tests/api, which uses all of it")]
+mod proof_makers;
 #[path = "../api/stub.rs"]
 #[allow(dead_code, reason = "shared with tests/api, which uses all of it")]
 mod stub;
@@ -21,6 +24,7 @@ mod certificates;
 mod check;
 mod credentials;
 mod endpoints;
+mod gates;
 mod hardening;
 mod healthcheck;
 mod help;
@@ -29,6 +33,7 @@ mod memory;
 mod metrics_listener;
 mod otel_settings;
 mod profile;
+mod proofs;
 mod proxies;
 mod redis;
 mod reload;
@@ -41,6 +46,7 @@ mod smuggling;
 mod stopping;
 mod sts_connections;
 mod tls;
+mod tls_connections;
 mod traces;
 mod unread_log;
 mod verify_answers;

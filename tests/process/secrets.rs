@@ -168,7 +168,7 @@ async fn ask(request: RequestBuilder) {
     assert_eq!(parts_in(&text), Vec::<&str>::new(), "{text}");
 }
 
-/// Sends what is no HTTP; it leaves no line.
+/// Sends what is no HTTP.
 async fn shout(service: &Service, text: &str) {
     let mut stream = TcpStream::connect(service.address).await.unwrap();
     stream.write_all(text.as_bytes()).await.unwrap();
@@ -204,12 +204,19 @@ async fn everything(format: &str, more: &[(&str, &str)]) -> (Vec<String>, usize)
         )
         .chain(odd(&service))
         .collect();
-    let count = requests.len();
+    let shouts = [
+        format!("{SECRET} {TOKEN}\r\n\r\n"),
+        format!("GET / HTTP/1.1\r\n{SECRET}: {TOKEN}\r\n{TOKEN}\r\n\r\n"),
+        format!("POST /{TOKEN} HTTP/1.1\r\nHost: {SECRET} {TOKEN}\r\n\r\n"),
+        format!("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: {SECRET}, chunked\r\n\r\n"),
+    ];
+    let count = requests.len() + shouts.len();
     for request in requests {
         ask(request).await;
     }
-    shout(&service, &format!("{SECRET} {TOKEN}\r\n\r\n")).await;
-    shout(&service, &format!("GET / HTTP/1.1\r\n{SECRET}: {TOKEN}\r\n{TOKEN}\r\n\r\n")).await;
+    for text in shouts {
+        shout(&service, &text).await;
+    }
     let end = service.stop().await;
     assert_eq!((end.code, end.stderr.len()), (Some(0), 0), "{:#?}", end.stderr);
     (end.stdout, count)

@@ -23,8 +23,8 @@ const BOTH: &[&SupportedProtocolVersion] = &[&TLS12, &TLS13];
 const LIVEZ: &str = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
 
 /// A service with a certificate, and a client that trusts nobody but its CA.
-struct Guarded {
-    service: Service,
+pub struct Guarded {
+    pub service: Service,
     authority: Authority,
     files: Scratch,
     first: Pair,
@@ -32,7 +32,7 @@ struct Guarded {
 
 impl Guarded {
     /// `name` must not be that of another test.
-    async fn start(name: &str, variables: &[(&str, &str)]) -> Self {
+    pub async fn start(name: &str, variables: &[(&str, &str)]) -> Self {
         let (authority, files) = (Authority::new(&format!("{name}-ca")), Scratch::new(name));
         let first = authority.pair(&["127.0.0.1"]);
         let paths = write(&files, &first);
@@ -41,7 +41,7 @@ impl Guarded {
         Self { service, authority, files, first }
     }
 
-    async fn connect(&self) -> TlsStream<TcpStream> {
+    pub async fn connect(&self) -> TlsStream<TcpStream> {
         connect(self.service.address, &self.authority, BOTH, "http/1.1").await.unwrap()
     }
 }
@@ -78,7 +78,7 @@ async fn livez(stream: &mut TlsStream<TcpStream>) -> String {
     String::from_utf8(answer).unwrap()
 }
 
-fn question() -> String {
+pub fn question() -> String {
     let body = someone().to_string();
     let head = "POST /verify HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length:";
     format!("{head} {}\r\n\r\n{body}", body.len())
@@ -89,7 +89,7 @@ fn certificate_of(stream: &TlsStream<TcpStream>) -> CertificateDer<'static> {
 }
 
 /// Everything until the other side closes, in whatever manner.
-async fn rest(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> String {
+pub async fn rest(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> String {
     let mut answer = Vec::new();
     let closed =
         timeout(PATIENCE, async { while stream.read_buf(&mut answer).await.is_ok_and(|read| read > 0) {} });

@@ -23,11 +23,12 @@ pub(crate) struct Caller {
 
 impl Caller {
     /// Whom STS names. `None` where STS names nobody in this way: another account beside the ARN, another partition, an unknown
-    /// kind.
+    /// kind, a user ID that is none.
     pub(crate) fn of_identity(identity: &Identity, region: &str) -> Option<Self> {
         let arn = CallerArn::parse(&identity.arn).ok()?;
-        let is_known =
-            arn.account == identity.account && partition_of(region) == Some(arn.partition.as_str());
+        let is_known = arn.account == identity.account
+            && partition_of(region) == Some(arn.partition.as_str())
+            && is_printable(&identity.user_id);
         let user_id = identity.user_id.clone();
         is_known.then_some(Self { arn, user_id, org_id: None, org_paths: Vec::new() })
     }
@@ -69,7 +70,10 @@ impl Caller {
     }
 }
 
+fn is_printable(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 fn value_of(text: &str) -> Result<HeaderValue, ()> {
-    let printable = text.bytes().all(|byte| byte.is_ascii_graphic());
-    if printable { HeaderValue::from_str(text).map_err(|_| ()) } else { Err(()) }
+    if is_printable(text) { HeaderValue::from_str(text).map_err(|_| ()) } else { Err(()) }
 }

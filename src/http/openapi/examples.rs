@@ -1,8 +1,10 @@
 //! Examples of requests and of every answer. The answers are made by the code that makes the real ones.
 
+use super::proofs::{proof_forms, token_identity};
 use crate::credentials::ValidationError;
 use crate::http::error::ApiError;
 use crate::http::spellings::SPELLINGS;
+use crate::proof::ProofError;
 use crate::sts::{ConnectFailure, Endpoint, Rejection, StsFailure, Verdict};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -27,7 +29,8 @@ const LONG_TERM: Values = ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfi
 /// One example: a key, a line about it, and the JSON.
 type Example = (String, String, Value);
 
-/// A request for each spelling and, in the sandbox, one for each of its callers.
+/// A request for each spelling and each form of a proof. In the sandbox there is one for each of its callers instead of the
+/// proofs: its examples can be tried out, and a proof that is written down is too old.
 pub(super) fn requests(sandbox: bool) -> Vec<Example> {
     let callers = sts_sandbox::table();
     // The first callers of the table are good ones.
@@ -41,7 +44,9 @@ pub(super) fn requests(sandbox: bool) -> Vec<Example> {
         (spelling.name.to_owned(), spelling.who.to_owned(), spelling.example(access_key, secret_key, token))
     });
     let tried = callers.iter().filter(|_| sandbox).map(request_of);
-    tried.chain(spelled).collect()
+    let proofs = proof_forms().into_iter().filter(|_| !sandbox);
+    let proofs = proofs.map(|form| (form.name.to_owned(), form.who.to_owned(), form.example));
+    tried.chain(spelled).chain(proofs).collect()
 }
 
 fn request_of(caller: &Caller) -> Example {
@@ -84,7 +89,17 @@ pub(super) fn add_requests(operation: &mut Operation, examples: &[Example]) {
 /// Adds an example of each answer to the responses of /verify.
 pub(super) fn add_responses(operation: &mut Operation) {
     let mut by_status: BTreeMap<String, Vec<Example>> = BTreeMap::new();
-    by_status.insert("200".to_owned(), vec![("user".to_owned(), "An IAM user".to_owned(), identity())]);
+    by_status.insert(
+        "200".to_owned(),
+        vec![
+            ("user".to_owned(), "An IAM user, by credentials or a signed request".to_owned(), identity()),
+            (
+                "web-identity-token".to_owned(),
+                "A role, by a web identity token: STS was not asked".to_owned(),
+                token_identity(),
+            ),
+        ],
+    );
     for (key, error) in errors() {
         let answer = error.answer();
         let summary = answer.body.error_message.as_deref().unwrap_or_default().trim_end().to_owned();
@@ -191,7 +206,13 @@ fn errors() -> Vec<(&'static str, ApiError)> {
         ("ConnectTimeoutError", ApiError::Sts(StsFailure::ConnectTimeout(endpoint()))),
         ("ReadTimeoutError", ApiError::Sts(StsFailure::ReadTimeout(endpoint()))),
     ];
-    errors.extend(REJECTIONS.map(|(key, code, message, status)| {
+    errors.extend(proof_errors());
+    errors.extend(rejections());
+    errors
+}
+
+fn rejections() -> impl Iterator<Item = (&'static str, ApiError)> {
+    REJECTIONS.into_iter().map(|(key, code, message, status)| {
         let rejection = Rejection {
             code: code.to_owned(),
             message: Some(message.to_owned()),
@@ -200,8 +221,16 @@ fn errors() -> Vec<(&'static str, ApiError)> {
             verdict: Verdict::Indeterminate,
         };
         (key, ApiError::Rejected(rejection))
-    }));
-    errors
+    })
+}
+
+/// What is said of proofs alone.
+fn proof_errors() -> impl Iterator<Item = (&'static str, ApiError)> {
+    let refused = ProofError::EXAMPLES.into_iter().map(|error| (error.code(), ApiError::Proof(error)));
+    refused.chain([
+        ("ProofNotAccepted", ApiError::ProofNotAccepted),
+        ("ReplayStoreUnavailable", ApiError::ReplayStoreUnavailable),
+    ])
 }
 
 /// What STS was recorded to answer: a name for the case, code, message, HTTP status.

@@ -5,12 +5,16 @@
 //! `openapi/openapi.json` is the same document as committed; a test holds the two together.
 
 mod examples;
+mod proofs;
+
+pub(crate) use proofs::proof_forms;
 
 use crate::http::error::ApiError;
 use crate::http::gate::HEADERS;
 use crate::http::middleware::authentication::API_KEY_HEADER;
 use crate::http::routes::{batch, gate, lambda};
 use axum::Router;
+use axum::body::Bytes;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderName, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
@@ -199,8 +203,8 @@ pub(crate) fn with_document<S>(routes: Router<S>, document: &OpenApi) -> Router<
 where
     S: Clone + Send + Sync + 'static,
 {
-    // A document made of strings and maps always serializes.
-    let json = document.to_json().unwrap_or_default();
+    // A document made of strings and maps always serializes. Answers share it: an unread one takes no memory of its own.
+    let json = Bytes::from(document.to_json().unwrap_or_default());
     routes.route(DOCUMENT_PATH, get(async move || ([(CONTENT_TYPE, "application/json")], json)))
 }
 

@@ -2,7 +2,7 @@
 //! (`auth_request`), Caddy (`forward_auth`), Traefik (`forwardAuth`), Envoy (`ext_authz`), HAProxy, the Gateway API.
 //!
 //! Any method is served and no body is read. Credentials are never taken here, and API keys are not asked for. Every answer has
-//! all headers of [`headers`], so that none of a client's own can pass.
+//! all `x-sts-*` headers, so that none of a client's own can pass.
 
 mod presented;
 
@@ -21,11 +21,12 @@ use axum::response::{IntoResponse as _, Response};
 use presented::presented;
 use std::sync::Arc;
 
-/// The route.
+/// The route, as it is documented.
 pub(crate) const PATH: &str = "/auth/{policy}";
 
-/// The same with what Envoy appends: the path of the client's own request.
-pub(crate) const PATHS_BELOW: [&str; 2] = ["/auth/{policy}/", "/auth/{policy}/{*path}"];
+/// The routes: all paths, for Envoy appends the path of the client's own request. Those without a policy belong to them, so that a proxy
+/// whose path is wrong gets no other route's answer, such as that of CORS to a preflight.
+pub(crate) const ROUTES: [&str; 3] = ["/auth", "/auth/", "/auth/{*path}"];
 
 /// Where it could not be found out who asks, and no better time to ask again is known.
 const RETRY_LATER: u16 = 5;
@@ -117,18 +118,17 @@ async fn decide(
     let caller = if let Some(kept) = kept {
         app.metrics.answer_shared(Some(SOURCE));
         context.record.update(|record| record.shared = Some(SOURCE));
-        kept.map_err(|error| Refusal::NotGood(ApiError::Proof(error)))?
+        kept.map_err(|error| (Refusal::NotGood(ApiError::Proof(error)), Some(error.verdict())))
     } else {
         let terms = ProofTerms { accept: policy.accept(), single_use: policy.single_use() };
-        let checked = check_proof(app, context, &proof, terms).await;
-        let caller = find_caller(app, checked, key);
-        let verdict = caller.as_ref().map_or_else(|(_, verdict)| *verdict, |_| Some(Verdict::Valid));
-        context.record.update(|record| record.verdict = verdict);
-        if let Some(verdict) = verdict {
-            app.metrics.verdict_given(verdict, kind.as_str());
-        }
-        caller.map_err(|(refusal, _)| refusal)?
+        find_caller(app, check_proof(app, context, &proof, terms).await, key)
     };
+    let verdict = caller.as_ref().map_or_else(|(_, verdict)| *verdict, |_| Some(Verdict::Valid));
+    context.record.update(|record| record.verdict = verdict);
+    if let Some(verdict) = verdict {
+        app.metrics.verdict_given(verdict, kind.as_str());
+    }
+    let caller = caller.map_err(|(refusal, _)| refusal)?;
     context.record.update(|record| record.account = Some(caller.arn.account.clone()));
     if policy.allows(&caller.subject()) { Ok(caller) } else { Err(Refusal::NotAllowed) }
 }

@@ -13,7 +13,7 @@ use crate::config::CorsOrigins;
 use crate::credentials::ValidationError;
 use crate::http::context::RequestContext;
 use crate::http::error::ApiError;
-use crate::http::routes::verify::{read_body, verify_json};
+use crate::http::routes::verify::verify_json;
 use crate::http::state::AppState;
 use crate::http::verification::{Verification, leave_for_the_log};
 use axum::body::Body;
@@ -132,7 +132,7 @@ pub(crate) async fn invoke(State(app): State<AppState>, request: Request) -> Res
     }
     let context = RequestContext::of(&request, &app);
     let own_origin = request.headers().get(ORIGIN).and_then(|origin| origin.to_str().ok()).map(str::to_owned);
-    let event = match read_body(request).await.and_then(Event::read) {
+    let event = match app.bodies.read(request).await.and_then(Event::read) {
         Ok(event) => event,
         Err(error) => return error.into_response(),
     };

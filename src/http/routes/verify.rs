@@ -4,6 +4,7 @@
 
 use crate::credentials::{Posted, PostedProof, VerifyRequest};
 use crate::http::ask::{CallersCall, ask};
+use crate::http::body::BodyBytes;
 use crate::http::context::RequestContext;
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::media_type::require_json;
@@ -13,11 +14,8 @@ use crate::http::state::AppState;
 use crate::http::verification::{Success, Verification};
 use crate::proof::{ProofSettings, kind_of};
 use crate::sts::StsCall;
-use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
-use axum::extract::{FromRequest, Request, State};
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use zeroize::Zeroizing;
 
 /// What a log line and the metrics call credentials, beside the kinds of proofs.
 const CREDENTIALS: &str = "credentials";
@@ -60,18 +58,14 @@ pub(crate) async fn verify(State(app): State<AppState>, request: Request) -> Res
         return error.into_response();
     }
     let context = RequestContext::of(&request, &app);
-    match read_body(request).await {
+    match app.bodies.read(request).await {
         Ok(body) => verify_json(&app, &context, body).await.into_response(),
         Err(error) => error.into_response(),
     }
 }
 
 /// Answers for the credentials or the proof in a JSON body.
-pub(crate) async fn verify_json(
-    app: &AppState,
-    context: &RequestContext,
-    body: Zeroizing<Vec<u8>>,
-) -> Verification {
+pub(crate) async fn verify_json(app: &AppState, context: &RequestContext, body: BodyBytes) -> Verification {
     let posted = Posted::from_json(&body);
     // A request that waits for STS holds what was posted and no more.
     drop(body);
@@ -135,22 +129,4 @@ async fn answer_proof(app: &AppState, context: &RequestContext, proof: &PostedPr
         Ok(Checked::Token(token)) => Verification::of_token(&token),
         Err(Refused { error, verdict }) => Verification::error(&error, verdict),
     }
-}
-
-/// Reads a request body within the bounds of length and time that the layers set. It is wiped when it is dropped.
-pub(crate) async fn read_body(request: Request) -> Result<Zeroizing<Vec<u8>>, ApiError> {
-    match Bytes::from_request(request, &()).await {
-        Ok(body) => Ok(Zeroizing::new(body.into())),
-        Err(BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_))) => {
-            Err(ApiError::TooLarge)
-        }
-        Err(rejection) => {
-            Err(if timed_out(&rejection) { ApiError::BodyTimeout } else { ApiError::BodyCutOff })
-        }
-    }
-}
-
-fn timed_out(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut causes = std::iter::successors(Some(error), |error| (*error).source());
-    causes.any(<dyn std::error::Error>::is::<tower_http::timeout::TimeoutError>)
 }

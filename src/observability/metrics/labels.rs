@@ -1,5 +1,6 @@
-//! The labels of series.
+//! The labels of figures, and their values.
 
+use crate::config::build;
 use crate::sts::Verdict;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use std::fmt::{self, Write as _};
@@ -41,13 +42,43 @@ pub(super) struct CodeLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct VersionLabels {
+pub(super) struct BuildLabels {
     pub version: &'static str,
+    pub revision: &'static str,
+    pub target: &'static str,
+}
+
+impl BuildLabels {
+    pub const THIS: Self = Self { version: build::VERSION, revision: build::REVISION, target: build::TARGET };
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct FileLabels {
     pub file: &'static str,
+}
+
+/// What is loaded again when it changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReloadedFile {
+    /// The digests of API keys.
+    ApiKeys,
+    /// The certificate that is served, with its key.
+    Tls,
+    /// Who may pass which gate.
+    Policies,
+    /// The CA certificates to trust for STS.
+    CaBundle,
+}
+
+impl ReloadedFile {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::ApiKeys => "api_keys",
+            Self::Tls => "tls",
+            Self::Policies => "policies",
+            Self::CaBundle => "ca_bundle",
+        }
+    }
 }
 
 /// A verdict as the value of a label.

@@ -3,7 +3,7 @@
 //! It is an HMAC-SHA256 (RFC 2104) of all values of the question under a key that is made at start and never leaves this
 //! process. Nobody can tell the values from it, and who reads this memory later cannot try values against it.
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use hmac::{HmacReset, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
@@ -21,7 +21,7 @@ impl QuestionId {
 /// Makes the ids of questions.
 pub(crate) struct QuestionIds(
     /// HMAC with its key already taken in: a question costs a copy of this state and its own blocks.
-    Hmac<Sha256>,
+    HmacReset<Sha256>,
 );
 
 impl QuestionIds {
@@ -33,7 +33,7 @@ impl QuestionIds {
     pub(crate) fn new() -> Result<Self, getrandom::Error> {
         let mut key = Zeroizing::new([0; 64]);
         getrandom::fill(key.as_mut())?;
-        Ok(Self(Hmac::new((&*key).into())))
+        Ok(Self(HmacReset::new((&*key).into())))
     }
 
     /// The id of a question. `kind` keeps questions of different kinds apart whose values are the same. Each value goes in
@@ -52,7 +52,8 @@ impl QuestionIds {
         for value in values {
             add(value.as_ref());
         }
-        QuestionId(mac.finalize().into_bytes().into())
+        // In place, since it is wiped in place: `finalize` would leave a copy with the end of the token on the stack.
+        QuestionId(mac.finalize_reset().into_bytes().into())
     }
 }
 

@@ -16,6 +16,10 @@ has_roots() {
     (($(grep -c 'BEGIN CERTIFICATE' "$1") > 100))
 }
 
+names_the_build() {
+    diff <(echo "sts-verify $version (revision $revision, target $(uname -m)-unknown-linux-musl)") <("$1" --version)
+}
+
 # says FILTER: jq's FILTER is true of the image's settings.
 says() {
     jq --exit-status --arg version "$version" --arg revision "$revision" --arg created "$created" \
@@ -38,6 +42,7 @@ check_contents() {
     check "the image has the program and the CA roots, and nothing else, no shell either" \
         only_the_program_and_the_roots "$root"
     check "the program is static" static "$root/sts-verify"
+    check "it names the version and the revision that the labels do" names_the_build "$root/sts-verify"
     check "the CA roots are some" has_roots "$root/etc/ssl/certs/ca-certificates.crt"
     # By another name first: it may be running from an earlier test.
     cp "$root/sts-verify" "$work/sts-verify.new"

@@ -27,7 +27,8 @@ def ok(holds, what, *found):
 def exposed():
     """The text of a program that has given each kind of answer, so that every family has a series. It is in the format that
     `promtool check metrics` reads: OpenMetrics is for who asks for it."""
-    with Program("serve", "--sandbox") as program:
+    with Program("serve", "--sandbox", STS_VERIFY_POLICIES_FILE=ROOT / "deploy/gates/policies.toml") as program:
+        assert request(program.address, "GET", "/auth/reports").status == 401
         good = {"AccessKeyId": "AKIASBXUSER00EXAMPLE", "SecretAccessKey": "sbx/USER00+NotARealSecret/Key0EXAMPLEKEY"}
         assert verify(program.address, good).status == 200
         assert verify(program.address, good | {"SecretAccessKey": "x" * 40}).status == 400

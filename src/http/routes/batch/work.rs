@@ -92,7 +92,7 @@ impl Batch {
             let record = SharedRecord::default();
             let wants_retries = Arc::new(|| true);
             let context = RequestContext { caller, record, wants_retries, waits_for_permit: true };
-            let answer = verify_json(&app, &context, text).await;
+            let answer = verify_json(&app, &context, text.into()).await;
             if let Some(fault) = context.record.take().fault {
                 batch.update(|record| record.fault = Some(fault));
             }

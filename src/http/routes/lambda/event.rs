@@ -3,6 +3,7 @@
 //! It is read as the function read it, in Python: `isBase64Encoded` may be any value that Python takes for true, and
 //! base64 may have line ends and other characters in it.
 
+use crate::http::body::BodyBytes;
 use crate::http::error::ApiError;
 use base64::Engine as _;
 use base64::alphabet;
@@ -31,7 +32,7 @@ type Members<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
 /// What the function looked at of an event.
 pub(super) struct Event {
     /// The JSON with the credentials. `None` for a proxy event whose body cannot be read.
-    pub body: Option<Zeroizing<Vec<u8>>>,
+    pub body: Option<BodyBytes>,
     /// The `Origin` of the request in a proxy event.
     pub origin: Option<String>,
 }
@@ -42,13 +43,13 @@ impl Event {
     /// # Errors
     ///
     /// What Lambda refuses without asking the function: a payload that is no JSON.
-    pub(super) fn read(mut payload: Zeroizing<Vec<u8>>) -> Result<Self, ApiError> {
+    pub(super) fn read(mut payload: BodyBytes) -> Result<Self, ApiError> {
         if payload.starts_with(BYTE_ORDER_MARK) {
-            payload.drain(..BYTE_ORDER_MARK.len());
+            payload.remove_first(BYTE_ORDER_MARK.len());
         }
         if payload.is_empty() {
             // Lambda gives the function an empty event then.
-            payload.extend(b"{}");
+            payload = Zeroizing::new(b"{}".to_vec()).into();
         }
         let json: &RawValue =
             serde_json::from_slice(&payload).map_err(|_| ApiError::InvalidRequestContent)?;
@@ -58,7 +59,7 @@ impl Event {
             (None, None) => Ok(Self { body: Some(payload), origin: None }),
             (body, _) => {
                 let encoded = given("isBase64Encoded").is_some_and(|flag| is_true_in_python(flag));
-                let body = body.and_then(|body| read_body(body, encoded));
+                let body = body.and_then(|body| read_body(body, encoded)).map(BodyBytes::from);
                 Ok(Self { body, origin: origin(&members) })
             }
         }

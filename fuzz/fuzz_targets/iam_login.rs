@@ -1,0 +1,9 @@
+//! The reader of Vault's logins on any bytes; `fuzz/run` runs it for a while.
+
+#![no_main]
+
+#[path = "../checks.rs"]
+#[allow(dead_code, reason = "shared with the other targets and with tests/api")]
+mod checks;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| checks::iam_login(input));

@@ -1,0 +1,141 @@
+//! The forms of a proof in the document: one schema and one example for each tool that makes it.
+
+use base64::Engine as _;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+use utoipa::openapi::Schema;
+use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Type};
+
+/// A presigned URL for the audience `verify.example.com`, by the key in AWS's documentation, which belongs to nobody.
+const PRESIGNED_URL: &str = "https://sts.us-east-1.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Algorithm=AWS4-HMAC-SHA256\
+    &X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20260113%2Fus-east-1%2Fsts%2Faws4_request&X-Amz-Date=20260113T000348Z&X-Amz-Expires=900\
+    &X-Amz-SignedHeaders=host%3Bx-k8s-aws-id&X-Amz-Signature=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+const AUTHORIZATION: &str = "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20260113/us-east-1/sts/aws4_request, \
+    SignedHeaders=content-type;host;x-amz-date;x-vault-aws-iam-server-id, \
+    Signature=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+/// A form of a proof.
+pub(crate) struct ProofForm {
+    pub name: &'static str,
+    pub who: &'static str,
+    /// A request of this form. It is no good: each proof is good for 15 minutes at most.
+    pub example: Value,
+    pub schema: ObjectBuilder,
+}
+
+/// Every form.
+pub(crate) fn proof_forms() -> Vec<ProofForm> {
+    let eks_token = format!("k8s-aws-v1.{}", BASE64_URL_SAFE_NO_PAD.encode(PRESIGNED_URL));
+    let form = |name, who, example, schema| ProofForm { name, who, example, schema };
+    let inside = |outer, inner| ObjectBuilder::new().property(outer, inner).required(outer);
+    vec![
+        form(
+            "eks-get-token",
+            "AWS CLI: eks get-token --cluster-name AUDIENCE",
+            json!({"kind": "ExecCredential", "apiVersion": "client.authentication.k8s.io/v1beta1", "spec": {}, "status": {"token": eks_token}}),
+            inside("status", member("token", EKS_TOKEN, 16_384)),
+        ),
+        form(
+            "token-review",
+            "A Kubernetes TokenReview",
+            json!({"kind": "TokenReview", "apiVersion": "authentication.k8s.io/v1", "spec": {"token": eks_token}}),
+            inside("spec", member("token", TOKEN, 16_384)),
+        ),
+        form("token", "A token of EKS or a JWT", json!({"token": eks_token}), member("token", TOKEN, 16_384)),
+        form(
+            "web-identity-token",
+            "AWS CLI: sts get-web-identity-token --audience AUDIENCE --signing-algorithm ES384",
+            json!({"WebIdentityToken": web_identity_token(), "Expiration": "2026-01-13T00:08:48.000Z"}),
+            member("WebIdentityToken", "A JWT of STS's GetWebIdentityToken", 16_384),
+        ),
+        form(
+            "presigned-url",
+            "boto3: generate_presigned_url(\"get_caller_identity\"), with a binding",
+            json!({"presigned_url": PRESIGNED_URL}),
+            member(
+                "presigned_url",
+                "A presigned GetCallerIdentity URL, a binding among its signed headers",
+                8_192,
+            ),
+        ),
+        form(
+            "iam-login",
+            "The AWS logins of Vault, OpenBao and Consul",
+            json!({
+                "role": "example",
+                "iam_http_request_method": "POST",
+                "iam_request_url": BASE64_STANDARD.encode("https://sts.us-east-1.amazonaws.com/"),
+                "iam_request_body": BASE64_STANDARD.encode("Action=GetCallerIdentity&Version=2011-06-15"),
+                "iam_request_headers": BASE64_STANDARD.encode(login_headers().to_string()),
+            }),
+            login_schema(),
+        ),
+    ]
+}
+
+const EKS_TOKEN: &str = "k8s-aws-v1. and a presigned GetCallerIdentity URL in base64url without padding";
+const TOKEN: &str = "The same as of aws eks get-token, or a JWT of STS's GetWebIdentityToken";
+
+fn member(name: &str, description: &str, longest: usize) -> ObjectBuilder {
+    ObjectBuilder::new().property(name, text(description, longest)).required(name)
+}
+
+fn text(description: &str, longest: usize) -> ObjectBuilder {
+    let text = ObjectBuilder::new().schema_type(Type::String).description(Some(description));
+    text.min_length(Some(1)).max_length(Some(longest))
+}
+
+fn login_headers() -> Value {
+    json!({
+        "Authorization": [AUTHORIZATION],
+        "Content-Type": ["application/x-www-form-urlencoded; charset=utf-8"],
+        "X-Amz-Date": ["20260113T000348Z"],
+        "X-Vault-Aws-Iam-Server-Id": ["verify.example.com"],
+    })
+}
+
+fn login_schema() -> ObjectBuilder {
+    let method = text("How the request is sent", 4).enum_values(Some(["POST", "GET"]));
+    let headers = AnyOfBuilder::new()
+        .description(Some("The headers as base64 of a JSON object, as its text, or as the object; a value is a string, a number or an array of one"))
+        .item(text("base64 of a JSON object, or its text", 65_536))
+        .item(ObjectBuilder::new());
+    ObjectBuilder::new()
+        .property("iam_http_request_method", method)
+        .required("iam_http_request_method")
+        .property("iam_request_url", text("base64 of the URL", 65_536))
+        .required("iam_request_url")
+        .property("iam_request_body", text("base64 of the body; a GET has none", 65_536))
+        .property("iam_request_headers", Schema::AnyOf(headers.build()))
+        .required("iam_request_headers")
+}
+
+fn web_identity_token() -> String {
+    let head = json!({"kid": "EC384_0", "typ": "JWT", "alg": "ES384"});
+    let part = |json: &Value| BASE64_URL_SAFE_NO_PAD.encode(json.to_string());
+    format!("{}.{}.{}", part(&head), part(&claims()), BASE64_URL_SAFE_NO_PAD.encode([0; 96]))
+}
+
+fn claims() -> Value {
+    json!({
+        "aud": "verify.example.com",
+        "sub": "arn:aws:iam::123456789012:role/example-role",
+        "https://sts.amazonaws.com/": {
+            "aws_account": "123456789012",
+            "source_region": "us-east-1",
+            "org_id": "o-abc1234567",
+            "principal_id": "arn:aws:iam::123456789012:role/example-role"
+        },
+        "iss": "https://0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0.tokens.sts.global.api.aws",
+        "exp": 1_768_262_928,
+        "iat": 1_768_262_628,
+        "jti": "5e3c1f2a-8f0b-4f6e-9c39-0d8f4f6a1b2c"
+    })
+}
+
+/// The answer for a good token.
+pub(super) fn token_identity() -> Value {
+    let aws_res = json!({"Account": "123456789012", "Arn": "arn:aws:iam::123456789012:role/example-role"});
+    json!({"aws_res": aws_res, "claims": claims()})
+}

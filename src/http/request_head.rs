@@ -1,0 +1,118 @@
+//! Heads of requests that are refused although the parser takes them, or because it does not.
+//!
+//! A refused head becomes a request that no route matches, with the reason in its extensions: it passes the layers of
+//! every request, which give it a line in the log, its count and its headers, and the router's fallback answers it.
+
+use crate::http::error::ApiError;
+use crate::http::head_error::HeadError;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header::{HOST, TRANSFER_ENCODING};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderValue, Method, Uri, Version};
+
+/// Why the head of this request was refused.
+#[derive(Debug, Clone)]
+struct RefusedHead(HeadError);
+
+/// What is wrong with a head that the parser takes. Two readers of such a head may not see the same request in it.
+pub(crate) fn check(version: Version, headers: &HeaderMap) -> Result<(), HeadError> {
+    let mut hosts = headers.get_all(HOST).iter();
+    // RFC 9112, section 3.2. A request of HTTP/1.0 needs no Host.
+    let host = match (hosts.next(), hosts.next()) {
+        (Some(host), None) => is_host(host),
+        (None, _) => version == Version::HTTP_10,
+        (Some(_), Some(_)) => false,
+    };
+    if !host {
+        return Err(HeadError::InvalidHost);
+    }
+    // RFC 9112, section 6.1: chunked is the one coding that is known here, and is applied once.
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(coding), None) if coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        _ => Err(HeadError::UnsupportedTransferEncoding),
+    }
+}
+
+/// A name or an address, and perhaps a port (RFC 9110, section 7.2).
+fn is_host(value: &HeaderValue) -> bool {
+    let Ok(authority) = Authority::try_from(value.as_bytes()) else { return false };
+    let text = authority.as_str();
+    let is_port = |port: &str| port.bytes().all(|b| b.is_ascii_digit());
+    let behind = text.strip_prefix(authority.host());
+    behind.is_some_and(|rest| rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port))
+}
+
+/// Makes a request into one that the fallback answers with this error. Its headers stay: the layers read some.
+pub(crate) fn refused(mut request: Request, error: HeadError) -> Request {
+    // Not OPTIONS, which the layer for CORS answers, and no path: neither is known of a head that was not understood.
+    *request.method_mut() = Method::from_bytes(b"-").unwrap_or_default();
+    *request.uri_mut() = Uri::from_static("*");
+    *request.body_mut() = Body::empty();
+    request.extensions_mut().insert(RefusedHead(error));
+    request
+}
+
+/// What the fallback of a router answers: why the head was refused, or that there is nothing at the path.
+pub(crate) fn reason(request: &Request) -> ApiError {
+    request.extensions().get().map_or(ApiError::NotFound, |RefusedHead(error)| ApiError::Head(*error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderName;
+
+    fn check_lines(version: Version, lines: &[(HeaderName, &'static str)]) -> Result<(), HeadError> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(name, HeaderValue::from_static(value));
+        }
+        check(version, &headers)
+    }
+
+    #[test]
+    fn a_request_has_one_host_and_it_is_one() {
+        for host in ["a", "a.example", "a.example:8080", "192.0.2.1:1", "[::1]", "[2001:db8::1]:8080", "a:"] {
+            assert_eq!(check_lines(Version::HTTP_11, &[(HOST, host)]), Ok(()), "{host}");
+        }
+        for host in
+            ["", "a b", "user@a", "a/b", "a?b", "a#b", "a:b", "a:80:80", "[::1", "http://a", "a, b", "\"a\""]
+        {
+            assert_eq!(check_lines(Version::HTTP_11, &[(HOST, host)]), Err(HeadError::InvalidHost), "{host}");
+        }
+        assert_eq!(check_lines(Version::HTTP_11, &[]), Err(HeadError::InvalidHost));
+        assert_eq!(check_lines(Version::HTTP_10, &[]), Ok(()));
+        for version in [Version::HTTP_10, Version::HTTP_11] {
+            let twice = [(HOST, "a"), (HOST, "a")];
+            assert_eq!(check_lines(version, &twice), Err(HeadError::InvalidHost), "{version:?}");
+        }
+    }
+
+    #[test]
+    fn the_one_transfer_coding_is_chunked_once() {
+        let coded = |codings: &[&'static str]| {
+            let codings = codings.iter().map(|coding| (TRANSFER_ENCODING, *coding));
+            check_lines(Version::HTTP_11, &[(HOST, "a")].into_iter().chain(codings).collect::<Vec<_>>())
+        };
+        for good in [&[] as &[_], &["chunked"], &["Chunked"], &["CHUNKED "]] {
+            assert_eq!(coded(good), Ok(()), "{good:?}");
+        }
+        for bad in [
+            &["gzip, chunked"] as &[_],
+            &["chunked, chunked"],
+            &["chunked", "chunked"],
+            &["gzip", "chunked"],
+            &["identity, chunked"],
+            &[", chunked"],
+            &["chunked,"],
+            &["", "chunked"],
+            &["chunked;q=1"],
+            &["\"chunked\""],
+        ] {
+            assert_eq!(coded(bad), Err(HeadError::UnsupportedTransferEncoding), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What an operator accepts: the rest is told `ProofNotAccepted`, and no secret is taken.
+
+use super::{ROLE, Said, app_asking, post, posted, said, say, signer, valid};
+use crate::helpers::{App, body_of, caller, start_sandbox};
+use crate::proof_makers::{AUDIENCE, web_identity_token};
+use crate::stub::{Stub, identity};
+use serde_json::{Value, json};
+
+fn not_accepted() -> Said {
+    said(400, "ParamValidationError", "ProofNotAccepted", "-")
+}
+
+#[tokio::test]
+async fn each_kind_is_accepted_where_it_is_named_and_nowhere_else() {
+    let sandbox = start_sandbox().await;
+    let token = web_identity_token(&sandbox, caller(ROLE), &[AUDIENCE]).await;
+    let kinds: [(&str, Vec<Value>); 3] = [
+        ("credentials", vec![body_of(caller(ROLE))]),
+        (
+            "signed-requests",
+            vec![
+                posted(&signer(ROLE).url()),
+                signer(ROLE).login(),
+                json!({"token": signer(ROLE).eks_token()}),
+            ],
+        ),
+        ("web-identity-tokens", vec![json!({"token": token}), json!({"WebIdentityToken": token})]),
+    ];
+    for accept in
+        ["credentials", "signed-requests", "web-identity-tokens", "signed-requests,web-identity-tokens"]
+    {
+        let app = app_asking(&sandbox, &[&format!("--accept={accept}")]).await;
+        for (kind, bodies) in &kinds {
+            let expected = if accept.split(',').any(|word| word == *kind) { valid() } else { not_accepted() };
+            for body in bodies {
+                assert_eq!(say(&app, body).await, expected, "{accept}: {body}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_credentials_among_what_is_accepted_no_secret_is_taken() {
+    let stub = Stub::always(identity()).await;
+    let app = app_asking(&stub.url, &["--accept=signed-requests,web-identity-tokens"]).await;
+    let someone = crate::helpers::someone();
+    let mut event = json!({"requestContext": {}, "body": someone.to_string()});
+    assert_eq!(say(&app, &someone).await, not_accepted());
+    event["body"] = json!(json!({"Credentials": someone}).to_string());
+    assert_eq!(super::invoke(&app, &event).await.0, not_accepted());
+    assert_eq!(stub.count(), 0);
+    assert_eq!(post(&app, &posted(&signer(ROLE).url())).await.0, valid());
+}
+
+#[tokio::test]
+async fn without_settings_no_proof_is_accepted_and_credentials_are() {
+    let stub = Stub::always(identity()).await;
+    let app = App::asking(&stub.url, &[]).await;
+    let jwt = crate::proof_makers::unsigned_token(
+        &crate::proof_makers::es384(),
+        &crate::proof_makers::claims(&stub.url),
+    );
+    for body in [posted(&signer(ROLE).url()), signer(ROLE).login(), json!({"token": jwt})] {
+        assert_eq!(say(&app, &body).await, not_accepted());
+    }
+    assert_eq!(stub.count(), 0);
+    assert_eq!(app.verify_someone().await.status(), 200);
+}

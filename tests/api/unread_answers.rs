@@ -1,0 +1,75 @@
+//! Clients that do not read their answers, or slowly.
+
+use crate::helpers::{App, metric};
+use crate::raw::Client;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
+
+/// The largest thing that is served.
+const LARGE: &str = "GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n";
+
+async fn timed_out(app: &App) -> f64 {
+    metric(app, "http_server_timed_out_connections_total{waited_for=\"reading\"}").await.unwrap()
+}
+
+/// A client whose system takes next to nothing before the client reads it.
+async fn narrow(app: &App, text: &str) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut stream = socket.connect(app.address).await.unwrap();
+    stream.write_all(text.as_bytes()).await.unwrap();
+    stream
+}
+
+#[tokio::test]
+async fn answers_that_nobody_reads_are_given_up_pipelined_or_not() {
+    let app = App::with_sandbox(&["--write-timeout=300ms", "--keep-alive=1h"]).await;
+    let mut clients = Vec::new();
+    for count in [1, 5] {
+        for _ in 0..5 {
+            clients.push(Client::send(app.address, LARGE.repeat(count)).await);
+        }
+    }
+    while timed_out(&app).await < 10.0 {}
+    for client in &mut clients {
+        // It ends, and with a reset: nothing is left that the system would have to hold for it.
+        let answer = client.rest().await;
+        assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n"));
+        assert!(answer.len() < 1_000_000, "it was cut off: {}", answer.len());
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_reads_slowly_is_served() {
+    let app = App::with_sandbox(&["--write-timeout=300ms"]).await;
+    let mut stream = narrow(&app, LARGE).await;
+    let mut piece = [0; 4096];
+    // Three times as long as a client may take nothing.
+    for _ in 0..36 {
+        tokio::time::sleep(Duration::from_millis(25)).await;
+        assert_ne!(stream.read(&mut piece).await.unwrap(), 0);
+    }
+    assert!(timed_out(&app).await < 1.0);
+}
+
+#[tokio::test]
+async fn what_the_system_holds_of_a_closed_connection_is_thrown_away_after_the_same_time() {
+    let app = App::with_sandbox(&["--write-timeout=300ms", "--keep-alive=300ms"]).await;
+    for close in ["", "Connection: close\r\n"] {
+        // Some 30 KiB, or 10: less than the system takes at once, and more than this client's does.
+        let request = format!("GET /metrics HTTP/1.1\r\nHost: x\r\n{close}\r\n");
+        let stream = narrow(&app, &request.repeat(3)).await;
+        // The system would offer the rest for minutes.
+        let ends = (app.address, stream.local_addr().unwrap());
+        let is_there = || {
+            let mut all = procfs::net::tcp().unwrap().into_iter();
+            all.any(|socket| (socket.local_address, socket.remote_address) == ends)
+        };
+        assert!(is_there());
+        while is_there() {
+            tokio::task::yield_now().await;
+        }
+    }
+    assert!(timed_out(&app).await < 1.0);
+}

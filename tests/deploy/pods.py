@@ -1,0 +1,98 @@
+"""The program in place of pods: with the variables of a rendered Deployment, and its files as the kubelet mounts them."""
+
+import base64
+import os
+import pathlib
+import shutil
+import signal
+import ssl
+import tempfile
+
+import kubernetes_promises as promises
+from service import START_LIMIT, Program
+
+MOUNTED_AT = "/etc/sts-verify"
+
+
+def content(objects, volume):
+    """The files of a volume, by their names."""
+    if "secret" in volume:
+        source = find(objects, "Secret", volume["secret"]["secretName"])
+        return {name: base64.b64decode(text) for name, text in source["data"].items()}
+    source = find(objects, "ConfigMap", volume["configMap"]["name"])
+    return {name: text.encode() for name, text in source["data"].items()}
+
+
+def find(objects, kind, name):
+    (item,) = [item for item in promises.of_kind(objects, kind) if item["metadata"]["name"] == name]
+    return item
+
+
+class Volumes:
+    """The mounted folders: each file is a link into `..data`, which is swapped as a whole."""
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+
+    def bring(self, objects):
+        """Makes the files what the objects are; tells whether any changed."""
+        changed = False
+        for volume in promises.pod_of(objects)["spec"].get("volumes", []):
+            changed |= self.swap(self.folder / volume["name"], content(objects, volume))
+        return changed
+
+    @staticmethod
+    def swap(folder, files):
+        folder.mkdir(parents=True, exist_ok=True)
+        data = folder / "..data"
+        if data.exists() and {path.name: path.read_bytes() for path in data.iterdir()} == files:
+            return False
+        fresh = pathlib.Path(tempfile.mkdtemp(prefix="..", dir=folder))
+        for name, text in files.items():
+            (fresh / name).write_bytes(text)
+            if not (folder / name).is_symlink():
+                (folder / name).symlink_to(f"..data/{name}")
+        old = data.resolve() if data.exists() else None
+        link = folder / "..data_tmp"
+        link.symlink_to(fresh.name)
+        os.replace(link, data)
+        if old:
+            shutil.rmtree(old)
+        return True
+
+
+class Pod:
+    """One of the Deployment's. It asks the sandbox in place of AWS, and listens where it can."""
+
+    def __init__(self, objects, folder):
+        self.volumes = Volumes(folder)
+        self.volumes.bring(objects)
+        found = promises.environment(objects)
+        settings = {name: value.replace(MOUNTED_AT, str(folder)) for name, value in found.items() if value}
+        settings["STS_VERIFY_SANDBOX"] = "true"
+        # The caller here asks as fast as it can.
+        settings.pop("STS_VERIFY_RATE_LIMIT", None)
+        # A stop as it is by default, but for the time in which a load balancer has to notice.
+        settings["STS_VERIFY_STOP_DELAY"] = "3s"
+        self.program = Program("serve", **settings)
+        self.address = self.program.address
+
+    def sync(self, objects):
+        """What the kubelet does, some time after an object has changed."""
+        if self.volumes.bring(objects):
+            self.program.process.send_signal(signal.SIGHUP)
+
+    def certificate(self):
+        host, port = self.address.rsplit(":", 1)
+        return ssl.get_server_certificate((host, int(port)))
+
+    def tell(self):
+        """To stop, as the kubelet does. A second time would end it at once."""
+        self.program.process.terminate()
+
+    def code(self):
+        """Its exit code, once it has ended."""
+        return self.program.process.wait(timeout=START_LIMIT)
+
+    def stop(self):
+        self.program.stop()

@@ -1,0 +1,23 @@
+"""The walk-through of upgrades in docs/deploying.md: its steps, and for each the commands, one string a block."""
+
+import re
+
+import program
+
+TOOLS = ("Helm", "Kustomize")
+
+
+def steps():
+    """By heading: its blocks of commands as (tool, text), and its text. The tool is None where a block is for both."""
+    section = re.search(r"^## Upgrades\n(.*?)^## ", program.read("docs/deploying.md"), re.MULTILINE | re.DOTALL)[1]
+    _, *parts = re.split(r"^### ", section, flags=re.MULTILINE)
+    return {part.split("\n", 1)[0]: (blocks(part), part) for part in parts}
+
+
+def blocks(part):
+    """Indented by four, under a paragraph that begins with the tool's name where it is for one tool."""
+    found = []
+    for before, text in re.findall(r"((?:^\S.*\n)*)\n((?:^ {4}.*\n)+)", part, re.MULTILINE):
+        tool = next((tool for tool in TOOLS if re.match(rf"{tool}\b[^.]*:\n$", before)), None)
+        found.append((tool, re.sub(r"^ {4}", "", text, flags=re.MULTILINE)))
+    return found

@@ -1,0 +1,64 @@
+"""A control group with a limit of memory, for the process of a scenario, where one can be made."""
+
+import contextlib
+import os
+import pathlib
+import stat
+import tempfile
+
+ROOT = pathlib.Path("/sys/fs/cgroup")
+
+
+class Group:
+    """Version 1 counts the buffers of TCP by themselves, version 2 with the rest."""
+
+    def __init__(self, name, mebibytes):
+        self.limit, self.path = mebibytes, None
+        self.is_v2 = (ROOT / "cgroup.controllers").exists()
+        path = ROOT / name if self.is_v2 else ROOT / "memory" / name
+        limits = ("memory.max",) if self.is_v2 else ("memory.limit_in_bytes", "memory.kmem.tcp.limit_in_bytes")
+        try:
+            if self.is_v2:
+                (ROOT / "cgroup.subtree_control").write_text("+memory")
+            path.mkdir(exist_ok=True)
+            for file in limits:
+                (path / file).write_text(str(mebibytes << 20))
+            self.path = path
+        except OSError as error:
+            self.why = f"no control group can be made here: {error}"
+
+    def most(self):
+        """The most that was taken, in MiB: in all, and the part of it that is TCP's where that is known."""
+        if self.is_v2:
+            return self.read("memory.peak"), None
+        tcp = self.read("memory.kmem.tcp.max_usage_in_bytes")
+        return self.read("memory.max_usage_in_bytes") + tcp, tcp
+
+    def killed(self):
+        """How many processes in it the kernel has killed for memory."""
+        file = self.path / ("memory.events" if self.is_v2 else "memory.oom_control")
+        return int(dict(line.split() for line in file.read_text().splitlines())["oom_kill"])
+
+    def read(self, file):
+        return int((self.path / file).read_text()) / 2**20
+
+    @contextlib.contextmanager
+    def program(self):
+        """STS_VERIFY_BIN names a program that joins the group before it is the one that it named."""
+        binary = os.environ["STS_VERIFY_BIN"]
+        with tempfile.TemporaryDirectory(prefix="operations") as directory:
+            wrapper = pathlib.Path(directory, pathlib.Path(binary).name)
+            wrapper.write_text(f'#!/bin/sh\necho $$ >{self.path}/cgroup.procs && exec {binary} "$@"\n')
+            wrapper.chmod(wrapper.stat().st_mode | stat.S_IXUSR)
+            os.environ["STS_VERIFY_BIN"] = str(wrapper)
+            try:
+                yield
+            finally:
+                os.environ["STS_VERIFY_BIN"] = binary
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.path:
+            self.path.rmdir()

@@ -1,0 +1,24 @@
+"""Checks what makes a release.
+
+check_release.py FOLDER      what is built and packaged is left there
+"""
+
+import pathlib
+import sys
+
+import package_claims
+import tool_claims
+import workflow_claims
+from claims import Claims
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1]).resolve()
+    claims = Claims("release")
+    for part in (workflow_claims, tool_claims, package_claims):
+        claims.each(part.ALL, part.NAME, folder)
+    return claims.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
