@@ -129,7 +129,8 @@ async fn each_format_is_told_by_itself_and_can_be_named() {
 async fn several_files_are_one_list_and_a_missing_one_costs_no_other() {
     let sandbox = sandbox([users(1).remove(0), session()]).await;
     let scratch = Scratch::new("verify-files");
-    let files: Vec<_> = formats().iter().map(|(_, name, content, _)| scratch.file(name, content)).collect();
+    let every = formats().into_iter().chain(reports());
+    let files: Vec<_> = every.map(|(_, name, content, _)| scratch.file(name, &content)).collect();
     let missing = scratch.path("missing.csv");
     let mut arguments: Vec<&str> = files.iter().map(String::as_str).collect();
     arguments.insert(3, &missing);
