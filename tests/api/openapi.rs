@@ -108,9 +108,11 @@ async fn the_example_of_each_form_of_a_proof_is_read_as_one_and_is_too_old() {
         let too_old = expected(400, "indeterminate", "ProofExpired");
         assert_eq!(summary(answer).await, too_old, "{name}");
     }
-    let token =
-        &operation["responses"]["200"]["content"]["application/json"]["examples"]["web-identity-token"];
-    assert!(token["value"]["claims"].is_object(), "{token}");
+    let answer = &operation["responses"]["200"]["content"]["application/json"];
+    assert!(answer["examples"]["web-identity-token"]["value"]["claims"].is_object(), "{answer}");
+    let forms = answer["schema"]["oneOf"].as_array().unwrap();
+    let required: Vec<_> = forms.iter().map(|form| form["allOf"][0]["required"].to_string()).collect();
+    assert_eq!(required, [r#"["aws_res"]"#, r#"["aws_res","claims"]"#]);
 }
 
 /// The error codes of the contract.
