@@ -10,6 +10,7 @@ pub mod head_error;
 mod media_type;
 pub(crate) mod middleware;
 pub(crate) mod openapi;
+pub(crate) mod proof_forms;
 pub(crate) mod proofs;
 pub(crate) mod request_head;
 pub mod router;

@@ -1,6 +1,6 @@
 //! The request body, as its callers spell it: one schema for each tool that prints credentials or makes a proof.
 
-use crate::http::openapi::proof_forms;
+use crate::http::proof_forms::proof_forms;
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, SchemaType, Type};

@@ -1,8 +1,8 @@
 //! Examples of requests and of every answer. The answers are made by the code that makes the real ones.
 
-use super::proofs::{proof_forms, token_identity};
 use crate::credentials::ValidationError;
 use crate::http::error::ApiError;
+use crate::http::proof_forms::{proof_forms, token_identity};
 use crate::http::spellings::SPELLINGS;
 use crate::proof::ProofError;
 use crate::sts::{ConnectFailure, Endpoint, Rejection, StsFailure, Verdict};

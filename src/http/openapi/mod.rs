@@ -5,9 +5,6 @@
 //! `openapi/openapi.json` is the same document as committed; a test holds the two together.
 
 mod examples;
-mod proofs;
-
-pub(crate) use proofs::proof_forms;
 
 use crate::http::error::ApiError;
 use crate::http::gate::HEADERS;

@@ -1,9 +1,10 @@
 //! The answers of a batch on their way to a client that may be slow to take them.
 
+use crate::http::connection::ClientConnection;
 use crate::http::verification::Verification;
 use axum::body::{Body, Bytes};
 use futures_util::stream;
-use std::convert::Infallible;
+use std::io;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -45,12 +46,23 @@ impl Answers {
 }
 
 impl AnswerBody {
-    /// The body of the response. Who drops it ends the work.
-    pub(super) fn of(self, work: JoinSet<()>) -> Body {
-        Body::from_stream(stream::unfold((self, work), |(mut answers, work)| async {
-            let line = answers.lines.recv().await?;
-            answers.kept.send_modify(|kept| *kept -= line.len());
-            Some((Ok::<_, Infallible>(line), (answers, work)))
+    /// The body of the response. Who drops it ends the work. A client that has ended its side is taken for one that has left: between two
+    /// answers there is nothing to send by which the two could be told apart.
+    pub(super) fn of(self, work: JoinSet<()>, client: ClientConnection) -> Body {
+        Body::from_stream(stream::unfold((self, work), move |(mut answers, work)| {
+            let client = client.clone();
+            async move {
+                let line = tokio::select! {
+                    biased;
+                    line = answers.lines.recv() => line?,
+                    () = client.half_close() => {
+                        let left = io::Error::other("the client has left");
+                        return Some((Err(left), (answers, work)));
+                    }
+                };
+                answers.kept.send_modify(|kept| *kept -= line.len());
+                Some((Ok(line), (answers, work)))
+            }
         }))
     }
 }
@@ -96,7 +108,7 @@ mod tests {
         answers.room().await;
         answers.put(2, &answer);
         assert!(tokio::time::timeout(std::time::Duration::ZERO, answers.room()).await.is_err());
-        let mut body = body.of(JoinSet::new());
+        let mut body = body.of(JoinSet::new(), ClientConnection::default());
         let _ = body.frame().await.unwrap().unwrap();
         answers.room().await;
     }

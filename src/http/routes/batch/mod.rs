@@ -7,6 +7,7 @@ mod answers;
 mod lines;
 mod work;
 
+use crate::http::connection::ClientConnection;
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::media_type::require_ndjson;
 use crate::http::middleware::access_log::LogAtEndOfBody;
@@ -67,6 +68,7 @@ pub(crate) async fn verify_batch(State(app): State<AppState>, request: Request) 
     let deadline = Instant::now() + app.batch.deadline;
     let caller = caller_of(&request, app.trusted_proxies);
     let record = request.extensions().get().cloned().unwrap_or_default();
+    let client = ClientConnection::of(&request);
     let mut lines = Lines::new(request.into_body(), app.max_body_bytes);
     let first = match timeout_at(deadline, lines.next()).await {
         Err(_) => return ApiError::BodyTimeout.into_response(),
@@ -84,7 +86,7 @@ pub(crate) async fn verify_batch(State(app): State<AppState>, request: Request) 
         Ok(current) => task.spawn(CURRENT.scope(current, work)),
         Err(_) => task.spawn(work),
     };
-    streamed(body.of(task))
+    streamed(body.of(task, client))
 }
 
 fn streamed(body: Body) -> Response {

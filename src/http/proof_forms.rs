@@ -139,7 +139,7 @@ fn claims() -> Value {
 }
 
 /// The answer for a good token.
-pub(super) fn token_identity() -> Value {
+pub(crate) fn token_identity() -> Value {
     let aws_res = json!({"Account": "123456789012", "Arn": "arn:aws:iam::123456789012:role/example-role"});
     json!({"aws_res": aws_res, "claims": claims()})
 }
