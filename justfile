@@ -37,6 +37,10 @@ fuzz seconds="30":
 bench *arguments:
     cargo bench {{ arguments }}
 
+# Write the tables of docs/settings.md again, after a change of a setting
+settings:
+    UPDATE_DOCS=1 cargo test --quiet --test api the_page_of_settings
+
 # Write the OpenAPI document again, after a change of a route or a schema
 openapi:
     cargo run --quiet -- openapi > openapi/openapi.json

@@ -74,7 +74,7 @@ fn client_of_anyone() -> Result<ClientConfig, rustls::Error> {
 /// It is sound here, and here alone: what is asked is a listener of this machine at its own address, for which no
 /// certificate needs to be made out; the request is a constant that holds nothing of worth, and of the answer only the
 /// status is read, which plain HTTP would not vouch for either. To compare with the certificate in the file would make a
-/// healthy service ill between the renewal of the file and SIGHUP.
+/// healthy service ill between the renewal of the file and its loading.
 #[derive(Debug)]
 struct AnyCertificate(Arc<CryptoProvider>);
 

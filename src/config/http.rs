@@ -24,7 +24,7 @@ pub struct HttpArgs {
     /// Serve the Lambda's own interface, POST /2015-03-31/functions/{function}/invocations
     #[arg(long, env = "STS_VERIFY_LAMBDA", default_value = "true", value_name = "BOOL", value_parser = parse::boolean, action = clap::ArgAction::Set)]
     pub lambda: bool,
-    /// A file with the SHA-256 digests of API keys, each with a name or not, read again on SIGHUP. Only callers with one of the keys may
+    /// A file with the SHA-256 digests of API keys, each with a name or not; reloaded when it changes. Only callers with one of the keys may
     /// ask then, by `Authorization: Bearer KEY` or `x-api-key: KEY`; `sts-verify api-key` makes one [default: everybody may]
     #[arg(long, env = "STS_VERIFY_API_KEYS_FILE", value_name = "FILE")]
     pub api_keys_file: Option<PathBuf>,
@@ -32,10 +32,10 @@ pub struct HttpArgs {
     /// the file [default: everybody may]
     #[arg(long, env = "STS_VERIFY_API_KEYS", value_name = "DIGESTS")]
     pub api_keys: Option<String>,
-    /// A PEM file with the certificate to serve TLS with and those that lead to its CA; read again on SIGHUP [default: plain HTTP]
+    /// A PEM file with the certificate to serve TLS with and those that lead to its CA; reloaded when it changes [default: plain HTTP]
     #[arg(long, env = "STS_VERIFY_TLS_CERT_FILE", value_name = "FILE")]
     pub tls_cert_file: Option<PathBuf>,
-    /// A PEM file with its private key; both or neither
+    /// A PEM file with its private key; both or neither, reloaded together
     #[arg(long, env = "STS_VERIFY_TLS_KEY_FILE", value_name = "FILE")]
     pub tls_key_file: Option<PathBuf>,
     /// Where to serve GET /metrics for Prometheus, and there only [default: on the listener of everything else]

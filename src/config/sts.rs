@@ -50,7 +50,7 @@ pub struct StsArgs {
     /// Whether the regions that boto3 calls legacy are asked at their own endpoints or at sts.amazonaws.com [default: regional]
     #[arg(long, env = "AWS_STS_REGIONAL_ENDPOINTS", value_enum, ignore_case = true)]
     pub sts_regional_endpoints: Option<StsRegionalEndpoints>,
-    /// A PEM file of the CA certificates to trust instead of the system's. REQUESTS_CA_BUNDLE is read where neither this
+    /// A PEM file of the CA certificates to trust instead of the system's; reloaded when it changes. REQUESTS_CA_BUNDLE is read where neither this
     /// nor the profile says anything
     #[arg(long, env = "AWS_CA_BUNDLE", value_name = "FILE")]
     pub ca_bundle: Option<PathBuf>,

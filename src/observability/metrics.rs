@@ -95,7 +95,7 @@ impl Metrics {
         registry.register("sts_verify_gate", "Decisions of gates, by policy", self.gates.clone());
         let sts = "Time of a call to STS, all its attempts and the waits between them, in seconds";
         registry.register("sts_request_duration_seconds", sts, self.sts.clone());
-        registry.register("sts_errors", "Errors answered, by code", self.codes.clone());
+        registry.register("sts_verify_errors", "Errors answered, by code", self.codes.clone());
         registry.register("sts_retries", "Attempts after a call's first", self.retries.clone());
         registry.register("sts_verify_shed", "Requests refused because too many waited", self.shed.clone());
         let unauthenticated = "Requests refused because they came without a good API key";

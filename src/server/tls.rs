@@ -1,4 +1,4 @@
-//! TLS for our own callers: a certificate chain and its key from PEM files, read at start and again on SIGHUP
+//! TLS for our own callers: a certificate chain and its key from PEM files, loaded at start and when they change
 //! ([`crate::server::reload`]). Versions 1.2 and 1.3, with rustls's own choice of suites.
 
 use crate::tls::pem::{self, PemError};

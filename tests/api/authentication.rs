@@ -102,7 +102,7 @@ async fn without_a_good_key_nobody_is_answered_and_sts_is_not_asked() {
     }
     assert_eq!(guarded.stub.count(), 0);
     let figures = guarded.app.get("/metrics").await.text().await.unwrap();
-    for line in ["sts_verify_unauthenticated_total 20", "sts_errors_total{code=\"Unauthorized\"} 20"] {
+    for line in ["sts_verify_unauthenticated_total 20", "sts_verify_errors_total{code=\"Unauthorized\"} 20"] {
         assert!(figures.contains(&format!("\n{line}\n")), "{figures}");
     }
 }

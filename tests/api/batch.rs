@@ -156,7 +156,7 @@ async fn what_is_wrong_with_a_line_is_said_in_its_answer_and_ends_no_other() {
     );
     assert_eq!(told[0]["retry_after"], 5);
     assert_eq!(told[3]["verdict"], "invalid");
-    assert_eq!(metric(&app, "sts_errors_total{code=\"RequestTooLarge\"}").await, Some(1.0));
+    assert_eq!(metric(&app, "sts_verify_errors_total{code=\"RequestTooLarge\"}").await, Some(1.0));
 }
 
 #[tokio::test]

@@ -30,7 +30,7 @@ async fn a_caller_that_asks_too_often_is_told_when_to_come_again_and_sts_is_not_
     assert_eq!(summary(response).await, expected(429, "", "RateLimited"));
     assert_eq!(stub.count(), 2);
     assert_eq!(metric(&app, "sts_verify_rate_limited_total").await, Some(1.0));
-    assert_eq!(metric(&app, "sts_errors_total{code=\"RateLimited\"}").await, Some(1.0));
+    assert_eq!(metric(&app, "sts_verify_errors_total{code=\"RateLimited\"}").await, Some(1.0));
 }
 
 #[tokio::test]

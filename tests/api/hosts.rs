@@ -71,5 +71,5 @@ async fn without_a_list_any_host_will_do() {
     let app = App::with_sandbox(&[]).await;
     let response = app.client.get(app.url("/metrics")).header("host", "any.example").send().await.unwrap();
     assert_eq!(response.status(), 200);
-    assert_eq!(metric(&app, "sts_errors_total{code=\"MisdirectedRequest\"}").await, None);
+    assert_eq!(metric(&app, "sts_verify_errors_total{code=\"MisdirectedRequest\"}").await, None);
 }

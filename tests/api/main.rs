@@ -16,6 +16,7 @@ mod body_form;
 mod callers;
 mod connections;
 mod departures;
+mod docs;
 mod documents;
 mod early_answers;
 mod echoes;
@@ -32,7 +33,7 @@ mod openapi;
 mod proof_makers;
 mod proofs;
 mod reader;
-mod readme;
+
 mod region_hints;
 mod regions;
 mod requests;

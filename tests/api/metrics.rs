@@ -18,8 +18,8 @@ async fn verdicts_codes_and_retries_are_counted() {
         ("sts_verify_total{verdict=\"valid\",proof=\"credentials\"}", 2.0),
         ("sts_verify_total{verdict=\"invalid\",proof=\"credentials\"}", 1.0),
         ("sts_verify_total{verdict=\"indeterminate\",proof=\"credentials\"}", 1.0),
-        ("sts_errors_total{code=\"ExpiredToken\"}", 1.0),
-        ("sts_errors_total{code=\"MissingParameter\"}", 1.0),
+        ("sts_verify_errors_total{code=\"ExpiredToken\"}", 1.0),
+        ("sts_verify_errors_total{code=\"MissingParameter\"}", 1.0),
         ("sts_retries_total", 2.0),
         ("sts_verify_shed_total", 0.0),
         ("sts_request_duration_seconds_count{region=\"us-east-1\",outcome=\"identity\"}", 2.0),
@@ -80,7 +80,7 @@ async fn nothing_that_a_caller_or_sts_can_choose_becomes_a_label() {
     let text = app.get("/metrics").await.text().await.unwrap();
     assert!(!text.to_lowercase().contains("canary"), "{text}");
     assert!(!text.contains("AKIA") && !text.contains("CANARY"));
-    assert_eq!(value(&app, "sts_errors_total{code=\"other\"}").await, Some(1.0));
+    assert_eq!(value(&app, "sts_verify_errors_total{code=\"other\"}").await, Some(1.0));
 }
 
 #[tokio::test]
@@ -151,7 +151,7 @@ async fn every_error_that_is_answered_is_counted_under_its_code() {
         "InvalidRequestContentException",
         "RateLimited",
     ] {
-        let series = format!("sts_errors_total{{code=\"{code}\"}}");
+        let series = format!("sts_verify_errors_total{{code=\"{code}\"}}");
         assert_eq!(value(&app, &series).await, Some(1.0), "{code}");
     }
 }

@@ -30,8 +30,8 @@ def of_service(service):
         "invalid": figures.sum("sts_verify_total", verdict="invalid"),
         "indeterminate": figures.sum("sts_verify_total", verdict="indeterminate"),
         "shed": figures.sum("sts_verify_shed_total"),
-        "Overloaded": figures.sum("sts_errors_total", code="Overloaded"),
-        "ReadTimeoutError": figures.sum("sts_errors_total", code="ReadTimeoutError"),
+        "Overloaded": figures.sum("sts_verify_errors_total", code="Overloaded"),
+        "ReadTimeoutError": figures.sum("sts_verify_errors_total", code="ReadTimeoutError"),
         "asked STS": figures.sum("sts_request_duration_seconds_count"),
     }
 

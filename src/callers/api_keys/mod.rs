@@ -1,7 +1,7 @@
 //! API keys: which there are, and how one is made. What is known of a key is its SHA-256 digest.
 //!
 //! A key has 256 random bits, so nobody finds it from its digest, and no slow or salted hash is needed as for a
-//! password. Digests come from a file, which is read at start and again on SIGHUP ([`crate::server::reload`]), or from a variable,
+//! password. Digests come from a file, which is loaded at start and when it changes ([`crate::server::reload`]), or from a variable,
 //! for platforms that cannot mount a file. No text about them repeats them.
 
 mod digests;

@@ -1,4 +1,4 @@
-//! Which issuers are accepted, and their keys: fetched when they are needed, kept, and read again when a key is missing
+//! Which issuers are accepted, and their keys: fetched when they are needed, kept, and fetched again when a key is missing
 //! (step 3 of a token).
 
 use super::super::{ProofError, ProofFailure};
@@ -13,9 +13,9 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use url::{Host, Url};
 
-/// How long keys are used before they are read again.
+/// How long keys are used before they are fetched again.
 const FRESH: Duration = Duration::from_mins(10);
-/// How long keys serve when they cannot be read again.
+/// How long keys serve when they cannot be fetched.
 const USABLE: Duration = Duration::from_hours(24);
 /// An issuer is not asked more often, whatever tokens come.
 const ASKED_EVERY: Duration = Duration::from_secs(10);

@@ -220,5 +220,5 @@ async fn verdicts_are_counted_by_the_kind_of_proof() {
         let series = format!("sts_verify_total{{verdict=\"{verdict}\",proof=\"{proof}\"}}");
         assert_eq!(metric(&app, &series).await, Some(count), "{series}");
     }
-    assert_eq!(metric(&app, "sts_errors_total{code=\"ProofExpired\"}").await, Some(1.0));
+    assert_eq!(metric(&app, "sts_verify_errors_total{code=\"ProofExpired\"}").await, Some(1.0));
 }
