@@ -3,6 +3,7 @@
 mod limits;
 mod proofs;
 mod proxy;
+mod replicas;
 mod server;
 mod settings;
 mod trouble;
