@@ -134,7 +134,7 @@ fn pages() -> Vec<PathBuf> {
             let is_ours = !name.starts_with('.') && !matches!(name, "target" | "node_modules");
             if path.is_dir() && is_ours {
                 folders.push(path);
-            } else if name.ends_with(".md") {
+            } else if path.extension().is_some_and(|extension| extension == "md") {
                 pages.push(path);
             }
         }

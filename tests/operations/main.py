@@ -12,6 +12,7 @@ from bad_input import mutated_requests
 from crowd import crowd
 from memory import memory
 from overload import four_times_the_limit
+from redis_trouble import redis_in_trouble
 from refused_bodies import refused_bodies
 from replicas import kill_one, stop_and_start
 from service import clean_this_process
@@ -21,17 +22,17 @@ from trouble import sts_in_trouble
 
 SCENARIOS = {
     "rolling": stop_and_start, "kill": kill_one, "sts": sts_in_trouble, "crowd": crowd,
-    "overload": four_times_the_limit, "refused": refused_bodies, "memory": memory,
+    "overload": four_times_the_limit, "refused": refused_bodies, "memory": memory, "redis": redis_in_trouble,
     "input": mutated_requests,
 }
 SHORT = SimpleNamespace(
     rate=100, rounds=2, stop_delay="5s",
     # The program's own are 5 s and 20 s; a slow STS of 5 s has to be within an attempt's time, or it is a silent one.
     attempt_timeout=6, deadline=7, trouble=9, trouble_rate=40,
-    crowd=5, overload=30, refused=10, mutated=100_000)
+    crowd=5, overload=30, refused=10, redis=3, redis_rate=40, mutated=100_000)
 LONG = SimpleNamespace(
     rate=150, rounds=6, stop_delay="5s", attempt_timeout=6, deadline=20, trouble=60, trouble_rate=40,
-    crowd=60, overload=120, refused=60, mutated=1_000_000)
+    crowd=60, overload=120, refused=60, redis=30, redis_rate=40, mutated=1_000_000)
 
 
 def arguments():

@@ -84,7 +84,8 @@ async def main():
     stand_in = StandIn()
     application = web.Application()
     application.add_routes([web.put("/mode", stand_in.put_mode), web.get("/counts", stand_in.counts),
-                            web.post("/", stand_in.answer)])
+                            web.post("/", stand_in.answer),
+                            web.get("/", stand_in.answer)])
     runner = web.AppRunner(application, access_log=None, handler_cancellation=True, keepalive_timeout=3600)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0, backlog=2048)
