@@ -90,7 +90,7 @@ pub(super) async fn run(args: &ServeArgs, checked: Checked, signals: Signals) ->
         );
     }
     if let Some(policies) = &policies {
-        warn_of_role_paths(&policies.current());
+        warn_of_role_paths(&policies.current(), &[]);
     }
     let state = AppState::new(sts, proofs, &args.http)?
         .with_api_keys(api_keys)

@@ -63,12 +63,13 @@ impl RawField {
         }
     }
 
-    /// The value of a proof. Two that differ are none that can be a value.
+    /// The value of a proof.
     fn into_proof(self) -> Option<ProofValue> {
         match (self.value, self.contradicted_by) {
             (FieldValue::Null, _) => None,
             (FieldValue::Text(text), None) => ProofValue::from_text(text),
-            _ => Some(ProofValue::Other),
+            (FieldValue::Text(text), Some(_)) => Some(ProofValue::Contradicted(text)),
+            (FieldValue::Other, _) => Some(ProofValue::Other),
         }
     }
 

@@ -64,6 +64,9 @@ pub enum ValidationError {
     /// A value is there, and cannot be one.
     #[error("{0} {1}.")]
     Invalid(&'static str, &'static str),
+    /// Credentials, or a part of them, where none are accepted.
+    #[error("This service does not accept credentials (STS_VERIFY_ACCEPT).")]
+    NotAccepted,
     /// One value under two names, or twice under one, that differs from one to the other.
     #[error("{0} and {1} name the same value and differ; send one of them.")]
     Duplicate(&'static str, &'static str),
@@ -117,13 +120,22 @@ impl Posted {
     ///
     /// A [`ValidationError`] for a body that is no JSON object, and for a value that is missing, contradicted or malformed.
     pub fn from_json(body: &[u8]) -> Result<Self, ValidationError> {
+        Self::accepting(body, true)
+    }
+
+    /// The same for a service that may accept no credentials.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Posted::from_json`]; and for credentials that are not accepted, or a part of them.
+    pub fn accepting(body: &[u8], credentials_accepted: bool) -> Result<Self, ValidationError> {
         let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
         // No JSON has a NUL in it; that of UTF-16 and UTF-32 has one among its first four bytes (RFC 4627, section 3).
         if body.iter().take(4).any(|byte| *byte == 0) {
             return Err(ValidationError::NotUtf8);
         }
         let text = std::str::from_utf8(body).map_err(|_| ValidationError::NotUtf8)?;
-        json::read(text)?.check()
+        json::read(text)?.check(credentials_accepted)
     }
 }
 

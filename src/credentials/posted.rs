@@ -119,6 +119,9 @@ impl ProofFields {
                     continue;
                 }
                 (_, ProofValue::Text(text)) => text,
+                (_, ProofValue::Contradicted(_)) => {
+                    return Err(ValidationError::Duplicate(member.name, member.name));
+                }
                 _ => return Err(not_a_string(member)),
             };
             match member.part {
@@ -140,7 +143,7 @@ impl ProofFields {
 
 /// A token of EKS, or three parts with dots between them.
 fn looks_like_a_proof(value: &ProofValue) -> bool {
-    let ProofValue::Text(text) = value else { return false };
+    let (ProofValue::Text(text) | ProofValue::Contradicted(text)) = value else { return false };
     let text = text.expose_secret();
     text.starts_with(EKS_TOKEN_PREFIX) || (text.starts_with("ey") && text.matches('.').count() == 2)
 }
@@ -153,10 +156,14 @@ pub(super) struct PostedFields {
 }
 
 impl PostedFields {
-    /// Checks the values. A body without a proof is one of credentials, whatever it lacks.
-    pub fn check(self) -> Result<Posted, ValidationError> {
+    /// Checks the values. A body without a proof is one of credentials, whatever it lacks. Where credentials are not accepted, none of
+    /// them is looked at.
+    pub fn check(self, credentials_accepted: bool) -> Result<Posted, ValidationError> {
         let Self { credentials, mut proofs } = self;
         let given = credentials.first_name();
+        if given.is_some() && !credentials_accepted {
+            return Err(ValidationError::NotAccepted);
+        }
         if given.is_some() {
             proofs.drop_other_tokens();
         }
@@ -240,6 +247,9 @@ mod tests {
             json!({"presigned_url": "u", "x": {"presignedUrl": "v"}}),
             json!({"token": "a.b.c", "status": {"token": "d.e.f"}}),
             json!({"token": "a.b.c", "WebIdentityToken": "d.e.f"}),
+            json!({"token": "a.b.c", "TOKEN": "d.e.f"}),
+            json!({"status": {"token": "a.b.c", "Token": "d.e.f"}}),
+            with_credentials(json!({"status": {"token": format!("{EKS_TOKEN_PREFIX}x"), "Token": "d.e.f"}})),
             json!({"token": "a.b.c", "presigned_url": "u"}),
             json!({"presigned_url": "u", "iam_request_url": "v"}),
             json!({"iam_request_url": "u", "x": {"iam_request_url": "v"}}),

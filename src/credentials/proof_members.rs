@@ -55,6 +55,8 @@ impl ProofMember {
 pub(super) enum ProofValue {
     Text(SecretString),
     Object(SecretString),
+    /// The first of two that differ, in one object.
+    Contradicted(SecretString),
     /// What cannot be a value: a number, say.
     Other,
 }

@@ -228,6 +228,7 @@ fn validation_code(refusal: &ValidationError) -> &'static str {
         ValidationError::Missing(_) => "MissingParameter",
         ValidationError::Invalid(..) => "InvalidParameter",
         ValidationError::Duplicate(..) => "DuplicateParameter",
+        ValidationError::NotAccepted => "ProofNotAccepted",
     }
 }
 

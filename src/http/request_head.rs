@@ -49,15 +49,17 @@ fn is_host(value: &HeaderValue) -> bool {
 pub(crate) fn refused(mut request: Request, error: HeadError) -> Request {
     // Not OPTIONS, which the layer for CORS answers, and no path: neither is known of a head that was not understood.
     *request.method_mut() = Method::from_bytes(b"-").unwrap_or_default();
-    *request.uri_mut() = Uri::from_static("*");
+    let is_gate = request.uri().path().split('/').nth(1) == Some("auth");
+    // A gate answers by itself: all of its answers have its headers.
+    *request.uri_mut() = Uri::from_static(if is_gate { "/auth/-" } else { "*" });
     *request.body_mut() = Body::empty();
     request.extensions_mut().insert(RefusedHead(error));
     request
 }
 
-/// What the fallback of a router answers: why the head was refused, or that there is nothing at the path.
-pub(crate) fn reason(request: &Request) -> ApiError {
-    request.extensions().get().map_or(ApiError::NotFound, |RefusedHead(error)| ApiError::Head(*error))
+/// Why the head of a request was refused, if it was.
+pub(crate) fn reason(request: &Request) -> Option<ApiError> {
+    request.extensions().get().map(|RefusedHead(error)| ApiError::Head(*error))
 }
 
 #[cfg(test)]

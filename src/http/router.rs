@@ -129,7 +129,7 @@ fn with_fallbacks<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router
 }
 
 async fn no_route(request: Request) -> ApiError {
-    request_head::reason(&request)
+    request_head::reason(&request).unwrap_or(ApiError::NotFound)
 }
 
 /// What the listener of the metrics serves: these, and health for whoever restarts a process that does not answer. The

@@ -172,7 +172,7 @@ impl Verification {
     }
 
     pub(crate) fn of_token(token: &VerifiedToken) -> Self {
-        let arn = token.principal.to_string();
+        let arn = token.principal.principal();
         let claims = RawValue::from_string(token.claims.clone()).ok();
         let body = claims.and_then(|claims| {
             let aws_res = TokenIdentity { account: &token.account, arn: &arn };

@@ -103,8 +103,7 @@ impl Entry {
         };
         let org_path = |text: &str| {
             let id = text.split('/').next().unwrap_or_default();
-            let possible = text.bytes().all(|byte| byte.is_ascii_graphic())
-                && (is_org_id(id) || id.contains(['*', '?']));
+            let possible = text.bytes().all(|byte| byte.is_ascii_graphic()) && is_org_id(id);
             possible
                 .then(|| WildMatch::new(text))
                 .ok_or("must be a path such as o-abc1234567/r-ab12/ou-ab12-11111111/*")

@@ -29,10 +29,14 @@ impl ArnPattern {
     /// [`PatternError`] where the pattern can match no principal.
     pub fn parse(text: &str) -> Result<Self, PatternError> {
         let parts: Vec<&str> = text.splitn(PARTS, ':').collect();
-        let ["arn", partition, service, "", account, resource] = parts[..] else { return Err(PatternError) };
+        let ["arn", partition, service, region, account, resource] = parts[..] else {
+            return Err(PatternError);
+        };
         let has_wildcard = |part: &str| part.contains(['*', '?']);
         let is_possible = text.bytes().all(|byte| byte.is_ascii_graphic())
             && (partition.starts_with("aws") || has_wildcard(partition))
+            // An ARN of IAM or STS has no region.
+            && region.bytes().all(|byte| byte == b'*')
             && (matches!(service, "iam" | "sts") || has_wildcard(service))
             && could_be_account(account)
             && could_be_principal(resource);
@@ -40,7 +44,7 @@ impl ArnPattern {
             return Err(PatternError);
         }
         Ok(Self {
-            parts: ["arn", partition, service, "", account, resource].map(WildMatch::new),
+            parts: ["arn", partition, service, region, account, resource].map(WildMatch::new),
             account_has_wildcard: has_wildcard(account),
             has_role_path: resource.strip_prefix("role/").is_some_and(|name| name.contains('/')),
         })

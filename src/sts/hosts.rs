@@ -64,6 +64,10 @@ impl StsHosts {
 /// The hosts of a region: plain, FIPS, dual stack and both, as far as its partition has them, and the global one of its region.
 pub(super) async fn hosts_of(region: &str) -> Vec<String> {
     let mut hosts = Vec::new();
+    if partition_of(region).is_none() {
+        // A name for all the world (`aws-global`): its host is a region's.
+        return hosts;
+    }
     for (fips, dual_stack) in [(false, false), (true, false), (false, true), (true, true)] {
         hosts.extend(aws_host(region, fips, dual_stack).await);
     }

@@ -4,7 +4,7 @@ use crate::callers::api_keys::ApiKeys;
 use crate::cli::Failure;
 use crate::config::ServeArgs;
 use crate::observability::metrics::ReloadedFile;
-use crate::policy::{Policies, PoliciesFile, PolicyContext};
+use crate::policy::{Policies, PoliciesFile, PoliciesFileError, PolicyContext};
 use crate::proof::Accept;
 use crate::server::reload::{Contents, WatchedFiles};
 use crate::server::tls::Tls;
@@ -49,9 +49,11 @@ impl Files {
         let policies = policies.map(Arc::new);
         if let (Some(seen), Some(policies)) = (seen, policies.clone()) {
             watched.push(seen.watch(ReloadedFile::Policies, move || {
-                let count = policies.reload();
-                warn_of_role_paths(&policies.current());
-                count
+                let before = policies.current();
+                let count = policies.reload()?;
+                let known = before.with_role_paths();
+                warn_of_role_paths(&policies.current(), &known);
+                Ok::<_, PoliciesFileError>(count)
             }));
         }
 
@@ -85,9 +87,9 @@ impl Seen {
     }
 }
 
-/// Says which policies have a pattern that no signed request can match.
-pub(super) fn warn_of_role_paths(policies: &Policies) {
-    for policy in policies.with_role_paths() {
+/// Says which policies have a pattern that no signed request can match, but for those that were known for it before.
+pub(super) fn warn_of_role_paths(policies: &Policies, known: &[&str]) {
+    for policy in policies.with_role_paths().into_iter().filter(|policy| !known.contains(policy)) {
         warn!(
             policy,
             "a pattern has the path of a role: no signed request matches it, since GetCallerIdentity does not tell the path"

@@ -4,7 +4,7 @@ use super::headers::{
     ACCOUNT, ARN, ORG_ID, ORG_PATH, PARTITION, PRINCIPAL, PRINCIPAL_TYPE, SESSION_NAME, USER_ID,
 };
 use crate::http::error::ApiError;
-use crate::identity::CallerArn;
+use crate::identity::{CallerArn, PrincipalKind};
 use crate::policy::Subject;
 use crate::proof::token::VerifiedToken;
 use crate::sts::Identity;
@@ -26,7 +26,9 @@ impl Caller {
     /// kind, a user ID that is none.
     pub(crate) fn of_identity(identity: &Identity, region: &str) -> Option<Self> {
         let arn = CallerArn::parse(&identity.arn).ok()?;
-        let is_known = arn.account == identity.account
+        // STS names a role's session, never the role.
+        let is_known = arn.kind != PrincipalKind::Role
+            && arn.account == identity.account
             && partition_of(region) == Some(arn.partition.as_str())
             && is_printable(&identity.user_id);
         let user_id = identity.user_id.clone();

@@ -10,6 +10,7 @@ use crate::http::context::RequestContext;
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::gate::{CacheKey, Caller, SOURCE};
 use crate::http::proofs::{Checked, ProofTerms, Refused, check_proof};
+use crate::http::request_head;
 use crate::http::state::AppState;
 use crate::policy::Policy;
 use crate::proof::kind_of;
@@ -65,6 +66,9 @@ const CHALLENGE_INVALID: HeaderValue =
     )
 )]
 pub(crate) async fn gate(State(app): State<AppState>, request: Request) -> Response {
+    if let Some(error) = request_head::reason(&request) {
+        return error.into_response();
+    }
     let context = RequestContext::of(&request, &app);
     let (head, _) = request.into_parts();
     let name = policy_name(head.uri.path());

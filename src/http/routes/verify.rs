@@ -66,7 +66,7 @@ pub(crate) async fn verify(State(app): State<AppState>, request: Request) -> Res
 
 /// Answers for the credentials or the proof in a JSON body.
 pub(crate) async fn verify_json(app: &AppState, context: &RequestContext, body: BodyBytes) -> Verification {
-    let posted = Posted::from_json(&body);
+    let posted = Posted::accepting(&body, app.proofs.settings().accept.credentials);
     // A request that waits for STS holds what was posted and no more.
     drop(body);
     let verification = match posted {
@@ -100,9 +100,6 @@ async fn answer_credentials(
     context: &RequestContext,
     request: VerifyRequest,
 ) -> Verification {
-    if !app.proofs.settings().accept.credentials {
-        return Verification::error(&ApiError::ProofNotAccepted, None);
-    }
     let access_key = request.credentials.masked_access_key();
     context.record.update(|record| record.access_key = Some(access_key));
     let Some(client) = app.sts.client_for(&request.region) else {

@@ -8,7 +8,7 @@ use crate::sts::{SignedCall, StsCall};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderName, HeaderValue, Request};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
 /// What a query's value may hold as it is (RFC 3986, section 2.3).
@@ -23,7 +23,11 @@ impl CheckedRequest {
     ///
     /// When a value cannot be sent, which reading it has excluded.
     pub fn call(&self, audience: &str) -> Result<StsCall, http::Error> {
-        let (signature, token) = (self.signature.value().clone(), self.signature.session_token.clone());
+        let signature = self.signature.value().clone();
+        // A GET may have it among its headers.
+        let in_header = self.headers.given.iter().find(|(name, _)| name == "x-amz-security-token");
+        let in_header = in_header.map(|(_, value)| SecretString::from(value.as_str()));
+        let token = self.signature.session_token.clone().or(in_header);
         Ok(StsCall::Signed(Box::new(SignedCall::new(self.build(audience)?, signature, token))))
     }
 

@@ -51,11 +51,13 @@ impl SignedRequest {
         check_url(&url, URL)?;
         // A GET has no body to send.
         let body = if method == "GET" { login.body.unwrap_or_default() } else { required(login.body, BODY)? };
-        let body = decode(body, BODY)?;
+        let body = Zeroizing::new(decode_text(body, BODY)?.as_bytes().to_vec());
         let headers = match login.headers {
             None | Some(HeaderMember::Text("")) => return Err(ValidationError::Missing(HEADERS)),
             Some(HeaderMember::Object(json)) => headers(json.as_bytes())?,
-            Some(HeaderMember::Text(json)) if json.starts_with('{') => headers(json.as_bytes())?,
+            Some(HeaderMember::Text(json)) if json.trim_ascii_start().starts_with('{') => {
+                headers(json.as_bytes())?
+            }
             Some(HeaderMember::Text(encoded)) => headers(&decode(encoded, HEADERS)?)?,
         };
         Ok(Self { method: Zeroizing::new(method.to_owned()), url, headers, body })
@@ -73,8 +75,9 @@ fn decode(text: &str, member: &'static str) -> Result<Zeroizing<Vec<u8>>, Valida
 
 fn decode_text(text: &str, member: &'static str) -> Result<Zeroizing<String>, ValidationError> {
     let decoded = decode(text, member)?;
-    let text =
-        std::str::from_utf8(&decoded).map_err(|_| ValidationError::Invalid(member, "must be UTF-8"))?;
+    let text = std::str::from_utf8(&decoded).ok();
+    let text = text.filter(|text| text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' '));
+    let text = text.ok_or(ValidationError::Invalid(member, "must hold printable ASCII"))?;
     Ok(Zeroizing::new(text.to_owned()))
 }
 

@@ -97,7 +97,7 @@ impl Signature {
             return Err(not_allowed("its algorithm must be AWS4-HMAC-SHA256").into());
         }
         let expires = get("X-Amz-Expires");
-        let in_digits = (1..=3).contains(&expires.len()) && expires.bytes().all(|byte| byte.is_ascii_digit());
+        let in_digits = (1..=9).contains(&expires.len()) && expires.bytes().all(|byte| byte.is_ascii_digit());
         let seconds = expires.parse().ok().filter(|_| in_digits);
         if !seconds.is_some_and(|seconds| (1..=MAX_EXPIRES).contains(&seconds)) {
             return Err(not_allowed("X-Amz-Expires must be 1 to 900").into());

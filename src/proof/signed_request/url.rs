@@ -81,9 +81,21 @@ fn has_only_url_characters(text: &str) -> bool {
 
 /// Whether anything is left of an authority without its user and port.
 fn has_host(authority: &str) -> bool {
-    let host_and_port = authority.rsplit_once('@').map_or(authority, |(_, rest)| rest);
-    let host = host_and_port.rsplit_once(':').map_or(host_and_port, |(host, _)| host);
-    !host.is_empty()
+    let (user, host_and_port) = authority.split_once('@').unwrap_or(("", authority));
+    if user.contains(['[', ']']) || host_and_port.contains('@') {
+        return false;
+    }
+    // An address of IPv6 stands in brackets, and nothing else does.
+    let address = host_and_port.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    match address {
+        Some((address, port)) => {
+            !address.is_empty() && !port.contains(['[', ']']) && (port.is_empty() || port.starts_with(':'))
+        }
+        None => {
+            let host = host_and_port.rsplit_once(':').map_or(host_and_port, |(host, _)| host);
+            !host.is_empty() && !host_and_port.contains(['[', ']'])
+        }
+    }
 }
 
 #[cfg(test)]

@@ -82,12 +82,12 @@ fn audience(claims: &Map<String, Value>) -> Option<&str> {
 
 /// Within its time and ours. Returns after when it is too old.
 fn check_times(claims: &Map<String, Value>, expected: &Expected<'_>) -> Result<i64, ProofError> {
-    let whole = ProofError::TokenNotAllowed("exp, iat and nbf must be whole numbers of seconds");
-    let seconds = |name| {
-        claims.get(name).map(|value| value.as_i64().filter(|time| *time >= 0).ok_or(whole)).transpose()
+    let seconds = |name| claims.get(name).and_then(whole_seconds);
+    let (Some(expires), Some(issued)) = (seconds("exp"), seconds("iat")) else {
+        return Err(ProofError::TokenNotAllowed("exp and iat must be whole numbers of seconds"));
     };
-    let (Some(expires), Some(issued)) = (seconds("exp")?, seconds("iat")?) else { return Err(whole) };
-    let begins = seconds("nbf")?.unwrap_or(issued).max(issued);
+    // AWS's tokens have no `nbf`.
+    let begins = seconds("nbf").unwrap_or(issued).max(issued);
     let max_age = i64::try_from(expected.max_age.as_secs()).unwrap_or(i64::MAX);
     let useful_until = expires.min(issued.saturating_add(max_age));
     if begins > expected.now.saturating_add(CLOCK_LEEWAY) {
@@ -97,6 +97,11 @@ fn check_times(claims: &Map<String, Value>, expected: &Expected<'_>) -> Result<i
         return Err(ProofError::Expired);
     }
     Ok(useful_until)
+}
+
+/// A whole number, however large: what is beyond any time is far enough away.
+fn whole_seconds(value: &Value) -> Option<i64> {
+    value.as_i64().or_else(|| value.as_u64().map(|_| i64::MAX))
 }
 
 /// Whose token it is: `principal_id`, else the subject where that is the identity itself.

@@ -7,9 +7,9 @@ use super::keys::KeySet;
 use crate::sts::{Endpoint, StsFailure, Transport, get_json, not_a_document};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedMutexGuard, Semaphore};
 use tokio::time::{Instant, timeout_at};
 use url::{Host, Url};
 
@@ -92,24 +92,29 @@ pub(super) struct Issuers {
     /// The bound of one reading of an issuer's documents.
     timeout: Duration,
     known: Mutex<HashMap<String, Arc<Issuer>>>,
-    asked: Semaphore,
+    asked: Arc<Semaphore>,
     /// What the time is.
     clock: fn() -> Instant,
 }
 
-/// One issuer. Whoever needs its keys anew holds the lock while they are read, so that all others wait for one reading.
+/// One issuer.
 #[derive(Default)]
 struct Issuer {
-    state: tokio::sync::Mutex<State>,
+    /// The keys that were read last, and when. Who finds them good enough waits for nobody.
+    keys: RwLock<Option<(Arc<KeySet>, Instant)>>,
+    /// Why the last reading failed, if it did, and when. Locked while the keys are read, so that all who need them anew wait for one
+    /// reading.
+    reading: Arc<tokio::sync::Mutex<LastFailure>>,
     /// For choosing whom to forget.
     used: Mutex<Option<Instant>>,
 }
 
-#[derive(Default)]
-struct State {
-    keys: Option<(Arc<KeySet>, Instant)>,
-    /// The last reading that failed, with its reason.
-    failure: Option<(StsFailure, Instant)>,
+type LastFailure = Option<(ProofFailure, Instant)>;
+
+/// Keys, and why no newer ones could be had.
+struct Found {
+    keys: Option<Arc<KeySet>>,
+    failure: Option<ProofFailure>,
 }
 
 impl Issuers {
@@ -118,10 +123,17 @@ impl Issuers {
     }
 
     pub(super) fn with_clock(transport: Transport, timeout: Duration, clock: fn() -> Instant) -> Self {
-        Self { transport, timeout, known: Mutex::default(), asked: Semaphore::new(MAX_ASKED), clock }
+        Self {
+            transport,
+            timeout,
+            known: Mutex::default(),
+            asked: Arc::new(Semaphore::new(MAX_ASKED)),
+            clock,
+        }
     }
 
-    /// Checks a token's signature with the keys of its issuer, which is an accepted one.
+    /// Checks a token's signature with the keys of its issuer, which is an accepted one. Old keys confirm a token; that they do not says
+    /// nothing while newer ones cannot be had.
     pub async fn verify(
         &self,
         issuer: &str,
@@ -129,68 +141,55 @@ impl Issuers {
         deadline: Instant,
     ) -> Result<(), ProofFailure> {
         let entry = self.entry(issuer);
+        let mut failure = None;
         // Keys of the last ten minutes; then those of this moment, since a key may have been added, or have replaced another of
         // its ID.
         for max_age in [FRESH, ASKED_EVERY] {
-            if self.keys(issuer, &entry, max_age, deadline).await?.verifies(token) {
+            let found = self.keys(issuer, &entry, max_age, deadline).await?;
+            if found.keys.is_some_and(|keys| keys.verifies(token)) {
                 return Ok(());
             }
+            failure = found.failure;
         }
-        Err(ProofError::SignatureMismatch.into())
+        Err(failure.unwrap_or(ProofError::SignatureMismatch.into()))
     }
 
     /// The issuer's keys, read anew if those that are known are older than this.
     async fn keys(
         &self,
         issuer: &str,
-        entry: &Issuer,
+        entry: &Arc<Issuer>,
         max_age: Duration,
         deadline: Instant,
-    ) -> Result<Arc<KeySet>, ProofFailure> {
+    ) -> Result<Found, ProofFailure> {
+        if let Some(keys) = entry.keys_of_last((self.clock)(), max_age) {
+            return Ok(Found { keys: Some(keys), failure: None });
+        }
         let out_of_time = |_| StsFailure::ReadTimeout(Endpoint::new(issuer));
-        let mut state = timeout_at(deadline, entry.state.lock()).await.map_err(out_of_time)?;
-        if let Some(keys) = state.keys_of_last((self.clock)(), max_age) {
-            return Ok(keys);
-        }
-        if let Some(outcome) = state.kept_failure((self.clock)()) {
-            return outcome.map_err(ProofFailure::from);
-        }
-        let Ok(_permit) = self.asked.try_acquire() else {
-            return state.keys_of_last((self.clock)(), USABLE).ok_or(ProofFailure::Overloaded);
-        };
-        let own = Instant::now() + self.timeout;
-        let read = self.read_keys(issuer, own.min(deadline)).await;
+        let reading = timeout_at(deadline, entry.reading.clone().lock_owned()).await.map_err(out_of_time)?;
         let now = (self.clock)();
-        match read {
-            Ok(keys) => {
-                let keys = Arc::new(keys);
-                *state = State { keys: Some((keys.clone(), now)), failure: None };
-                Ok(keys)
-            }
-            // That the caller's own time is over says nothing about the issuer.
-            Err(failure) if deadline < own && Instant::now() >= deadline => Err(failure.into()),
-            Err(failure) => {
-                state.failure = Some((failure.clone(), now));
-                state.keys_of_last(now, USABLE).ok_or_else(|| failure.into())
-            }
+        // Somebody else may have read them meanwhile.
+        if let Some(keys) = entry.keys_of_last(now, max_age) {
+            return Ok(Found { keys: Some(keys), failure: None });
         }
-    }
-
-    /// Discovery, then the keys that it names, which have to be at the issuer's own host.
-    async fn read_keys(&self, issuer: &str, deadline: Instant) -> Result<KeySet, StsFailure> {
-        let none = || not_a_document(issuer);
-        let discovery = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
-        let document = get_json(&self.transport, &discovery, deadline).await?;
-        let document: Map<String, Value> = serde_json::from_slice(&document).map_err(|_| none())?;
-        if document.get("issuer").is_some_and(|named| named.as_str() != Some(issuer)) {
-            return Err(none());
+        let usable = entry.keys_of_last(now, USABLE);
+        let kept = if usable.is_some() { ASKED_EVERY } else { FAILURE_KEPT };
+        let recent = reading.as_ref().filter(|(_, at)| now.saturating_duration_since(*at) < kept);
+        if let Some((failure, _)) = recent {
+            return Ok(Found { keys: usable, failure: Some(failure.clone()) });
         }
-        let keys_url = document.get("jwks_uri").and_then(Value::as_str).ok_or_else(none)?;
-        if !is_same_origin(issuer, keys_url) {
-            return Err(none());
-        }
-        let document = get_json(&self.transport, keys_url, deadline).await?;
-        KeySet::read(&document).ok_or_else(none)
+        let Ok(permit) = self.asked.clone().try_acquire_owned() else {
+            return Ok(Found { keys: usable, failure: Some(ProofFailure::Overloaded) });
+        };
+        // A task, since a caller who leaves must not end what others wait for, nor have the issuer asked again.
+        let (transport, limit, clock) = (self.transport.clone(), self.timeout, self.clock);
+        let (entry, name) = (entry.clone(), issuer.to_owned());
+        let task = tokio::spawn(async move {
+            let _permit = permit;
+            entry.read_anew(reading, &transport, &name, limit, clock).await
+        });
+        let found = timeout_at(deadline, task).await.map_err(out_of_time)?;
+        Ok(found.map_err(|_| StsFailure::Internal("the reading of an issuer's keys panicked"))?)
     }
 
     /// The issuer's entry, made if there is none. Where there are too many, one of those without keys goes, else the one that was
@@ -211,25 +210,62 @@ impl Issuers {
 impl Issuer {
     /// Less is forgotten first. One that is being asked counts as one that has keys.
     fn worth(&self) -> (bool, Option<Instant>) {
-        let has_keys = self.state.try_lock().is_ok_and(|state| state.keys.is_none());
-        (!has_keys, *self.used.lock().unwrap_or_else(PoisonError::into_inner))
+        let has_keys = self.keys.read().unwrap_or_else(PoisonError::into_inner).is_some();
+        let is_kept = has_keys || self.reading.try_lock().is_err();
+        (is_kept, *self.used.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads the keys, and keeps what came of it for those who wait for the lock.
+    async fn read_anew(
+        &self,
+        mut reading: OwnedMutexGuard<LastFailure>,
+        transport: &Transport,
+        name: &str,
+        limit: Duration,
+        clock: fn() -> Instant,
+    ) -> Found {
+        let read = read_keys(transport, name, Instant::now() + limit).await;
+        let now = clock();
+        match read {
+            Ok(keys) => {
+                let keys = Arc::new(keys);
+                *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Some((keys.clone(), now));
+                *reading = None;
+                Found { keys: Some(keys), failure: None }
+            }
+            Err(failure) => {
+                let failure = ProofFailure::from(failure);
+                *reading = Some((failure.clone(), now));
+                Found { keys: self.keys_of_last(now, USABLE), failure: Some(failure) }
+            }
+        }
+    }
+
+    /// The keys, if they are not older than this.
+    fn keys_of_last(&self, now: Instant, age: Duration) -> Option<Arc<KeySet>> {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let (keys, read) = keys.as_ref()?;
+        (now.saturating_duration_since(*read) < age).then(|| keys.clone())
     }
 }
 
-impl State {
-    /// The keys, if they are not older than this.
-    fn keys_of_last(&self, now: Instant, age: Duration) -> Option<Arc<KeySet>> {
-        let (keys, read) = self.keys.as_ref()?;
-        (now.saturating_duration_since(*read) < age).then(|| keys.clone())
+/// Discovery, then the keys that it names, which have to be at the issuer's own host.
+async fn read_keys(transport: &Transport, issuer: &str, deadline: Instant) -> Result<KeySet, StsFailure> {
+    let none = || not_a_document(issuer);
+    let discovery = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
+    let document = get_json(transport, &discovery, deadline).await?;
+    let document: Map<String, Value> = serde_json::from_slice(&document).map_err(|_| none())?;
+    if document.get("issuer").is_some_and(|named| named.as_str() != Some(issuer)) {
+        return Err(none());
     }
-
-    /// While a failure is remembered: the old keys, or the failure where there are none. `None` when the issuer is to be asked.
-    fn kept_failure(&self, now: Instant) -> Option<Result<Arc<KeySet>, StsFailure>> {
-        let (failure, at) = self.failure.as_ref()?;
-        let usable = self.keys_of_last(now, USABLE);
-        let kept = if usable.is_some() { ASKED_EVERY } else { FAILURE_KEPT };
-        (now.saturating_duration_since(*at) < kept).then(|| usable.ok_or_else(|| failure.clone()))
-    }
+    let keys_url = document.get("jwks_uri").and_then(Value::as_str);
+    // As it was parsed: what a parser passes over, such as a space before it, is not sent.
+    let keys_url = keys_url
+        .and_then(|text| Url::parse(text).ok())
+        .filter(|url| is_same_origin(issuer, url))
+        .ok_or_else(none)?;
+    let document = get_json(transport, keys_url.as_str(), deadline).await?;
+    KeySet::read(&document).ok_or_else(none)
 }
 
 /// Whether keys may be read there: over TLS, or on this machine.
@@ -251,11 +287,7 @@ fn is_issuer_url(text: &str) -> bool {
 }
 
 /// Scheme, host and port.
-fn is_same_origin(issuer: &str, url: &str) -> bool {
-    match (Url::parse(issuer), Url::parse(url)) {
-        (Ok(issuer), Ok(url)) => {
-            issuer.origin() == url.origin() && url.username().is_empty() && url.password().is_none()
-        }
-        _ => false,
-    }
+fn is_same_origin(issuer: &str, url: &Url) -> bool {
+    let own = Url::parse(issuer).is_ok_and(|issuer| issuer.origin() == url.origin());
+    own && url.username().is_empty() && url.password().is_none()
 }

@@ -8,6 +8,7 @@ use aws_lc_rs::signature::{
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::Deserialize;
+use serde_json::Value;
 
 /// More keys than an issuer of AWS has; what has more is not one.
 const MAX_KEYS: usize = 16;
@@ -35,7 +36,7 @@ enum PublicKey {
 
 #[derive(Deserialize)]
 struct Document {
-    keys: Vec<Jwk>,
+    keys: Vec<Value>,
 }
 
 /// The members of a key that count here. AWS's RSA key has no `alg`: the algorithm follows from `kty` and `crv`.
@@ -62,7 +63,8 @@ impl KeySet {
         if keys.len() > MAX_KEYS {
             return None;
         }
-        Some(Self(keys.into_iter().filter_map(Jwk::into_key).collect()))
+        let read = |key| serde_json::from_value(key).ok().and_then(Jwk::into_key);
+        Some(Self(keys.into_iter().filter_map(read).collect()))
     }
 
     /// Whether the token is signed by one of these keys: one with its key ID that is for its algorithm. AWS's key IDs are alike from

@@ -104,7 +104,7 @@ impl TokenVerifier {
             org_paths: claims.org_paths,
             issuer: issuer.to_owned(),
             token_id: claims.token_id,
-            useful_until: UNIX_EPOCH + Duration::from_secs(claims.useful_until.unsigned_abs()),
+            useful_until: UNIX_EPOCH + Duration::from_secs(claims.useful_until.max(0).unsigned_abs()),
             claims: token.payload,
         })
     }
