@@ -87,15 +87,13 @@ fn has_host(authority: &str) -> bool {
     }
     // An address of IPv6 stands in brackets, and nothing else does.
     let address = host_and_port.strip_prefix('[').and_then(|rest| rest.split_once(']'));
-    match address {
-        Some((address, port)) => {
-            !address.is_empty() && !port.contains(['[', ']']) && (port.is_empty() || port.starts_with(':'))
-        }
-        None => {
-            let host = host_and_port.rsplit_once(':').map_or(host_and_port, |(host, _)| host);
-            !host.is_empty() && !host_and_port.contains(['[', ']'])
-        }
+    if let Some((address, port)) = address {
+        return !address.is_empty()
+            && !port.contains(['[', ']'])
+            && (port.is_empty() || port.starts_with(':'));
     }
+    let host = host_and_port.rsplit_once(':').map_or(host_and_port, |(host, _)| host);
+    !host.is_empty() && !host_and_port.contains(['[', ']'])
 }
 
 #[cfg(test)]
