@@ -10,7 +10,7 @@ use crate::proof::signed_request::CheckedRequest;
 use crate::proof::token::VerifiedToken;
 use crate::proof::{Accept, CheckedProof, ProofError, ProofFailure};
 use crate::sts::coalescing::Source;
-use crate::sts::{CallOutcome, StsClient, StsResponse, Verdict};
+use crate::sts::{CallOutcome, Identity, StsClient, StsResponse, Verdict};
 use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::time::Instant;
@@ -25,6 +25,8 @@ pub(crate) struct ProofTerms {
     pub accept: Accept,
     /// Whether the proof counts once.
     pub single_use: bool,
+    /// Whether an identity that STS named for a region tells the request whom it wants to know. If not, the proof was not used.
+    pub names_somebody: fn(&Identity, &str) -> bool,
 }
 
 /// What came of a proof that is for this service.
@@ -73,7 +75,7 @@ pub(crate) async fn check_proof(
         CheckedProof::SignedRequest(request) => {
             let client = app.sts.client_of_host(request.host()).ok_or(ProofFailure::RegionNotAllowed)?;
             let once = OneCall { app, context, client, request: &request, deadline };
-            let (outcome, source) = once.ask(terms.single_use).await?;
+            let (outcome, source) = once.ask(terms).await?;
             let (client, useful_until) = (client.clone(), request.useful_until());
             Ok(Checked::Asked { outcome, source, client, useful_until })
         }
@@ -94,18 +96,22 @@ type Asked = (Arc<CallOutcome>, Source);
 
 impl OneCall<'_> {
     /// Asks STS. With `single_use` the proof is taken before, and given back if STS could not say.
-    async fn ask(&self, single_use: bool) -> Result<Asked, Refused> {
+    async fn ask(&self, terms: ProofTerms) -> Result<Asked, Refused> {
         let Self { app, context, request, .. } = self;
         context.record.update(|record| {
             record.access_key = Some(request.masked_access_key());
             record.region = Some(self.client.name().clone());
         });
-        if !single_use {
+        if !terms.single_use {
             return self.ask_for_audiences(true).await;
         }
         let claim = take(app, &request.replay_id(), request.useful_until()).await?;
         let asked = self.ask_for_audiences(false).await;
-        let is_known = asked.as_ref().is_ok_and(|(outcome, _)| verdict(outcome) != Verdict::Indeterminate);
+        let is_known = asked.as_ref().is_ok_and(|(outcome, _)| match &outcome.outcome {
+            Ok(StsResponse::Identity(identity)) => (terms.names_somebody)(identity, self.client.name()),
+            Ok(StsResponse::Rejection(no)) => no.verdict != Verdict::Indeterminate,
+            Err(_) => false,
+        });
         if !is_known {
             claim.give_back().await;
         }
@@ -142,15 +148,6 @@ async fn take(app: &AppState, id: &[u8; 32], useful_until: SystemTime) -> Result
 fn is_mismatch(outcome: &CallOutcome) -> bool {
     matches!(&outcome.outcome, Ok(StsResponse::Rejection(no))
         if no.verdict == Verdict::Invalid && no.code == SIGNATURE_DOES_NOT_MATCH)
-}
-
-/// What STS's outcome says of a proof.
-fn verdict(outcome: &CallOutcome) -> Verdict {
-    match &outcome.outcome {
-        Ok(StsResponse::Identity(_)) => Verdict::Valid,
-        Ok(StsResponse::Rejection(no)) => no.verdict,
-        Err(_) => Verdict::Indeterminate,
-    }
 }
 
 impl From<ProofFailure> for Refused {

@@ -93,6 +93,9 @@ fn a_mistake_is_named_with_its_line() {
         ("[policy.a]\nprincipals = [\"*\"]\n", 2, "must be the ARN"),
         ("[policy.a]\norg_ids = [\"abc\"]\n", 2, "organisation"),
         ("[policy.a]\norg_paths = [\"r-ab12/*\"]\n", 2, "must be a path"),
+        // Any organisation in the world.
+        ("[policy.a]\norg_paths = [\"*\"]\n", 2, "must be a path"),
+        ("[policy.a]\norg_paths = [\"o-*/r-*/*\"]\n", 2, "must be a path"),
         ("[policy.a]\naccounts = [\"123456789012\"]\naccept = [\"credentials\"]\n", 3, "accept"),
         ("[policy.a]\naccounts = [\"123456789012\"]\naccept = [\"jwt\"]\n", 3, "accept"),
         ("[policy.a]\naccounts = [\"123456789012\"]\naccept = []\n", 3, "must not be empty"),

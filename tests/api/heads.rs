@@ -146,3 +146,16 @@ async fn an_origin_that_may_read_answers_may_read_a_refusal() {
         assert_eq!(answer.head.contains(&header), allowed, "{answer:?}");
     }
 }
+
+#[tokio::test]
+async fn a_refused_head_at_a_gate_has_the_headers_of_its_answers_and_none_of_cors() {
+    let app = App::with_sandbox(&[]).await;
+    for head in ["Host: a\r\nHost: b", "Host: a\r\nTransfer-Encoding: gzip, chunked"] {
+        let answer = only_answer(&app, &format!("GET /auth/p/x HTTP/1.1\r\n{head}\r\n\r\n")).await;
+        assert_eq!(answer.status, 400, "{head}");
+        for name in ["x-sts-account", "x-sts-principal", "x-sts-arn", "x-sts-org-path"] {
+            assert!(answer.head.contains(&format!("\r\n{name}: \r\n")), "{name} in {}", answer.head);
+        }
+        assert!(!answer.head.contains("access-control"), "{}", answer.head);
+    }
+}

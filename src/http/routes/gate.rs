@@ -124,7 +124,11 @@ async fn decide(
         context.record.update(|record| record.shared = Some(SOURCE));
         kept.map_err(|error| (Refusal::NotGood(ApiError::Proof(error)), Some(error.verdict())))
     } else {
-        let terms = ProofTerms { accept: policy.accept(), single_use: policy.single_use() };
+        let terms = ProofTerms {
+            accept: policy.accept(),
+            single_use: policy.single_use(),
+            names_somebody: |identity, region| Caller::of_identity(identity, region).is_some(),
+        };
         find_caller(app, check_proof(app, context, &proof, terms).await, key)
     };
     let verdict = caller.as_ref().map_or_else(|(_, verdict)| *verdict, |_| Some(Verdict::Valid));

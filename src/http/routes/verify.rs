@@ -119,7 +119,9 @@ async fn answer_credentials(
 
 async fn answer_proof(app: &AppState, context: &RequestContext, proof: &PostedProof) -> Verification {
     let ProofSettings { accept, single_use, .. } = *app.proofs.settings();
-    match check_proof(app, context, proof, ProofTerms { accept, single_use }).await {
+    // Whatever STS names is passed on.
+    let terms = ProofTerms { accept, single_use, names_somebody: |_, _| true };
+    match check_proof(app, context, proof, terms).await {
         Ok(Checked::Asked { outcome, source, .. }) => {
             Verification::of_outcome(app, context, &outcome, source)
         }

@@ -127,6 +127,8 @@ async fn what_cannot_be_found_out_is_503_with_retry_after() {
         (not_sts("arn:aws:iam::210987654321:user/ann"), "ResponseParserError"),
         (not_sts("arn:aws-cn:iam::123456789012:user/ann"), "ResponseParserError"),
         (not_sts("arn:aws:iam::123456789012:group/ops"), "ResponseParserError"),
+        // It names the session of a role, not the role.
+        (not_sts("arn:aws:iam::123456789012:role/ops/Admin"), "ResponseParserError"),
         (not_sts("arn:aws:iam::123456789012:user/"), "ResponseParserError"),
         (not_sts("*"), "ResponseParserError"),
         (with("AIDAXXXXXXXXXXXXXXXXX", "AIDA root"), "ResponseParserError"),
@@ -137,6 +139,19 @@ async fn what_cannot_be_found_out_is_503_with_retry_after() {
         assert_eq!(header(&response, "retry-after"), Some("5"), "{code}");
         assert_eq!(header(&response, "www-authenticate"), None, "{code}");
         assert_eq!(said(response).await, wanted(503, code));
+    }
+}
+
+#[tokio::test]
+async fn a_proof_of_which_nothing_was_found_out_can_be_used_once_more() {
+    let odd = IDENTITY
+        .replace("arn:aws:iam::123456789012:user/example-user", "arn:aws:iam::123456789012:group/ops");
+    let odd = http(200, &[("Content-Type", "text/xml")], &odd);
+    let stub = Stub::replies(vec![odd, identity()]).await;
+    let app = gates_asking(&stub.url, &format!("{ALL}single_use = true\n"), &[]).await;
+    let proof = eks(USER);
+    for (status, code) in [(503, "ResponseParserError"), (200, ""), (401, "ProofReplayed")] {
+        assert_eq!(said(ask(&app, "/auth/p", &proof).await).await, wanted(status, code));
     }
 }
 

@@ -53,6 +53,22 @@ async fn without_credentials_among_what_is_accepted_no_secret_is_taken() {
 }
 
 #[tokio::test]
+async fn a_part_of_a_secret_or_one_that_is_wrong_is_not_looked_at_either() {
+    let stub = Stub::always(identity()).await;
+    let app = app_asking(&stub.url, &["--accept=signed-requests"]).await;
+    for body in [
+        json!({"stsSecretKey": "wJalrXUtnFEMI/K7MDENG"}),
+        json!({"AccessKeyId": "no key", "SecretAccessKey": "wJalrXUtnFEMI/K7MDENG"}),
+        json!({"AccessKeyId": "AKIAIOSFODNN7EXAMPLE", "SecretAccessKey": "x".repeat(129)}),
+        json!({"AccessKeyId": "AKIAIOSFODNN7EXAMPLE", "SecretAccessKey": "secret", "region": 5}),
+        json!({"Credentials": {"SessionToken": "IQoJb3JpZ2luX2Vj"}}),
+    ] {
+        assert_eq!(say(&app, &body).await, not_accepted(), "{body}");
+    }
+    assert_eq!(stub.count(), 0);
+}
+
+#[tokio::test]
 async fn without_settings_no_proof_is_accepted_and_credentials_are() {
     let stub = Stub::always(identity()).await;
     let app = App::asking(&stub.url, &[]).await;

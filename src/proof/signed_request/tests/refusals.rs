@@ -139,6 +139,7 @@ async fn anything_but_a_get_caller_identity_is_refused() {
         url_with(&[("X-Amz-Algorithm", "AWS4-ECDSA-P256-SHA256")]),
         url_with(&[("X-Amz-Expires", "0")]),
         url_with(&[("X-Amz-Expires", "901")]),
+        url_with(&[("X-Amz-Expires", "000901")]),
         url_with(&[("X-Amz-Expires", "-1")]),
         url_with(&[("X-Amz-Expires", "%2060")]),
         url_with(&[("X-Amz-Expires", "")]),
