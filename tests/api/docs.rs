@@ -1,5 +1,6 @@
 //! What the pages of the documentation say, against the program; and their links.
 
+use crate::helpers::App;
 use clap::{Arg, Command, CommandFactory as _};
 use pulldown_cmark::{Event, Parser, Tag, TagEnd};
 use std::collections::HashSet;
@@ -38,6 +39,17 @@ fn every_route_is_in_the_documentation() {
 #[test]
 fn the_sandboxs_callers_are_in_its_page_as_they_are_printed() {
     assert!(page("docs/sandbox.md").contains(sts_sandbox::render_table(&sts_sandbox::table()).trim()));
+}
+
+#[tokio::test]
+async fn every_metric_is_in_its_page() {
+    let app = App::with_sandbox(&[]).await;
+    let figures = app.get("/metrics").await.text().await.unwrap();
+    let text = page("docs/observability.md");
+    let names = figures.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+    let missing: Vec<_> =
+        names.filter(|name| !name.starts_with("process_") && !text.contains(&format!("`{name}`"))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
 
 /// The tables of docs/settings.md: what stands between these lines is made from the command line's own definition.
