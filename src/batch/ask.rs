@@ -6,7 +6,7 @@ use crate::credentials::{RequestedRegion, masked_access_key};
 use crate::sts::partitions::{PARTITIONS, all_regions, partition_of};
 use crate::sts::{
     CallOutcome, Identity, Rejection, RetryPolicy, SetupError, StsCall, StsClient, StsClientFactory,
-    StsFailure, StsResponse, StsSettings, Transport,
+    StsFailure, StsResponse, StsSettings, Transport, is_throttling,
 };
 use futures_util::FutureExt as _;
 use std::panic::AssertUnwindSafe;
@@ -86,7 +86,8 @@ impl Asker {
             settings.allowed_regions = regions_with_endpoints(&settings, &transport).await;
         }
         let sts = StsClientFactory::new(&settings, &transport).await?;
-        let clients = partitions.iter().map(|partition| client_of(&sts, partition, &settings.region));
+        let distinct = partitions.iter().enumerate().filter(|(at, name)| !partitions[..*at].contains(name));
+        let clients = distinct.map(|(_, partition)| client_of(&sts, partition, &settings.region));
         let partitions = clients.collect::<Result<_, _>>()?;
         Ok(Self { sts, partitions, retry })
     }
@@ -212,7 +213,14 @@ pub(super) fn failed(failure: &StsFailure) -> Attempt {
         StsFailure::Internal(_) => "InternalError",
     };
     let answer = indeterminate(Some(code.to_owned()), Some(failure.to_string()));
-    Attempt { answer, kind: if may_pass(failure) { AttemptKind::Failed } else { AttemptKind::Final } }
+    let kind = match failure {
+        StsFailure::NotSts { status, code, .. } if is_throttling(*status, code.as_deref()) => {
+            AttemptKind::Throttled
+        }
+        failure if may_pass(failure) => AttemptKind::Failed,
+        _ => AttemptKind::Final,
+    };
+    Attempt { answer, kind }
 }
 
 fn indeterminate(error_code: Option<String>, error_message: Option<String>) -> Answer {
@@ -224,19 +232,17 @@ fn kind_of(rejection: &Rejection) -> AttemptKind {
         let message = rejection.message.as_deref().unwrap_or_default();
         return AttemptKind::UnknownKey { dot: message.trim_end().ends_with('.') };
     }
-    let says_so = rejection.code.contains("Throttl") || rejection.code == "SlowDown";
-    match rejection.is_transient() {
-        true if rejection.status < 500 || says_so => AttemptKind::Throttled,
-        true => AttemptKind::Failed,
-        false => AttemptKind::Final,
+    if is_throttling(rejection.status, Some(&rejection.code)) {
+        return AttemptKind::Throttled;
     }
+    if rejection.is_transient() { AttemptKind::Failed } else { AttemptKind::Final }
 }
 
 /// Whether the service would ask again.
 fn may_pass(failure: &StsFailure) -> bool {
     match failure {
         StsFailure::Internal(_) | StsFailure::TooLong(_) => false,
-        StsFailure::NotSts { status, well_formed, .. } => *well_formed && (*status >= 500 || *status == 429),
+        StsFailure::NotSts { status, well_formed, .. } => *well_formed && *status >= 500,
         _ => true,
     }
 }
@@ -295,6 +301,44 @@ mod tests {
         ] {
             let answer = combine(heard);
             assert_eq!((answer.verdict, answer.error_code.as_deref()), (verdict, Some(code)));
+        }
+    }
+
+    #[test]
+    fn throttling_is_told_from_other_failures() {
+        let rejection = |status: u16, code: &str| Rejection {
+            code: code.to_owned(),
+            message: None,
+            status,
+            request_id: None,
+            verdict: crate::sts::Verdict::Indeterminate,
+        };
+        for (status, code, kind) in [
+            (400, "BandwidthLimitExceeded", AttemptKind::Throttled),
+            (403, "RequestLimitExceeded", AttemptKind::Throttled),
+            (503, "RequestThrottled", AttemptKind::Throttled),
+            (500, "LimitExceededException", AttemptKind::Throttled),
+            (429, "429", AttemptKind::Throttled),
+            (400, "RequestTimeout", AttemptKind::Failed),
+            (408, "RequestTimeoutException", AttemptKind::Failed),
+            (400, "IDPCommunicationError", AttemptKind::Failed),
+            (503, "503", AttemptKind::Failed),
+            (403, "AccessDenied", AttemptKind::Final),
+        ] {
+            assert_eq!(kind_of(&rejection(status, code)), kind, "{status} {code}");
+        }
+        for (status, well_formed, code, kind) in [
+            (429, false, None, AttemptKind::Throttled),
+            (429, true, None, AttemptKind::Throttled),
+            (400, true, Some("Throttling"), AttemptKind::Throttled),
+            (503, true, Some("SlowDown"), AttemptKind::Throttled),
+            (503, true, None, AttemptKind::Failed),
+            (503, false, None, AttemptKind::Final),
+            (200, true, Some("RequestTimeout"), AttemptKind::Final),
+        ] {
+            let endpoint = crate::sts::Endpoint::new("http://sts.example");
+            let failure = StsFailure::NotSts { endpoint, status, well_formed, code: code.map(str::to_owned) };
+            assert_eq!(failed(&failure).kind, kind, "{status} {well_formed} {code:?}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! Reads lists of credentials in the formats that people have them in. Nothing is kept of a file but the entry at hand.
 //!
 //! The names of values are those of [`crate::credentials`], whatever the format. A file is read as UTF-8, or as UTF-16 if it
-//! begins with that byte order mark; a line ends with LF or CRLF.
+//! begins with that byte order mark; a line ends with LF, CRLF or CR.
 
 mod betterleaks;
 mod csv;

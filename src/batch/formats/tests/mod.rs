@@ -369,6 +369,21 @@ fn a_broken_record_costs_no_other() {
 }
 
 #[test]
+fn lines_may_end_with_cr_alone() {
+    for text in [
+        format!("sep=;\nAccess key ID;Secret access key\n{ID};{SECRET}\n"),
+        format!("\nUser,Access key ID,Secret access key\nann,{ID},{SECRET}\n"),
+        format!("# it's\n\nAWS_ACCESS_KEY_ID={ID} # x\nAWS_SECRET_ACCESS_KEY={SECRET}\n"),
+    ] {
+        assert_eq!(auto(&text.replace('\n', "\r")), [entry(3)], "{text}");
+    }
+    let profile = format!("\r[a]\raws_access_key_id={ID}\raws_secret_access_key={SECRET}");
+    assert_eq!(auto(&profile), [format!("2[a] {ID} {SECRET} -")]);
+    let csv = format!("Access key ID,Secret access key\r{ID},{SECRET}\r{ID},{SECRET}");
+    assert_eq!(all(Format::Csv, csv.as_bytes()), [entry(2), entry(3)]);
+}
+
+#[test]
 fn byte_order_marks_and_utf_16_are_taken() {
     let text = format!("Access key ID,Secret access key\r\n{ID},{SECRET}\r\n");
     let marked = format!("\u{feff}{text}");
