@@ -1,7 +1,8 @@
 //! JSON: credentials and proofs as POST /verify takes them, and the reports of scanners.
 
 use super::finding::{Found, text};
-use super::values::{Value, Values, is_of_a_key};
+use super::values::text::is_of_a_key;
+use super::values::{Value, Values};
 use super::{Reading, betterleaks, kingfisher, trufflehog};
 use crate::batch::entry::{Emit, Item, Place, Question, ReadError};
 use crate::credentials::{Posted, ValidationError};

@@ -102,9 +102,10 @@ mod tests {
             lines(b"a\r\n\r\nbcdefg\nh\xff"),
             [(1, some("a")), (2, some("")), (3, some("bcdefg")), (4, some("h\u{fffd}"))]
         );
-        assert_eq!(lines(b"a\rb\r\rde\r\n\nf\r"), [
-            (1, some("a")), (2, some("b")), (3, some("")), (4, some("de")), (5, some("")), (6, some("f"))
-        ]);
+        assert_eq!(
+            lines(b"a\rb\r\rde\r\n\nf\r"),
+            [(1, some("a")), (2, some("b")), (3, some("")), (4, some("de")), (5, some("")), (6, some("f"))]
+        );
         assert_eq!(lines(b""), []);
         assert_eq!(lines(b"\n"), [(1, some(""))]);
     }

@@ -4,9 +4,11 @@
 //! one costs no other: a string does not go on over a line's end, and a `{` that begins a line, no further to the right than
 //! the one that began the object, begins another where none can stand inside the object.
 
+pub(super) mod text;
+
 use super::MAX_ENTRY_BYTES;
-use crate::credentials::{Field, Name};
 use std::io::{self, BufRead, ErrorKind};
+use text::{Text, names_a_key};
 use zeroize::Zeroizing;
 
 /// What stands where an object should.
@@ -73,26 +75,6 @@ enum State {
     Object { tail: bool },
     /// Behind a broken object: what does not begin another is passed over.
     Lost,
-}
-
-/// Whether the next character is one of a string.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Text {
-    Outside,
-    Inside,
-    /// Behind a backslash.
-    Escaped,
-}
-
-impl Text {
-    /// What follows a character of a string.
-    fn after(self, byte: u8) -> Self {
-        match (self, byte) {
-            (Self::Outside, _) | (Self::Inside, b'"') => Self::Outside,
-            (Self::Inside, b'\\') => Self::Escaped,
-            _ => Self::Inside,
-        }
-    }
 }
 
 struct Splitter {
@@ -330,16 +312,6 @@ impl Splitter {
             _ => None,
         }
     }
-}
-
-/// Whether some name in a text is that of an access key or a secret.
-fn names_a_key(text: &[u8]) -> bool {
-    text.split(|byte| *byte == b'"').any(is_of_a_key)
-}
-
-/// Whether a name is that of an access key or a secret.
-pub(super) fn is_of_a_key(name: &[u8]) -> bool {
-    Name::parse(name).is_some_and(|name| matches!(name.field(), Field::AccessKey | Field::SecretKey))
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ pub(super) struct Lines {
     line: Zeroizing<Vec<u8>>,
     is_too_long: bool,
     max_bytes: usize,
-    max_lines: u64,
+    max_count: u64,
     /// How many lines there were.
     count: u64,
     is_at_end: bool,
@@ -38,14 +38,14 @@ pub(super) enum BadLine {
 }
 
 impl Lines {
-    pub(super) fn new(body: Body, max_bytes: usize, max_lines: u64) -> Self {
+    pub(super) fn new(body: Body, max_bytes: usize, max_count: u64) -> Self {
         Self {
             body: body.into_data_stream(),
             rest: Bytes::new(),
             line: Zeroizing::default(),
             is_too_long: false,
             max_bytes,
-            max_lines,
+            max_count,
             count: 0,
             is_at_end: false,
         }
@@ -98,7 +98,7 @@ impl Lines {
         let mut text = std::mem::take(&mut self.line);
         text.pop_if(|last| *last == b'\r');
         let is_too_long = std::mem::take(&mut self.is_too_long) || text.len() > self.max_bytes;
-        if number > self.max_lines {
+        if number > self.max_count {
             self.is_at_end = true;
             return Some(Line { number, text: Err(BadLine::TooMany) });
         }
