@@ -48,8 +48,9 @@ impl Fields {
         self.values.push((name, Err((line, reason))));
     }
 
+    /// Whether there is a value under a name.
     pub(super) fn has(&self, name: Name) -> bool {
-        self.values.iter().any(|(known, _)| known.is_same(name))
+        self.present().any(|known| known.is_same(name))
     }
 
     /// The names with a value.
@@ -69,11 +70,10 @@ impl Fields {
     pub(super) fn ends_before(&self, name: Name, value: &str) -> bool {
         let rule = NameRule::new(self.present());
         let is_other_key = name.field() == Field::AccessKey
-            && !value.is_empty()
             && self.has_field(Field::AccessKey)
             && self.has_field(Field::SecretKey)
             && !self.has_access_key(value);
-        !is_region(name) && rule.counts(name) && (self.has(name) || is_other_key)
+        !is_region(name) && !value.is_empty() && rule.counts(name) && (self.has(name) || is_other_key)
     }
 
     fn has_access_key(&self, id: &str) -> bool {
@@ -85,7 +85,9 @@ impl Fields {
 
     /// Whether two paragraphs are two keys.
     pub(super) fn is_another_than(&self, other: &Self) -> bool {
-        let shares_a_name = other.values.iter().any(|(name, _)| !is_region(*name) && self.has(*name));
+        let rule = NameRule::new(self.present().chain(other.present()));
+        let shares_a_name =
+            other.present().any(|name| !is_region(name) && rule.counts(name) && self.has(name));
         shares_a_name || (self.has_field(Field::AccessKey) && other.has_field(Field::AccessKey))
     }
 
@@ -122,7 +124,7 @@ impl Fields {
     pub(super) fn into_question(self) -> Result<Question, ReadError> {
         let mut siblings = SiblingFields::default();
         for (name, value) in self.values {
-            // What cannot be read has been told.
+            // One that cannot be read does not count here, or `refusal` has said so.
             siblings.put(name, FieldValue::Text(value.unwrap_or_default()));
         }
         let mut fields = CredentialFields::default();

@@ -270,6 +270,14 @@ fn a_region_or_another_thing_s_name_splits_no_key_of_an_environment() {
         assert_eq!(found, [format!("1 {ID} {SECRET} - Hints([\"eu-west-1\"])")], "{between:?}");
     }
     assert_eq!(auto(&format!("REGION=emea\n{id}{secret}")), [entry(2)]);
+    for between in ["TOKEN=a\n\nTOKEN=b\n", "SECRET_KEY=a\n\n# x\nSECRET_KEY=b\n"] {
+        assert_eq!(auto(&format!("{id}{between}{secret}")), [entry(1)], "{between:?}");
+    }
+    // Nor does a name without a value.
+    for after in ["", "\n", "AWS_ACCESS_KEY_ID=\n"] {
+        let session = format!("AWS_SESSION_TOKEN=\n{id}{secret}{after}AWS_SESSION_TOKEN={TOKEN}\n");
+        assert_eq!(auto(&session), [format!("1 {ID} {SECRET} {TOKEN}")], "{after:?}");
+    }
     // A region that stands before the next key is that key's.
     let both = format!("AWS_REGION=eu-west-1\n{id}{secret}AWS_REGION=eu-west-2\n{id}{secret}");
     let in_region = |line: u32, region: &str| format!("{} Hints([\"{region}\"])", entry(line));
