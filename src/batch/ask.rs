@@ -6,7 +6,7 @@ use crate::credentials::{RequestedRegion, masked_access_key};
 use crate::sts::partitions::{PARTITIONS, all_regions, partition_of};
 use crate::sts::{
     CallOutcome, Identity, Rejection, RetryPolicy, SetupError, StsCall, StsClient, StsClientFactory,
-    StsFailure, StsResponse, StsSettings, Transport,
+    StsFailure, StsResponse, StsSettings, Transport, is_throttling,
 };
 use futures_util::FutureExt as _;
 use std::panic::AssertUnwindSafe;
@@ -86,7 +86,8 @@ impl Asker {
             settings.allowed_regions = regions_with_endpoints(&settings, &transport).await;
         }
         let sts = StsClientFactory::new(&settings, &transport).await?;
-        let clients = partitions.iter().map(|partition| client_of(&sts, partition, &settings.region));
+        let distinct = partitions.iter().enumerate().filter(|(at, name)| !partitions[..*at].contains(name));
+        let clients = distinct.map(|(_, partition)| client_of(&sts, partition, &settings.region));
         let partitions = clients.collect::<Result<_, _>>()?;
         Ok(Self { sts, partitions, retry })
     }
@@ -212,7 +213,14 @@ pub(super) fn failed(failure: &StsFailure) -> Attempt {
         StsFailure::Internal(_) => "InternalError",
     };
     let answer = indeterminate(Some(code.to_owned()), Some(failure.to_string()));
-    Attempt { answer, kind: if may_pass(failure) { AttemptKind::Failed } else { AttemptKind::Final } }
+    let kind = match failure {
+        StsFailure::NotSts { status, code, .. } if is_throttling(*status, code.as_deref()) => {
+            AttemptKind::Throttled
+        }
+        failure if may_pass(failure) => AttemptKind::Failed,
+        _ => AttemptKind::Final,
+    };
+    Attempt { answer, kind }
 }
 
 fn indeterminate(error_code: Option<String>, error_message: Option<String>) -> Answer {
@@ -224,19 +232,17 @@ fn kind_of(rejection: &Rejection) -> AttemptKind {
         let message = rejection.message.as_deref().unwrap_or_default();
         return AttemptKind::UnknownKey { dot: message.trim_end().ends_with('.') };
     }
-    let says_so = rejection.code.contains("Throttl") || rejection.code == "SlowDown";
-    match rejection.is_transient() {
-        true if rejection.status < 500 || says_so => AttemptKind::Throttled,
-        true => AttemptKind::Failed,
-        false => AttemptKind::Final,
+    if is_throttling(rejection.status, Some(&rejection.code)) {
+        return AttemptKind::Throttled;
     }
+    if rejection.is_transient() { AttemptKind::Failed } else { AttemptKind::Final }
 }
 
 /// Whether the service would ask again.
 fn may_pass(failure: &StsFailure) -> bool {
     match failure {
         StsFailure::Internal(_) | StsFailure::TooLong(_) => false,
-        StsFailure::NotSts { status, well_formed, .. } => *well_formed && (*status >= 500 || *status == 429),
+        StsFailure::NotSts { status, well_formed, .. } => *well_formed && *status >= 500,
         _ => true,
     }
 }
@@ -269,40 +275,4 @@ impl Attempt {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn attempt(verdict: Verdict, code: &str, kind: AttemptKind) -> Attempt {
-        Attempt { answer: Answer { verdict, ..indeterminate(Some(code.to_owned()), None) }, kind }
-    }
-
-    #[test]
-    fn several_partitions_make_one_answer() {
-        use AttemptKind::{Failed, Final, UnknownKey};
-        let valid = || attempt(Verdict::Valid, "", Final);
-        let dotted = || attempt(Verdict::Invalid, "dotted", UnknownKey { dot: true });
-        let dotless = || attempt(Verdict::Indeterminate, "dotless", UnknownKey { dot: false });
-        let silent = || attempt(Verdict::Indeterminate, "silent", Failed);
-        let expired = || attempt(Verdict::Invalid, "expired", Final);
-        for (heard, verdict, code) in [
-            (vec![dotted(), valid()], Verdict::Valid, ""),
-            (vec![silent(), valid()], Verdict::Valid, ""),
-            (vec![dotless(), dotted(), dotted()], Verdict::Invalid, "dotted"),
-            (vec![dotless(), expired()], Verdict::Invalid, "expired"),
-            (vec![dotted(), silent(), dotless()], Verdict::Indeterminate, "silent"),
-            (vec![silent(), expired()], Verdict::Indeterminate, "silent"),
-            (vec![dotless(), dotless()], Verdict::Indeterminate, "dotless"),
-        ] {
-            let answer = combine(heard);
-            assert_eq!((answer.verdict, answer.error_code.as_deref()), (verdict, Some(code)));
-        }
-    }
-
-    #[test]
-    fn every_partition_has_a_usual_region_of_its_own() {
-        for partition in PARTITIONS {
-            let region = GLOBAL_REGIONS.iter().find(|(name, _)| *name == partition.name).unwrap().1;
-            assert!(partition.regions.contains(&region), "{region}");
-        }
-    }
-}
+mod tests;

@@ -101,21 +101,26 @@ impl<C: Clock<Instant = Nanos>> CallerLimit<C> {
 
     /// Counts a request. `Err` says after how many seconds its caller may ask again.
     pub(crate) async fn check(&self, caller: CallerId) -> Result<(), u16> {
+        self.count(caller).await.map_err(whole_seconds)
+    }
+
+    /// Counts a request. `Err` says after how long its caller may ask again.
+    pub(crate) async fn count(&self, caller: CallerId) -> Result<(), Duration> {
         if let Some(Shared { redis, prefix }) = &self.shared {
             let PerCaller { burst, .. } = self.settings;
             let counted = redis.count(&key(prefix, &caller), self.settings.interval(), burst).await;
             if let Ok(counted) = counted {
-                return counted.map_err(whole_seconds);
+                return counted;
             }
         }
-        self.check_here(caller)
+        self.count_here(caller)
     }
 
     /// Counts a request in this process.
-    fn check_here(&self, caller: CallerId) -> Result<(), u16> {
+    fn count_here(&self, caller: CallerId) -> Result<(), Duration> {
         self.make_room();
         let counted = self.limiter.check_key(&caller);
-        counted.map_err(|until| whole_seconds(until.wait_time_from(self.limiter.clock().now())))
+        counted.map_err(|until| until.wait_time_from(self.limiter.clock().now()))
     }
 
     /// Looking through a full table takes a millisecond or two: once a second is enough.
@@ -230,16 +235,17 @@ mod tests {
 
     /// How many of so many requests of a caller are let through.
     fn allowed(limit: &CallerLimit<FakeRelativeClock>, caller: CallerId, requests: u32) -> u32 {
-        (0..requests).map(|_| u32::from(limit.check_here(caller).is_ok())).sum()
+        (0..requests).map(|_| u32::from(limit.count_here(caller).is_ok())).sum()
     }
 
     #[test]
     fn a_caller_may_ask_in_a_burst_and_then_as_fast_as_the_rate() {
         let (limit, clock) = limit();
         assert_eq!(allowed(&limit, caller(1), 9), 5);
-        assert_eq!(limit.check_here(caller(1)), Err(12));
+        assert_eq!(limit.count_here(caller(1)), Err(Duration::from_secs(12)));
         clock.advance(Duration::from_millis(11_001));
-        assert_eq!(limit.check_here(caller(1)), Err(1), "rounded up");
+        let wait = limit.count_here(caller(1)).unwrap_err();
+        assert_eq!((wait, whole_seconds(wait)), (Duration::from_millis(999), 1), "rounded up");
         clock.advance(Duration::from_secs(1));
         assert_eq!(allowed(&limit, caller(1), 9), 1);
         assert_eq!(allowed(&limit, caller(2), 9), 5, "another caller has a limit of its own");
@@ -251,7 +257,7 @@ mod tests {
     fn the_table_does_not_grow_however_many_callers_come() {
         let (limit, clock) = limit();
         for number in 0..2 * FLOOD {
-            let _ = limit.check_here(caller(number));
+            let _ = limit.count_here(caller(number));
             assert!(limit.limiter.len() <= CALLERS + 1_024);
             if number % 100_000 == 0 {
                 clock.advance(Duration::from_secs(1));
@@ -275,7 +281,7 @@ mod tests {
     fn those_who_are_rested_make_room_for_newcomers() {
         let (limit, clock) = limit();
         for number in 0..FLOOD {
-            let _ = limit.check_here(caller(number));
+            let _ = limit.count_here(caller(number));
         }
         clock.advance(Duration::from_mins(2));
         assert_eq!(allowed(&limit, caller(2 * FLOOD), 9), 5);
@@ -296,7 +302,7 @@ mod tests {
             let limit = CallerLimit::with_clock(&settings, clock.clone());
             assert_eq!(allowed(&limit, caller(1), tried), tried);
             let wait = (period / count.get()).as_secs().max(1);
-            let refused = limit.check_here(caller(1)).err().map(u64::from);
+            let refused = limit.count_here(caller(1)).err().map(|wait| u64::from(whole_seconds(wait)));
             assert_eq!(refused, (burst == one).then_some(wait));
             clock.advance(Duration::from_hours(1));
         }

@@ -37,7 +37,9 @@ type Failure = Box<dyn Error + Send + Sync>;
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     // First of all: a signal that comes before this ends the process.
-    let signals = match runs_until_stopped(&arguments).then(Signals::catch).transpose() {
+    let is_list = arguments.get(1).is_some_and(|command| command == "verify");
+    let catch = if is_list { Signals::catch_unless_ignored } else { Signals::catch };
+    let signals = match runs_until_stopped(&arguments).then(catch).transpose() {
         Ok(signals) => signals,
         Err(error) => return report(&error, ExitCode::FAILURE),
     };

@@ -2,6 +2,7 @@
 
 use crate::server::Stop;
 use nix::sys::signal::{SigSet, Signal};
+use procfs::process::Process;
 use std::io;
 use std::sync::Arc;
 use std::thread;
@@ -27,8 +28,21 @@ impl Signals {
     /// no alternative: while it is installed, signals are lost. Nor is Tokio: what hangs in its runtime must not keep
     /// the second signal from ending the process.
     pub(super) fn catch() -> io::Result<Self> {
+        Self::catch_if(|_| true)
+    }
+
+    /// Takes them without those that the process was started to ignore: SIGHUP under `nohup`, SIGINT behind a script's `&`.
+    pub(super) fn catch_unless_ignored() -> io::Result<Self> {
+        let status = Process::myself().and_then(|process| process.status());
+        let ignored = status.map_or(0, |status| status.sigign);
+        Self::catch_if(|signal| ignored >> (signal as u32 - 1) & 1 == 0)
+    }
+
+    fn catch_if(is_taken: impl Fn(Signal) -> bool) -> io::Result<Self> {
         use Signal::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
-        let waited_for: SigSet = [SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2].into_iter().collect();
+        let taken =
+            [SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2].into_iter().filter(|signal| is_taken(*signal));
+        let waited_for: SigSet = taken.collect();
         waited_for.thread_block()?;
         // A log file at the limit of file sizes (`ulimit -f`) is then an error of the write, as a full disk is.
         SigSet::from(SIGXFSZ).thread_block()?;

@@ -72,6 +72,7 @@ fn note_flags(cli: &mut Cli, matches: &ArgMatches) {
     let (args, matches) = match (&mut cli.command, matches.subcommand()) {
         (Some(super::Command::Serve(args)), Some((_, matches))) => (&mut args.sts, matches),
         (Some(super::Command::Check(args)), Some((_, matches))) => (&mut args.sts, matches),
+        (Some(super::Command::Verify(args)), Some((_, matches))) => (&mut args.sts, matches),
         (None, _) => (&mut cli.serve.sts, matches),
         _ => return,
     };

@@ -32,6 +32,7 @@ pub use failure::{ConnectFailure, Endpoint, StsFailure};
 pub(crate) use fetch::{get_json, not_a_document};
 pub use hosts::{StsHost, StsHosts};
 pub use proxy::{Proxies, Proxy, Via};
+pub(crate) use retry::is_throttling;
 pub use retry::{RetryMode, RetryPolicy};
 pub use transport::{SetupError, Transport};
 pub use verdict::Verdict;

@@ -112,6 +112,11 @@ pub(super) fn is_temporary(code: &str) -> bool {
     STANDARD.codes.contains(&code) || THROTTLING.codes.contains(&code)
 }
 
+/// Whether an answer with this status and code says that STS throttles, whatever the mode.
+pub(crate) fn is_throttling(status: u16, code: Option<&str>) -> bool {
+    THROTTLING.know_answer(status, code.unwrap_or_default())
+}
+
 /// Reads the header `x-amz-retry-after`: milliseconds, as `int()` of Python reads them. Anything else is passed over.
 pub(super) fn retry_after(value: &str) -> Option<Duration> {
     let digits = value.trim();

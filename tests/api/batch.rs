@@ -165,9 +165,13 @@ async fn the_first_line_above_the_most_is_refused_and_ends_the_reading() {
     let app = App::asking(&stub.url, &["--batch-lines=2"]).await;
     let told = answers(&app, &[someone(), someone(), someone(), someone()]).await;
     assert_eq!(codes(&told), [(1, 200, None), (2, 200, None), (3, 413, Some("TooManyLines"))]);
-    // Blank lines at the end are none.
-    let text = format!("{}\n\n\n\n", someone());
-    assert_eq!(codes(&sorted(&post(&app, text).await.text().await.unwrap())), [(1, 200, None)]);
+    // Blank lines are counted.
+    for (blank, refused) in [("\n", &[][..]), ("\n\n", &[]), ("\n\n\n", &[(3, 413, Some("TooManyLines"))])] {
+        let text = post(&app, format!("{}{blank}", someone())).await.text().await.unwrap();
+        assert_eq!(codes(&sorted(&text)), [&[(1, 200, None)], refused].concat(), "{blank:?}");
+    }
+    let text = post(&app, "\n".repeat(1_000)).await.text().await.unwrap();
+    assert_eq!(codes(&sorted(&text)), [(3, 413, Some("TooManyLines"))]);
 }
 
 #[tokio::test]
@@ -217,6 +221,15 @@ async fn each_line_counts_for_the_caller_s_limit_and_waits_for_it_until_the_dead
     let late = told.iter().find(|answer| answer["status"] == 504).unwrap();
     assert_eq!((&late["body"]["error_code"], &late["verdict"]), (&json!("BatchDeadline"), &Value::Null));
     assert_eq!(app.verify_someone().await.status(), 429, "the lines have used it up");
+}
+
+#[tokio::test]
+async fn a_batch_is_as_fast_as_its_caller_may_ask_whatever_the_burst() {
+    let stub = Stub::always(identity()).await;
+    let app = App::asking(&stub.url, &["--rate-limit=20/s", "--rate-burst=1", "--batch-deadline=15s"]).await;
+    // Two seconds' worth.
+    let told = answers(&app, &vec![someone(); 40]).await;
+    assert!(told.iter().all(|answer| answer["status"] == 200), "{told:?}");
 }
 
 #[tokio::test]

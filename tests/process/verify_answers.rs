@@ -140,6 +140,10 @@ async fn partitions_are_asked_in_turn_while_a_key_is_unknown() {
     assert_eq!(regions(&expired.access_key_id), ["us-east-1"]);
     let row = run.rows().into_iter().find(|row| row["source"] == "-:1").unwrap();
     assert_eq!((row["region"].as_str(), row["attempts"].as_u64()), (Some("cn-northwest-1"), Some(3)));
+    // One that is named twice is asked once.
+    let twice = ["--partitions", "aws,aws-cn,aws,aws-cn"];
+    let run = verify(&twice, sandbox.url(), key("AKIANOBODYYYYEXAMPLE").as_bytes()).await;
+    assert_eq!(regions("AKIANOBODYYYYEXAMPLE"), ["us-east-1", "cn-northwest-1"], "{run:?}");
 }
 
 #[tokio::test]
@@ -203,6 +207,28 @@ async fn decoys_are_not_asked_about_unless_it_is_wanted() {
             (&true.into(), &"171436882533".into())
         );
     }
+    // Nor does it matter whether its region may be asked.
+    let elsewhere = key(DECOY).replace("}\n", ",\"region\":\"eu-west-3\"}\n");
+    let run = verify(&["--allowed-regions", "us-east-1"], sandbox.url(), elsewhere.as_bytes()).await;
+    assert_eq!((run.code, &row(&run)["error_code"]), (Some(0), &"CanaryAccount".into()), "{run:?}");
+}
+
+#[tokio::test]
+async fn an_endpoint_that_is_given_as_a_flag_is_asked_whatever_is_ignored() {
+    let (flag, variable, proxy) = (sandbox(users(1)).await, sandbox([]).await, sandbox([]).await);
+    let variables = [
+        ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true"),
+        ("AWS_ENDPOINT_URL_STS", variable.url()),
+        // What would be sent to AWS.
+        ("HTTPS_PROXY", proxy.url()),
+        ("AWS_MAX_ATTEMPTS", "1"),
+    ];
+    for name in ["--endpoint-url-sts", "--endpoint-url"] {
+        let caller = &users(1)[0];
+        let run = verify_with(&[name, flag.url()], &variables, line(caller).as_bytes()).await;
+        assert_eq!(row(&run)["verdict"], "valid", "{name}: {run:?}");
+    }
+    assert_eq!((variable.requests().len(), proxy.requests().len()), (0, 0));
 }
 
 #[tokio::test]

@@ -172,7 +172,9 @@ async fn an_interrupt_ends_the_list_with_what_is_known() {
     let sandbox = sandbox([silent.clone(), users(1).remove(0)]).await;
     let scratch = Scratch::new("verify-interrupt");
     let list = scratch.file("keys.ndjson", &(line(&silent) + &line(&users(1)[0])));
-    for (signal, output, code) in [("INT", "ndjson", 130), ("TERM", "ndjson", 143), ("INT", "sarif", 130)] {
+    for (signal, output, code) in
+        [("INT", "ndjson", 130), ("TERM", "ndjson", 143), ("HUP", "ndjson", 129), ("INT", "sarif", 130)]
+    {
         let variables = [("AWS_ENDPOINT_URL_STS", sandbox.url()), ("STS_VERIFY_ATTEMPT_TIMEOUT", "20s")];
         let program = Program::start(&mut command(&["verify", "--output", output, &list], &variables));
         program.line(|line| line.contains("keys.ndjson")).await;
@@ -187,6 +189,26 @@ async fn an_interrupt_ends_the_list_with_what_is_known() {
         } else {
             assert_eq!(end.stdout.len(), 1, "{end:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn what_a_list_was_started_to_ignore_does_not_end_it() {
+    let silent = Caller::user(ACCOUNT, "silent").behaving(Behaviour::Silent);
+    let sandbox = sandbox([silent.clone(), users(1).remove(0)]).await;
+    let scratch = Scratch::new("verify-nohup");
+    let list = scratch.file("keys.ndjson", &(line(&silent) + &line(&users(1)[0])));
+    for signal in ["HUP", "INT"] {
+        let mut shell = std::process::Command::new("sh");
+        let script = format!("trap '' {signal}; exec \"$0\" verify \"$1\"");
+        shell.args(["-c", &script, env!("CARGO_BIN_EXE_sts-verify"), &list]).env_clear();
+        shell.envs([("AWS_ENDPOINT_URL_STS", sandbox.url()), ("STS_VERIFY_ATTEMPT_TIMEOUT", "20s")]);
+        let program = Program::start(&mut shell);
+        program.line(|line| line.contains("keys.ndjson")).await;
+        program.signal(signal);
+        program.signal("TERM");
+        let end = program.end().await;
+        assert_eq!(end.code, Some(143), "{signal}: {end:?}");
     }
 }
 

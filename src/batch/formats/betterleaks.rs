@@ -40,7 +40,8 @@ pub(super) fn is_about_keys(rule: &str) -> bool {
     rule.contains("aws") && !rule.contains("bedrock")
 }
 
-fn secret_of(finding: &Value) -> Option<&str> {
+/// The secret in a finding.
+pub(super) fn secret_of(finding: &Value) -> Option<&str> {
     text(finding, "secret").or_else(|| text(member(finding, "match")?, "value"))
 }
 

@@ -23,13 +23,15 @@ pub(super) fn format_of(
             return Ok(Err(ReadError::Binary));
         }
         let line = String::from_utf8_lossy(line);
-        if start == 0 && csv::declared_delimiter(&line).is_some() {
+        // Where lines end with CR alone these are many.
+        let mut lines = line.split('\r');
+        if start == 0 && lines.clone().next().is_some_and(|line| csv::declared_delimiter(line).is_some()) {
             return Ok(Ok(Format::Csv));
         }
-        if let Some(format) = format_of_line(line.trim()) {
+        if let Some(format) = lines.clone().find_map(|line| format_of_line(line.trim())) {
             return Ok(Ok(format));
         }
-        harmless &= is_blank_or_comment(line.trim()) || env::is_assignment(&line);
+        harmless &= lines.all(|line| is_blank_or_comment(line.trim()) || env::is_assignment(line));
         if read == 0 {
             return Ok(if harmless { Ok(Format::Env) } else { Err(ReadError::UnknownFormat) });
         }

@@ -1,13 +1,13 @@
 //! Assignments of environment variables: `NAME=value` with or without `export`, cmd's `set`, PowerShell's `$Env:`, fish's
 //! `set -gx`, csh's `setenv`.
 //!
-//! A file may hold several keys. Values belong together as long as no name comes twice; where one does, what stands since the
-//! last blank line or comment is the next key's.
+//! A file may hold several keys. Values belong together as long as no name comes twice and no second access key; where one
+//! does, what stands since the last blank line or comment is the next key's.
 
 use super::Reading;
-use super::fields::{Fields, parse_name};
+use super::fields::{Fields, is_region};
 use super::lines::{Line, Lines};
-use super::words::{Word, words};
+use super::words::{Unclosed, Word, words};
 use crate::batch::entry::{Emit, Item, Place, ReadError};
 use crate::credentials::Name;
 use std::io::BufRead;
@@ -18,38 +18,32 @@ pub(super) fn read(file: u32, input: impl BufRead, emit: &mut Emit<'_>) -> Readi
     let mut blocks = Blocks::default();
     while let Some(line) = lines.next()? {
         let finished = match line {
-            Line::Text(number, text) => {
-                blocks.take_line(number, &text).map(|fields| emit_key(file, fields, emit))
-            }
+            Line::Text(number, text) => blocks.take_line(number, &text),
             Line::TooLong(number) => {
                 blocks.since.broken.get_or_insert((number, ReadError::TooLong));
-                None
+                Vec::new()
             }
         };
-        if let Some(ControlFlow::Break(())) = finished {
-            return Ok(ControlFlow::Break(()));
+        let flow = finished.into_iter().try_for_each(|fields| emit_key(file, fields, emit));
+        if flow.is_break() {
+            return Ok(flow);
         }
     }
-    for fields in blocks.finish() {
-        if emit_key(file, fields, emit).is_break() {
-            return Ok(ControlFlow::Break(()));
-        }
-    }
-    Ok(Continue(()))
+    Ok(blocks.finish().try_for_each(|fields| emit_key(file, fields, emit)))
 }
 
 /// Whether a line assigns to a variable, whatever its name.
 pub(super) fn is_assignment(line: &str) -> bool {
-    words(line).is_ok_and(|words| !assignments(&words).is_empty())
+    !assignments(&all_words(line).0).is_empty()
 }
 
 /// Whether a line assigns to a variable that is one of our values.
 pub(super) fn names_a_value(line: &str) -> bool {
-    words(line).is_ok_and(|words| assignments(&words).iter().any(|(name, _)| parse_name(name).is_some()))
+    assignments(&all_words(line).0).iter().any(|(name, _)| parse_name(name).is_some())
 }
 
 fn emit_key(file: u32, fields: Fields, emit: &mut Emit<'_>) -> ControlFlow<()> {
-    if let Some((line, reason)) = fields.broken {
+    if let Some((line, reason)) = fields.refusal() {
         return emit(Item::Unreadable(Place::line(file, line), reason));
     }
     if !fields.are_a_key() {
@@ -69,43 +63,63 @@ struct Blocks {
     before: Fields,
     /// What stands since then.
     since: Fields,
+    /// Regions that stand twice since then: they may be the next key's.
+    regions: Vec<(Name, String)>,
 }
 
 impl Blocks {
-    /// Takes a line in; gives the key that ends with it.
-    fn take_line(&mut self, number: u32, line: &str) -> Option<Fields> {
-        let Ok(words) = words(line) else {
-            // A quote that is not closed may also be an apostrophe in some text.
-            if mentions_a_value(line) {
-                self.since.broken.get_or_insert((number, ReadError::Quote));
-            }
-            return None;
-        };
+    /// Takes a line in; gives the keys that end in it.
+    fn take_line(&mut self, number: u32, line: &str) -> Vec<Fields> {
+        let (words, is_closed) = all_words(line);
         if words.is_empty() {
-            return self.end_of_paragraph();
+            self.regions.clear();
+            return self.end_of_paragraph().into_iter().collect();
         }
-        let mut finished = None;
-        for (name, value) in assignments(&words) {
+        let whole = if is_closed { &words[..] } else { &words[..words.len() - 1] };
+        let whole = assignments(whole);
+        let mut finished = Vec::new();
+        for (at, assignment) in assignments(&words).into_iter().enumerate() {
+            let (name, value) = assignment;
             let Some(name) = parse_name(name) else { continue };
-            if self.since.has(name) {
-                // Two keys without a blank line between them.
-                finished = self.end_of_paragraph().or_else(|| Some(std::mem::take(&mut self.before)));
+            if is_region(name) && self.since.has(name) {
+                self.regions.push((name, value.to_owned()));
+                continue;
+            }
+            if self.since.ends_before(name, value) {
+                finished.push(self.end_of_key(number));
             }
             if self.since.is_empty() {
                 self.since.line = number;
             }
-            self.since.put(name, value);
+            if whole.get(at) == Some(&assignment) {
+                self.since.put(name, value);
+            } else {
+                self.since.put_broken(name, number, ReadError::Quote);
+            }
+        }
+        if let Some(last) = words.last().filter(|_| !is_closed) {
+            names_within(&last.text).for_each(|name| self.since.put_broken(name, number, ReadError::Quote));
         }
         finished
     }
 
     fn end_of_paragraph(&mut self) -> Option<Fields> {
         let since = std::mem::take(&mut self.since);
-        if since.shares_a_name_with(&self.before) {
+        if since.is_another_than(&self.before) {
             return Some(std::mem::replace(&mut self.before, since));
         }
         self.before.append(since);
         None
+    }
+
+    /// Ends a key behind which the next stands without a blank line between them.
+    fn end_of_key(&mut self, number: u32) -> Fields {
+        let ended = self.end_of_paragraph();
+        self.since.line = number;
+        for (name, value) in self.regions.drain(..) {
+            self.since.put(name, &value);
+        }
+        ended.unwrap_or_else(|| std::mem::take(&mut self.before))
     }
 
     fn finish(mut self) -> impl Iterator<Item = Fields> {
@@ -114,10 +128,32 @@ impl Blocks {
     }
 }
 
-/// Whether a broken line may have been meant to hold a value.
-fn mentions_a_value(line: &str) -> bool {
-    line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-'))
-        .any(|word| Name::parse(word.as_bytes()).is_some())
+/// The words of a line, and whether the last is whole.
+fn all_words(line: &str) -> (Vec<Word>, bool) {
+    match words(line) {
+        Ok(words) => (words, true),
+        Err(Unclosed(words)) => (words, false),
+    }
+}
+
+/// What a name stands for. `REGION` in an environment is something else than ours.
+fn parse_name(name: &str) -> Option<Name> {
+    Name::parse(name.as_bytes())
+}
+
+/// The names of ours that a quote which is not closed may have swallowed with their values. It may be an apostrophe.
+fn names_within(text: &str) -> impl Iterator<Item = Name> {
+    let words = text.split(|c: char| c.is_whitespace() || matches!(c, ';' | '&' | '"' | '\''));
+    let mut words = words.skip(1).filter(|word| !word.is_empty()).peekable();
+    std::iter::from_fn(move || {
+        words.next().map(|word| {
+            let (name, _) = word
+                .split_once('=')
+                .or_else(|| words.peek().filter(|next| next.starts_with('=')).map(|_| (word, "")))?;
+            parse_name(without_prefix(name))
+        })
+    })
+    .flatten()
 }
 
 /// The assignments among some words, as names and values.

@@ -1,7 +1,7 @@
 //! From values under names to a request, the same for every format.
 
 use crate::batch::entry::{Question, ReadError};
-use crate::credentials::{CredentialFields, Field, FieldValue, Name, SiblingFields, VerifyRequest};
+use crate::credentials::{CredentialFields, Field, FieldValue, Name, NameRule, SiblingFields, VerifyRequest};
 use secrecy::{ExposeSecret as _, SecretString};
 
 /// The name under which a profile's own region, or that of a row, is a hint.
@@ -11,10 +11,13 @@ const REGION_HINT: &[u8] = b"AWS_REGION";
 #[derive(Default)]
 pub(super) struct Fields {
     pub(super) line: u32,
-    values: Vec<(Name, SecretString)>,
+    values: Vec<(Name, Value)>,
     /// A line that cannot be read, and why. Without its value, a session's token say, the others would make another key.
     pub(super) broken: Option<(u32, ReadError)>,
 }
+
+/// A value, or the line at which it cannot be read, and why.
+type Value = Result<SecretString, (u32, ReadError)>;
 
 /// What a name in a file stands for; `region` is a hint.
 pub(super) fn parse_name(name: &str) -> Option<Name> {
@@ -34,28 +37,72 @@ impl Fields {
     }
 
     pub(super) fn put(&mut self, name: Name, value: &str) {
-        self.values.push((name, value.into()));
+        self.values.push((name, Ok(value.into())));
     }
 
+    /// Puts a value that cannot be read. The key is refused if its name counts.
+    pub(super) fn put_broken(&mut self, name: Name, line: u32, reason: ReadError) {
+        if self.is_empty() {
+            self.line = line;
+        }
+        self.values.push((name, Err((line, reason))));
+    }
+
+    /// Whether there is a value under a name.
     pub(super) fn has(&self, name: Name) -> bool {
-        self.values.iter().any(|(known, _)| known.is_same(name))
+        self.present().any(|known| known.is_same(name))
     }
 
-    pub(super) fn shares_a_name_with(&self, other: &Self) -> bool {
-        other.values.iter().any(|(name, _)| self.has(*name))
+    /// The names with a value.
+    fn present(&self) -> impl Iterator<Item = Name> {
+        let present = |(_, value): &&(Name, Value)| {
+            value.as_ref().map_or(true, |text| !text.expose_secret().is_empty())
+        };
+        self.values.iter().filter(present).map(|(name, _)| *name)
+    }
+
+    fn has_field(&self, field: Field) -> bool {
+        self.present().any(|name| name.field() == field)
+    }
+
+    /// Whether a further value begins the next key: its name is there already, or it is another access key beside a whole key. A
+    /// name that does not count here is something else's, and a region belongs to any key.
+    pub(super) fn ends_before(&self, name: Name, value: &str) -> bool {
+        let rule = NameRule::new(self.present());
+        let is_other_key = name.field() == Field::AccessKey
+            && self.has_field(Field::AccessKey)
+            && self.has_field(Field::SecretKey)
+            && !self.has_access_key(value);
+        !is_region(name) && !value.is_empty() && rule.counts(name) && (self.has(name) || is_other_key)
+    }
+
+    fn has_access_key(&self, id: &str) -> bool {
+        let is_it = |(name, value): &(Name, Value)| {
+            name.field() == Field::AccessKey && value.as_ref().is_ok_and(|value| value.expose_secret() == id)
+        };
+        self.values.iter().any(is_it)
+    }
+
+    /// Whether two paragraphs are two keys.
+    pub(super) fn is_another_than(&self, other: &Self) -> bool {
+        let rule = NameRule::new(self.present().chain(other.present()));
+        let shares_a_name =
+            other.present().any(|name| !is_region(name) && rule.counts(name) && self.has(name));
+        shares_a_name || (self.has_field(Field::AccessKey) && other.has_field(Field::AccessKey))
     }
 
     pub(super) fn append(&mut self, mut other: Self) {
         if self.is_empty() {
             self.line = other.line;
         }
+        other.values.retain(|(name, _)| !(is_region(*name) && self.has(*name)));
         self.values.append(&mut other.values);
         self.broken = self.broken.or(other.broken);
     }
 
     /// Whether these are meant to be an AWS key. An environment may well have a `SECRET_KEY` of something else.
     pub(super) fn are_a_key(&self) -> bool {
-        self.values.iter().filter(|(_, value)| !value.expose_secret().is_empty()).any(|(name, _)| {
+        self.present().any(|name| {
             let spelling = name.spelling().to_ascii_lowercase();
             let qualified = spelling.starts_with("aws") || spelling.starts_with("sts");
             match name.field() {
@@ -66,15 +113,29 @@ impl Fields {
         })
     }
 
+    /// The line that cannot be read, and why, where the key cannot be read without it.
+    pub(super) fn refusal(&self) -> Option<(u32, ReadError)> {
+        let rule = NameRule::new(self.present());
+        let broken =
+            |(name, value): &(Name, Value)| value.as_ref().err().filter(|_| rule.counts(*name)).copied();
+        self.broken.or_else(|| self.values.iter().find_map(broken).filter(|_| self.are_a_key()))
+    }
+
     pub(super) fn into_question(self) -> Result<Question, ReadError> {
         let mut siblings = SiblingFields::default();
         for (name, value) in self.values {
-            siblings.put(name, FieldValue::Text(value));
+            // One that cannot be read does not count here, or `refusal` has said so.
+            siblings.put(name, FieldValue::Text(value.unwrap_or_default()));
         }
         let mut fields = CredentialFields::default();
         fields.put_siblings(siblings);
         Ok(Question::Credentials(fields.check()?))
     }
+}
+
+/// Whether a name is that of a region, which is a hint.
+pub(super) fn is_region(name: Name) -> bool {
+    matches!(name.field(), Field::Region | Field::AwsRegion | Field::AwsDefaultRegion)
 }
 
 /// A request of values whose meaning the format says.

@@ -2,9 +2,9 @@
 //!
 //! The parser inside `aws-runtime` is not used: it needs the whole file in memory, merges profiles of one name, gives no line
 //! of an entry and ends at the first mistake. Its dialect is kept: `#` and `;` begin a comment at the start of a line or
-//! behind a blank, names have no case, and indented lines below an empty value are settings inside it. Two things are added,
-//! since a key that no tool can read has leaked all the same: quotes around a value are taken off, and other indented lines
-//! are read.
+//! behind a blank, names have no case, and lines that are indented further than one with an empty value are settings inside
+//! it. Some things are added, since a key that no tool can read has leaked all the same: quotes around a value are taken off,
+//! `:` is as good as `=`, and other indented lines are read.
 
 use super::Reading;
 use super::fields::{Fields, parse_name};
@@ -70,25 +70,27 @@ struct Section {
     line: u32,
     name: Option<Box<str>>,
     fields: Fields,
-    /// The last value was empty: indented lines are settings inside it.
-    nested: bool,
+    /// The last value was empty, and its line indented so far: lines that are so further are settings inside it.
+    nests_above: Option<usize>,
 }
 
 impl Section {
     fn new(line: u32, name: &str) -> Self {
-        Self { line, name: Some(name.into()), fields: Fields::at(line), nested: false }
+        Self { line, name: Some(name.into()), fields: Fields::at(line), nests_above: None }
     }
 
     fn take_line(&mut self, number: u32, line: &str) {
-        let indented = line.starts_with([' ', '\t']);
+        let indent = line.len() - line.trim_start().len();
         let line = without_comment(line.trim());
-        if line.is_empty() || (indented && self.nested) {
+        if line.is_empty() || self.nests_above.is_some_and(|above| indent > above) {
             return;
         }
-        let Some((name, value)) = line.split_once('=') else { return };
+        let Some((name, value)) = line.split_once(['=', ':']) else { return };
         let value = without_quotes(value.trim());
-        self.nested = value.is_empty();
-        if let Some(name) = parse_name(name.trim()) {
+        let name = parse_name(name.trim());
+        // None of our values has settings inside it.
+        self.nests_above = (value.is_empty() && name.is_none()).then_some(indent);
+        if let Some(name) = name {
             if self.fields.is_empty() && self.name.is_none() {
                 self.fields.line = number;
             }

@@ -1,8 +1,9 @@
 //! JSON: credentials and proofs as POST /verify takes them, and the reports of scanners.
 
-use super::finding::text;
+use super::finding::{Found, text};
+use super::values::text::is_of_a_key;
 use super::values::{Value, Values};
-use super::{Format, Reading, betterleaks, kingfisher, trufflehog};
+use super::{Reading, betterleaks, kingfisher, trufflehog};
 use crate::batch::entry::{Emit, Item, Place, Question, ReadError};
 use crate::credentials::{Posted, ValidationError};
 use serde_json::Value as Json;
@@ -11,12 +12,12 @@ use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::ops::ControlFlow::{self, Continue};
 
-pub(super) fn read(file: u32, input: impl BufRead, format: Format, emit: &mut Emit<'_>) -> Reading {
+pub(super) fn read(file: u32, input: impl BufRead, emit: &mut Emit<'_>) -> Reading {
     let mut values = Values::new(input);
     while let Some((line, value)) = values.next()? {
         let place = || Place::line(file, line);
         let flow = match value {
-            Value::Object => read_object(&String::from_utf8_lossy(values.text()), format, &place, emit),
+            Value::Object => read_object(&String::from_utf8_lossy(values.text()), &place, emit),
             Value::TooLong => emit(Item::Unreadable(place(), ReadError::TooLong)),
             Value::CutOff => emit(Item::Unreadable(place(), ReadError::CutOff)),
             Value::Other => emit(Item::Unreadable(place(), ReadError::NotAnObject)),
@@ -28,36 +29,39 @@ pub(super) fn read(file: u32, input: impl BufRead, format: Format, emit: &mut Em
     Ok(Continue(()))
 }
 
-/// Reads one object. Whichever scanner a report is said to be of, it is read by its members.
-fn read_object(
-    text: &str,
-    format: Format,
-    place: &impl Fn() -> Place,
-    emit: &mut Emit<'_>,
-) -> ControlFlow<()> {
-    let named = matches!(format, Format::Trufflehog | Format::Betterleaks | Format::Kingfisher);
-    if !named && !is_report(text) {
+/// Reads one object. What names a key is no report, whatever else is in it.
+fn read_object(text: &str, place: &impl Fn() -> Place, emit: &mut Emit<'_>) -> ControlFlow<()> {
+    if !is_report(text) {
         return read_posted(text, place, emit);
     }
-    match serde_json::from_str(text) {
-        Ok(report) => read_report(&report, place, emit),
-        Err(_) => emit(Item::Unreadable(place(), ReadError::NotAnObject)),
+    let Ok(report) = serde_json::from_str(text) else {
+        return emit(Item::Unreadable(place(), ReadError::NotAnObject));
+    };
+    let findings = findings_of(&report);
+    match posted(text, place()) {
+        item @ Item::Entry(..) if findings.is_empty() => emit(item),
+        _ => findings.into_iter().try_for_each(|finding| tell(finding, place, emit)),
     }
 }
 
-/// Reads a finding, or what is put around one or several. What holds none says nothing of keys.
-fn read_report(report: &Json, place: &impl Fn() -> Place, emit: &mut Emit<'_>) -> ControlFlow<()> {
+/// The findings in a finding, or in what is put around one or several; each `None` if it is not about AWS keys.
+fn findings_of(report: &Json) -> Vec<Option<Vec<Found>>> {
     if let Some(findings) = report.get("findings").and_then(Json::as_array) {
-        return findings.iter().try_for_each(|finding| read_report(finding, place, emit));
+        return findings.iter().flat_map(findings_of).collect();
     }
-    let found = match (report.get("rule"), report.get("finding")) {
-        (None, Some(finding)) => return read_report(finding, place, emit),
-        (Some(rule), Some(finding)) => kingfisher::read(rule, finding),
-        _ if report.get("DetectorName").is_some() => trufflehog::read(report),
-        _ if text(report, "ruleid").is_some() => betterleaks::read(report),
-        _ => return Continue(()),
-    };
-    let Some(found) = found else { return emit(Item::PassedOver) };
+    match (report.get("rule"), report.get("finding")) {
+        (None, Some(finding)) => findings_of(finding),
+        (Some(rule), Some(finding)) => vec![kingfisher::read(rule, finding)],
+        _ if report.get("DetectorName").is_some() => vec![trufflehog::read(report)],
+        _ if text(report, "ruleid").and(betterleaks::secret_of(report)).is_some() => {
+            vec![betterleaks::read(report)]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn tell(finding: Option<Vec<Found>>, place: &impl Fn() -> Place, emit: &mut Emit<'_>) -> ControlFlow<()> {
+    let Some(found) = finding else { return emit(Item::PassedOver) };
     found.into_iter().try_for_each(|one| {
         emit(match one {
             Ok(request) => Item::Entry(place(), Question::Credentials(request)),
@@ -98,7 +102,8 @@ fn posted(text: &str, place: Place) -> Item {
     }
 }
 
-/// Whether an object is from a scanner's report, by the names of its members in any release.
+/// Whether an object is from a scanner's report, by the names of its members in any release. Credentials may have a member of
+/// such a name, too.
 fn is_report(text: &str) -> bool {
     const NAMES: [&str; 10] = [
         "DetectorName",
@@ -114,5 +119,8 @@ fn is_report(text: &str) -> bool {
         "scan",
     ];
     let members: serde_json::Result<BTreeMap<String, &RawValue>> = serde_json::from_str(text);
-    members.is_ok_and(|members| NAMES.iter().any(|name| members.contains_key(*name)))
+    members.is_ok_and(|members| {
+        NAMES.iter().any(|name| members.contains_key(*name))
+            && !members.keys().any(|name| is_of_a_key(name.as_bytes()))
+    })
 }

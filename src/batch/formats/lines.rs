@@ -1,7 +1,7 @@
 //! The lines of a file, each of a bounded length.
 
 use super::MAX_ENTRY_BYTES;
-use memchr::memchr;
+use memchr::memchr2;
 use std::borrow::Cow;
 use std::io::{self, BufRead, ErrorKind};
 use zeroize::Zeroizing;
@@ -13,6 +13,8 @@ pub(in crate::batch) struct Lines<R> {
     buffer: Zeroizing<Vec<u8>>,
     /// Its number.
     number: u32,
+    /// The line at hand ended with CR: an LF that follows belongs to its end.
+    ended_with_cr: bool,
 }
 
 /// A line without its end. What is not UTF-8 in it is replaced: a comment may be in another encoding, and a value cannot.
@@ -23,7 +25,7 @@ pub(in crate::batch) enum Line<'a> {
 
 impl<R: BufRead> Lines<R> {
     pub(in crate::batch) fn new(input: R) -> Self {
-        Self { input, buffer: Zeroizing::default(), number: 0 }
+        Self { input, buffer: Zeroizing::default(), number: 0, ended_with_cr: false }
     }
 
     /// The next line; an error with the number of the line that cannot be read.
@@ -33,10 +35,7 @@ impl<R: BufRead> Lines<R> {
         match self.fill().map_err(|error| (number, error))? {
             Filled::Nothing => Ok(None),
             Filled::TooMuch => Ok(Some(Line::TooLong(number))),
-            Filled::Line => {
-                let line = self.buffer.strip_suffix(b"\r").unwrap_or(&self.buffer);
-                Ok(Some(Line::Text(number, String::from_utf8_lossy(line))))
-            }
+            Filled::Line => Ok(Some(Line::Text(number, String::from_utf8_lossy(&self.buffer)))),
         }
     }
 
@@ -50,7 +49,12 @@ impl<R: BufRead> Lines<R> {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             };
-            let end = memchr(b'\n', chunk);
+            if std::mem::take(&mut self.ended_with_cr) && chunk[0] == b'\n' {
+                self.input.consume(1);
+                continue;
+            }
+            let end = memchr2(b'\n', b'\r', chunk);
+            self.ended_with_cr = end.is_some_and(|end| chunk[end] == b'\r');
             let text = &chunk[..end.unwrap_or(chunk.len())];
             if self.buffer.len() + text.len() > MAX_ENTRY_BYTES {
                 filled = Filled::TooMuch;
@@ -92,11 +96,15 @@ mod tests {
     }
 
     #[test]
-    fn lines_end_with_lf_or_crlf_or_the_file() {
+    fn lines_end_with_lf_or_crlf_or_cr_or_the_file() {
         let some = |text: &str| Some(text.to_owned());
         assert_eq!(
             lines(b"a\r\n\r\nbcdefg\nh\xff"),
             [(1, some("a")), (2, some("")), (3, some("bcdefg")), (4, some("h\u{fffd}"))]
+        );
+        assert_eq!(
+            lines(b"a\rb\r\rde\r\n\nf\r"),
+            [(1, some("a")), (2, some("b")), (3, some("")), (4, some("de")), (5, some("")), (6, some("f"))]
         );
         assert_eq!(lines(b""), []);
         assert_eq!(lines(b"\n"), [(1, some(""))]);
@@ -105,7 +113,7 @@ mod tests {
     #[test]
     fn a_line_that_is_too_long_is_passed_over_and_the_next_is_read() {
         let long = vec![b'x'; MAX_ENTRY_BYTES + 1];
-        let input = [&long[..], b"\nnext\n", &long[1..], b"\n"].concat();
+        let input = [&long[..], b"\nnext\n", &long[1..], b"\r\n"].concat();
         let lines = lines(&input);
         assert_eq!((lines[0].clone(), lines[1].clone()), ((1, None), (2, Some("next".to_owned()))));
         assert_eq!(lines[2].1.as_ref().map(String::len), Some(MAX_ENTRY_BYTES));

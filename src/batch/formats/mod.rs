@@ -1,7 +1,7 @@
 //! Reads lists of credentials in the formats that people have them in. Nothing is kept of a file but the entry at hand.
 //!
 //! The names of values are those of [`crate::credentials`], whatever the format. A file is read as UTF-8, or as UTF-16 if it
-//! begins with that byte order mark; a line ends with LF or CRLF.
+//! begins with that byte order mark; a line ends with LF, CRLF or CR.
 
 mod betterleaks;
 mod csv;
@@ -78,7 +78,8 @@ fn read_as(format: Format, file: u32, input: impl BufRead, emit: &mut Emit<'_>) 
         Format::Ini => ini::read(file, input, emit),
         Format::Env => env::read(file, input, emit),
         Format::Csv => csv::read(file, input, emit),
-        _ => json::read(file, input, format, emit),
+        // Whichever scanner a report is said to be of, it is read by its members.
+        _ => json::read(file, input, emit),
     }
 }
 

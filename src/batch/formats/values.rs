@@ -2,10 +2,13 @@
 //!
 //! A parser would have to be right about all of a file. This splitter only finds where objects begin and end, so that a broken
 //! one costs no other: a string does not go on over a line's end, and a `{` that begins a line, no further to the right than
-//! the one that began the object, begins another.
+//! the one that began the object, begins another where none can stand inside the object.
+
+pub(super) mod text;
 
 use super::MAX_ENTRY_BYTES;
 use std::io::{self, BufRead, ErrorKind};
+use text::{Text, names_a_key};
 use zeroize::Zeroizing;
 
 /// What stands where an object should.
@@ -68,40 +71,25 @@ enum State {
     Between,
     /// In a value that is no object.
     Other,
-    /// In an object; whether what follows `findings`, of which nothing is kept.
+    /// In an object; whether what follows `findings`.
     Object { tail: bool },
     /// Behind a broken object: what does not begin another is passed over.
     Lost,
-}
-
-/// Whether the next character is one of a string.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Text {
-    Outside,
-    Inside,
-    /// Behind a backslash.
-    Escaped,
-}
-
-impl Text {
-    /// What follows a character of a string.
-    fn after(self, byte: u8) -> Self {
-        match (self, byte) {
-            (Self::Outside, _) | (Self::Inside, b'"') => Self::Outside,
-            (Self::Inside, b'\\') => Self::Escaped,
-            _ => Self::Inside,
-        }
-    }
 }
 
 struct Splitter {
     state: State,
     text: Zeroizing<Vec<u8>>,
     too_long: bool,
-    depth: u32,
+    /// What is open in the object: `{` and `[`.
+    open: Vec<u8>,
+    /// The last character of the object that is neither blank nor in a string.
+    last: u8,
     string: Text,
     /// Whether the array is the `findings` of an object.
     in_findings: bool,
+    /// What stands before them, and where that began.
+    envelope: (Zeroizing<Vec<u8>>, (u32, Option<u32>)),
     line: u32,
     column: u32,
     /// Nothing but blanks so far in this line.
@@ -120,9 +108,11 @@ impl Default for Splitter {
             state: State::Between,
             text: Zeroizing::default(),
             too_long: false,
-            depth: 0,
+            open: Vec::new(),
+            last: 0,
             string: Text::Outside,
             in_findings: false,
+            envelope: (Zeroizing::default(), (1, None)),
             line: 1,
             column: 0,
             at_start: true,
@@ -147,7 +137,14 @@ impl Splitter {
         self.text.clear();
         self.text.push(b'{');
         self.began = began;
-        (self.too_long, self.depth, self.string) = (false, 1, Text::Outside);
+        self.enter();
+    }
+
+    /// Is in an object of which nothing but its `{` is open.
+    fn enter(&mut self) {
+        (self.too_long, self.last, self.string) = (false, b'{', Text::Outside);
+        self.open.clear();
+        self.open.push(b'{');
     }
 
     /// Takes a byte in; gives the value that ends with it.
@@ -178,7 +175,9 @@ impl Splitter {
             b']' if self.in_findings => {
                 self.in_findings = false;
                 self.state = State::Object { tail: true };
-                (self.depth, self.string) = (1, Text::Outside);
+                (self.text, self.began) = std::mem::take(&mut self.envelope);
+                self.enter();
+                self.keep(b']');
             }
             b',' | b'[' | b']' => {}
             byte if byte.is_ascii_whitespace() => {}
@@ -203,23 +202,22 @@ impl Splitter {
             return None;
         }
         self.state = State::Between;
-        if before == Text::Outside && byte == b'{' {
-            self.begin(self.here());
+        let told = self.tell_other();
+        if before == Text::Outside && matches!(byte, b'{' | b']') {
+            self.take_between(byte);
         }
-        self.tell_other()
+        told
     }
 
     fn tell_other(&mut self) -> Option<(u32, Value)> {
-        let line = if let State::Object { .. } = self.state { self.line } else { self.began.0 };
+        let line = self.began.0;
         let is_new = line != self.told;
         self.told = line;
         is_new.then_some((line, Value::Other))
     }
 
     fn take_in_object(&mut self, byte: u8, tail: bool) -> Option<(u32, Value)> {
-        if !tail {
-            self.keep(byte);
-        }
+        self.keep(byte);
         if self.string != Text::Outside {
             self.string = self.string.after(byte);
             if byte != b'\n' {
@@ -235,23 +233,37 @@ impl Splitter {
                 self.state = State::Lost;
                 return (!tail).then_some((self.began.0, Value::CutOff)).or_else(|| self.begin_next());
             }
-            b'{' => self.depth += 1,
-            b'[' if self.depth == 1 && !tail && self.is_before_findings() => {
-                self.text.clear();
+            b'[' if self.open.len() == 1 && !tail && self.is_before_findings() => {
+                self.envelope = (std::mem::take(&mut self.text), self.began);
                 self.in_findings = true;
                 self.state = State::Between;
             }
+            // No object that can be read is so deep.
+            b'{' | b'[' if self.open.len() == MAX_ENTRY_BYTES => {
+                self.state = State::Lost;
+                return (!tail).then_some((self.began.0, Value::TooLong));
+            }
+            b'{' | b'[' => self.open.push(byte),
+            b']' => drop(self.open.pop_if(|open| *open == b'[')),
             b'}' => {
-                self.depth -= 1;
-                if self.depth == 0 {
+                while self.open.pop().is_some_and(|open| open == b'[') {}
+                if self.open.is_empty() {
                     self.state = State::Between;
-                    let value = if self.too_long { Value::TooLong } else { Value::Object };
-                    return (!tail).then_some((self.began.0, value));
+                    return self.tell_object(tail);
                 }
             }
             _ => {}
         }
+        if !byte.is_ascii_whitespace() {
+            self.last = byte;
+        }
         None
+    }
+
+    /// Tells the object that has ended; one around findings where that may hold a key, too.
+    fn tell_object(&self, tail: bool) -> Option<(u32, Value)> {
+        let value = if self.too_long { Value::TooLong } else { Value::Object };
+        (!tail || (value == Value::Object && names_a_key(&self.text))).then_some((self.began.0, value))
     }
 
     fn keep(&mut self, byte: u8) {
@@ -266,16 +278,30 @@ impl Splitter {
     /// Whether the `{` at hand begins an object of its own, since the one before was cut off.
     fn begins_another(&self, tail: bool) -> bool {
         let (line, column) = self.here();
-        match (column, self.began.1) {
-            (Some(column), Some(began)) => line > self.began.0 && column <= began,
-            (Some(column), None) => tail && column == 0,
+        let may_be_inside = match (self.open.last(), self.last) {
+            (Some(b'['), b'[' | b',') => true,
+            // The line of an object on one line may be cut off here.
+            (_, b':') => !tail && self.begins_its_line_alone(),
             _ => false,
-        }
+        };
+        !may_be_inside
+            && match (column, self.began.1) {
+                (Some(column), Some(began)) => line > self.began.0 && column <= began,
+                (Some(column), None) => tail && column == 0,
+                _ => false,
+            }
     }
 
+    /// Whether nothing follows in the line of the object's `{`.
+    fn begins_its_line_alone(&self) -> bool {
+        let mut after = self.text.iter().skip(1).skip_while(|byte| matches!(byte, b' ' | b'\t' | b'\r'));
+        after.next() == Some(&b'\n')
+    }
+
+    /// Whether the `[` at hand begins the findings of a report. In what names a key they are something else.
     fn is_before_findings(&self) -> bool {
         let mut text = self.text.iter().rev().filter(|byte| !byte.is_ascii_whitespace());
-        b"\"findings\":[".iter().rev().all(|byte| text.next() == Some(byte))
+        b"\"findings\":[".iter().rev().all(|byte| text.next() == Some(byte)) && !names_a_key(&self.text)
     }
 
     /// What the end of the file leaves open.

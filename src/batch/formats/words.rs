@@ -17,21 +17,22 @@ impl Word {
     }
 }
 
-/// A quote that is not closed.
+/// A quote that is not closed; the words up to it, of which the last goes on to the end of the line.
 #[derive(Debug)]
-pub(super) struct Unclosed;
+pub(super) struct Unclosed(pub(super) Vec<Word>);
 
 /// The words of a line up to a comment. `;` and `&` outside of quotes are words `;`.
 pub(super) fn words(line: &str) -> Result<Vec<Word>, Unclosed> {
     let mut words = Vec::new();
     let mut word: Option<Word> = None;
+    let mut is_closed = true;
     let mut characters = line.chars();
     while let Some(character) = characters.next() {
         match character {
             '\'' | '"' => {
                 let word = word.get_or_insert_default();
                 word.quoted = true;
-                take_quoted(character, &mut characters, &mut word.text)?;
+                is_closed = take_quoted(character, &mut characters, &mut word.text);
             }
             '#' if word.is_none() => break,
             ';' | '&' => {
@@ -43,19 +44,20 @@ pub(super) fn words(line: &str) -> Result<Vec<Word>, Unclosed> {
         }
     }
     words.extend(word);
-    Ok(words)
+    if is_closed { Ok(words) } else { Err(Unclosed(words)) }
 }
 
-/// In double quotes a backslash keeps the next character from its meaning; in single quotes it has none.
-fn take_quoted(quote: char, characters: &mut std::str::Chars<'_>, text: &mut String) -> Result<(), Unclosed> {
+/// In double quotes a backslash keeps the next character from its meaning; in single quotes it has none. Tells whether the
+/// quote is closed.
+fn take_quoted(quote: char, characters: &mut std::str::Chars<'_>, text: &mut String) -> bool {
     while let Some(character) = characters.next() {
         match character {
-            character if character == quote => return Ok(()),
+            character if character == quote => return true,
             '\\' if quote == '"' => text.extend(characters.next()),
             character => text.push(character),
         }
     }
-    Err(Unclosed)
+    false
 }
 
 #[cfg(test)]

@@ -51,8 +51,8 @@ impl TableStyle {
         };
         let line = format!(
             "{verdict} {} {} {} {}",
-            padded(key, FIXED[1]),
-            padded(account, FIXED[2]),
+            padded(&shortened(key, FIXED[1]), FIXED[1]),
+            padded(&shortened(account, FIXED[2]), FIXED[2]),
             padded(&shortened(who, who_width), who_width),
             shortened(source, left - who_width)
         );

@@ -68,10 +68,10 @@ fn a_table_fits_eighty_columns_whatever_stands_in_it() {
         error_code: Some("\x1b[2J漢字漢字漢字漢字漢字漢字漢字漢字漢字".to_owned()),
         ..Answer::skipped("", "")
     };
-    let text = report(
-        ReportFormat::Table,
-        &[(3, None, valid()), (123_456_789, None, long), (5, Some("a\tb\r"), hostile)],
-    );
+    let account = Answer { account: Some("\x1b[2J1234567890123\r\n".to_owned()), ..valid() };
+    let rows =
+        [(3, None, valid()), (123_456_789, None, long), (5, Some("a\tb\r"), hostile), (6, None, account)];
+    let text = report(ReportFormat::Table, &rows);
     for line in text.lines() {
         assert!(unicode_width::UnicodeWidthStr::width(line) <= 80, "{line}");
         assert!(!line.contains(char::is_control), "{line:?}");

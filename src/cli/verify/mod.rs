@@ -31,6 +31,7 @@ const EXIT_OUTPUT: u8 = 74;
 /// Some entries are indeterminate.
 const EXIT_INDETERMINATE: u8 = 2;
 /// A signal ended the list: 128 and its number, as shells have it.
+const EXIT_HANGUP: u8 = 129;
 const EXIT_INTERRUPTED: u8 = 130;
 const EXIT_TERMINATED: u8 = 143;
 
@@ -93,15 +94,18 @@ async fn work(
     if format != ReportFormat::Table {
         say(&line);
     }
-    Ok(exit_code(&totals, args.fail_on, stopped.get()))
+    Ok(stopped.get().map_or_else(|| exit_code(&totals, args.fail_on), |code| ExitCode::from(*code)))
 }
 
-/// A terminal that is closed ends a list, too.
-async fn stop_of(signals: Signals) -> Stop {
+/// The exit code of the signal that ends a list. A terminal that is closed does, too.
+async fn stop_of(signals: Signals) -> u8 {
     let hangup = signals.hangup.clone();
     tokio::select! {
-        stop = signals.stop() => stop,
-        () = hangup.notified() => Stop::Terminate,
+        stop = signals.stop() => match stop {
+            Stop::Interrupt => EXIT_INTERRUPTED,
+            Stop::Terminate => EXIT_TERMINATED,
+        },
+        () = hangup.notified() => EXIT_HANGUP,
     }
 }
 
@@ -170,13 +174,8 @@ fn style() -> TableStyle {
     }
 }
 
-fn exit_code(totals: &Totals, fail_on: Option<FailOn>, stopped: Option<&Stop>) -> ExitCode {
+fn exit_code(totals: &Totals, fail_on: Option<FailOn>) -> ExitCode {
     use crate::batch::answer::Verdict;
-    match stopped {
-        Some(Stop::Interrupt) => return EXIT_INTERRUPTED.into(),
-        Some(_) => return EXIT_TERMINATED.into(),
-        None => {}
-    }
     if fail_on == Some(FailOn::Valid) && totals.of(Verdict::Valid) + totals.valid_before > 0 {
         ExitCode::FAILURE
     } else if totals.unreadable > 0 {

@@ -99,6 +99,44 @@ fn a_list_under_a_name_is_read_and_what_its_keys_lack_is_named() {
 }
 
 #[test]
+fn credentials_may_have_a_member_of_a_report_s() {
+    for extra in [
+        "\"finding\": \"x\"",
+        "\"scan\": {}",
+        "\"audit\": 1",
+        "\"rule_id\": \"r-1\"",
+        "\"findings\": [{\"a\": 1}]",
+        "\"access_map\": []",
+    ] {
+        let key = format!("\"AccessKeyId\": \"{ID}\", \"SecretAccessKey\": \"{SECRET}\"");
+        let objects = [
+            format!("{{{key}, {extra}}}"),
+            format!("{{{extra}, {key}}}"),
+            format!("{{\"Credentials\": {{{key}}}, {extra}}}"),
+            format!("{{\"secretKey\": \"{SECRET}\", \"accessKey\": \"{ID}\", {extra}}}"),
+        ];
+        for object in objects {
+            for format in [Format::Auto, Format::Json, Format::Trufflehog, Format::Betterleaks] {
+                assert!(all(format, object.as_bytes()).contains(&entry(1)), "{object}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_said_to_be_a_report_and_is_none_is_told() {
+    for format in [Format::Trufflehog, Format::Betterleaks, Format::Kingfisher] {
+        for (input, told) in [
+            ("{\"a\": 1}", "1: stsAccessKey is missing or empty."),
+            ("[{\"a\": 1}]", "1: stsAccessKey is missing or empty."),
+            ("a,b\nc", "1: This is not a JSON object."),
+        ] {
+            assert_eq!(all(format, input.as_bytes())[0], told, "{format:?} {input}");
+        }
+    }
+}
+
+#[test]
 fn a_csv_file_may_name_its_delimiter_in_its_first_line() {
     for (first, delimiter) in [("sep=;", ';'), ("sep=,", ','), ("SEP=|\r", '|'), ("sep=\t", '\t')] {
         let csv = format!(
@@ -143,6 +181,22 @@ fn profiles_with_keys_are_entries_named_by_them() {
     ];
     assert_eq!(auto(&file), expected);
     assert_eq!(auto(&file.replace('\n', "\r\n")), expected);
+}
+
+#[test]
+fn a_profile_may_be_indented_and_its_delimiter_a_colon() {
+    for (id, secret) in [("= ", "="), (": ", ":"), (" : ", "= "), (":", " = ")] {
+        let key = format!("aws_access_key_id{id}{ID}\naws_secret_access_key{secret}{SECRET}:x=\n");
+        assert_eq!(auto(&format!("[a]\n{key}")), [format!("1[a] {ID} {SECRET}:x= -")], "{key}");
+    }
+    for empty in ["aws_session_token =", "output =", "s3 =\n    aws_access_key_id = nested"] {
+        let profile =
+            format!("[a]\n  {empty}\n  aws_access_key_id = {ID}\n  aws_secret_access_key = {SECRET}\n");
+        assert_eq!(auto(&profile), [format!("1[a] {ID} {SECRET} -")], "{empty}");
+    }
+    let deeper =
+        format!("[a]\naws_session_token =\n  aws_access_key_id = {ID}\n  aws_secret_access_key = {SECRET}\n");
+    assert_eq!(auto(&deeper), [format!("1[a] {ID} {SECRET} -")]);
 }
 
 #[test]
@@ -204,6 +258,82 @@ fn several_keys_in_one_environment_are_told_apart() {
 }
 
 #[test]
+fn a_region_or_another_thing_s_name_splits_no_key_of_an_environment() {
+    let (id, secret) = (format!("AWS_ACCESS_KEY_ID={ID}\n"), format!("AWS_SECRET_ACCESS_KEY={SECRET}\n"));
+    for between in [
+        "REGION=emea\n",
+        "\nREGION=emea\nAWS_REGION=eu-west-3\n",
+        "AWS_REGION=eu-west-2\n",
+        "TOKEN=a\nTOKEN=b\n",
+    ] {
+        let found = auto(&format!("AWS_REGION=eu-west-1\n{id}{between}{secret}"));
+        assert_eq!(found, [format!("1 {ID} {SECRET} - Hints([\"eu-west-1\"])")], "{between:?}");
+    }
+    assert_eq!(auto(&format!("REGION=emea\n{id}{secret}")), [entry(2)]);
+    for between in ["TOKEN=a\n\nTOKEN=b\n", "SECRET_KEY=a\n\n# x\nSECRET_KEY=b\n"] {
+        assert_eq!(auto(&format!("{id}{between}{secret}")), [entry(1)], "{between:?}");
+    }
+    // Nor does a name without a value.
+    for after in ["", "\n", "AWS_ACCESS_KEY_ID=\n"] {
+        let session = format!("AWS_SESSION_TOKEN=\n{id}{secret}{after}AWS_SESSION_TOKEN={TOKEN}\n");
+        assert_eq!(auto(&session), [format!("1 {ID} {SECRET} {TOKEN}")], "{after:?}");
+    }
+    // A region that stands before the next key is that key's.
+    let both = format!("AWS_REGION=eu-west-1\n{id}{secret}AWS_REGION=eu-west-2\n{id}{secret}");
+    let in_region = |line: u32, region: &str| format!("{} Hints([\"{region}\"])", entry(line));
+    assert_eq!(auto(&both), [in_region(1, "eu-west-1"), in_region(5, "eu-west-2")]);
+}
+
+#[test]
+fn keys_of_other_spellings_and_several_on_a_line_are_told_apart() {
+    let first = format!("AWS_ACCESS_KEY_ID={ID}\nAWS_SECRET_ACCESS_KEY={SECRET}\n");
+    let other = |line: u32| entry(line).replace(ID, OTHER);
+    for [id, secret] in [["AccessKeyId", "SecretAccessKey"], ["AWS_ACCESS_KEY", "AWS_SECRET_KEY"]] {
+        let second = format!("{id}={OTHER}\n{secret}={SECRET}\n");
+        assert_eq!(auto(&format!("{first}\n{second}")), [entry(1), other(4)], "{id}");
+        assert_eq!(auto(&format!("{second}\n{first}")), [other(1), entry(4)], "{id}");
+        assert_eq!(auto(&format!("{second}{first}")), [other(1), entry(3)], "{id}");
+    }
+    // What has no `AWS` in its name is another service's where it stands beside one that has.
+    assert_eq!(auto(&format!("{first}ACCESS_KEY=minioadministrator\nSECRET_KEY=x\n")), [entry(1)]);
+    let on_one_line = format!("AWS_ACCESS_KEY_ID={ID} AWS_SECRET_ACCESS_KEY={SECRET}; ");
+    for count in 1..6 {
+        assert_eq!(auto(&on_one_line.repeat(count)), vec![entry(1); count]);
+        assert_eq!(auto(&format!("{first}{}", on_one_line.repeat(count))).len(), count + 1);
+    }
+}
+
+#[test]
+fn an_apostrophe_in_another_value_costs_no_key() {
+    let key = format!("AWS_ACCESS_KEY_ID={ID}\nAWS_SECRET_ACCESS_KEY={SECRET}\n");
+    for line in [
+        "MOTD=it's a token",
+        "NOTE=don't share the access_key",
+        "TOKEN=it's",
+        "say it's $SECRET_KEY",
+        "A=\"region",
+    ] {
+        assert_eq!(auto(&format!("{key}{line}\n")), [entry(1)], "{line}");
+        assert_eq!(
+            auto(&format!("{line}\n{key}")),
+            [entry(if line.starts_with("TOKEN") { 1 } else { 2 })],
+            "{line}"
+        );
+    }
+    let unclosed = |line: u32| format!("{line}: A quote is not closed.");
+    for token in [
+        "AWS_SESSION_TOKEN='x",
+        "set -gx AWS_SESSION_TOKEN \"x",
+        "AWS_SESSION_TOKEN = 'x",
+        "A=it's; AWS_SESSION_TOKEN=x",
+    ] {
+        assert_eq!(auto(&format!("{key}{token}\n")), [unclosed(3)], "{token}");
+    }
+    // What stands before it is read.
+    assert_eq!(auto(&format!("{} NOTE=it's", key.trim_end().replace('\n', " "))), [entry(1)]);
+}
+
+#[test]
 fn a_csv_file_is_read_by_its_header() {
     for (header, row) in [
         ("Access key ID,Secret access key", format!("{ID},{SECRET}")),
@@ -244,6 +374,21 @@ fn a_broken_record_costs_no_other() {
         all(Format::Csv, b"a,b\nc,d\n"),
         ["1: There is no CSV header with an access key and a secret key."]
     );
+}
+
+#[test]
+fn lines_may_end_with_cr_alone() {
+    for text in [
+        format!("sep=;\nAccess key ID;Secret access key\n{ID};{SECRET}\n"),
+        format!("\nUser,Access key ID,Secret access key\nann,{ID},{SECRET}\n"),
+        format!("# it's\n\nAWS_ACCESS_KEY_ID={ID} # x\nAWS_SECRET_ACCESS_KEY={SECRET}\n"),
+    ] {
+        assert_eq!(auto(&text.replace('\n', "\r")), [entry(3)], "{text}");
+    }
+    let profile = format!("\r[a]\raws_access_key_id={ID}\raws_secret_access_key={SECRET}");
+    assert_eq!(auto(&profile), [format!("2[a] {ID} {SECRET} -")]);
+    let csv = format!("Access key ID,Secret access key\r{ID},{SECRET}\r{ID},{SECRET}");
+    assert_eq!(all(Format::Csv, csv.as_bytes()), [entry(2), entry(3)]);
 }
 
 #[test]

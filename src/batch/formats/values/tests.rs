@@ -43,6 +43,41 @@ fn the_findings_of_an_object_are_values_and_the_rest_of_it_is_not() {
 }
 
 #[test]
+fn what_names_a_key_is_one_object_with_its_findings_or_without() {
+    let inside = "{\"secretKey\": \"x\", \"findings\": [{\"a\":1}]}";
+    assert_eq!(values(inside), [(1, inside.to_owned())]);
+    assert_eq!(
+        values("{\"findings\": [{\"a\":1}, 7],\n\"secretKey\": \"x\"}"),
+        [
+            (1, "{\"a\":1}".to_owned()),
+            (1, "Other".to_owned()),
+            (1, "{\"findings\": [],\n\"secretKey\": \"x\"}".to_owned())
+        ]
+    );
+}
+
+#[test]
+fn an_object_needs_no_indentation() {
+    for input in [
+        "{\n\"a\": [\n{\n\"b\": 1\n},\n{\n\"c\": [[1], {}]\n}\n]\n}",
+        "{\n\"a\":\n{\n\"b\": [\n{\n}\n]\n}\n}",
+        "{ \r\n\"a\" :\r\n{\r\n}\r\n}",
+        "{\"a\": [\n{\"b\": \"]\"},\n{\"c\": 2}\n]}",
+    ] {
+        assert_eq!(values(input), [(1, input.to_owned())], "{input}");
+        assert_eq!(values(&format!("[\n{input}\n,\n{input}\n]")).len(), 2, "{input}");
+    }
+    for cut in ["{\"a\": 1,", "{\"a\": [1", "{\"a\": [{\"b\": 2}", "{\n\"a\": [1]", "{\"a\":"] {
+        let found = values(&format!("{cut}\n{{\"c\":1}}\n"));
+        assert_eq!(
+            found.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(),
+            ["CutOff", "{\"c\":1}"],
+            "{cut}"
+        );
+    }
+}
+
+#[test]
 fn a_broken_object_costs_no_other() {
     let cut = "CutOff".to_owned();
     for (input, expected) in [

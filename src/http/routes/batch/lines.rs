@@ -14,6 +14,7 @@ pub(super) struct Lines {
     line: Zeroizing<Vec<u8>>,
     is_too_long: bool,
     max_bytes: usize,
+    max_count: u64,
     /// How many lines there were.
     count: u64,
     is_at_end: bool,
@@ -30,18 +31,21 @@ pub(super) struct Line {
 pub(super) enum BadLine {
     /// It is longer than it may be.
     TooLong,
+    /// There are more lines than there may be, blank ones counted. It is the last.
+    TooMany,
     /// The body broke off. It is the last.
     CutOff,
 }
 
 impl Lines {
-    pub(super) fn new(body: Body, max_bytes: usize) -> Self {
+    pub(super) fn new(body: Body, max_bytes: usize, max_count: u64) -> Self {
         Self {
             body: body.into_data_stream(),
             rest: Bytes::new(),
             line: Zeroizing::default(),
             is_too_long: false,
             max_bytes,
+            max_count,
             count: 0,
             is_at_end: false,
         }
@@ -68,7 +72,8 @@ impl Lines {
                 }
                 None => {
                     self.is_at_end = true;
-                    return self.finish();
+                    let is_nothing = self.line.is_empty() && !self.is_too_long;
+                    return if is_nothing { None } else { self.finish() };
                 }
             }
         }
@@ -76,7 +81,8 @@ impl Lines {
     }
 
     fn add(&mut self, text: &[u8]) {
-        if self.line.len() + text.len() > self.max_bytes {
+        // Its end may be CRLF.
+        if self.line.len() + text.len() > self.max_bytes.saturating_add(1) {
             self.is_too_long = true;
             self.line = Zeroizing::default();
         }
@@ -89,10 +95,16 @@ impl Lines {
     fn finish(&mut self) -> Option<Line> {
         self.count += 1;
         let number = self.count;
-        if std::mem::take(&mut self.is_too_long) {
+        let mut text = std::mem::take(&mut self.line);
+        text.pop_if(|last| *last == b'\r');
+        let is_too_long = std::mem::take(&mut self.is_too_long) || text.len() > self.max_bytes;
+        if number > self.max_count {
+            self.is_at_end = true;
+            return Some(Line { number, text: Err(BadLine::TooMany) });
+        }
+        if is_too_long {
             return Some(Line { number, text: Err(BadLine::TooLong) });
         }
-        let text = std::mem::take(&mut self.line);
         (!text.trim_ascii().is_empty()).then_some(Line { number, text: Ok(text) })
     }
 }
@@ -106,7 +118,7 @@ mod tests {
     type Piece = Result<&'static str, io::Error>;
 
     async fn lines(pieces: Vec<Piece>) -> Vec<(u64, Result<String, BadLine>)> {
-        let mut lines = Lines::new(Body::from_stream(stream::iter(pieces)), 8);
+        let mut lines = Lines::new(Body::from_stream(stream::iter(pieces)), 8, 6);
         let mut all = Vec::new();
         while let Some(Line { number, text }) = lines.next().await {
             all.push((number, text.map(|text| String::from_utf8(text.to_vec()).unwrap())));
@@ -118,7 +130,7 @@ mod tests {
     async fn lines_come_in_any_pieces_and_blank_ones_are_counted() {
         let good = |number, text: &str| (number, Ok(text.to_owned()));
         let whole = "{\"a\":1}\n\n \r\n{}\r\n{\"b\":2}";
-        let all = [good(1, "{\"a\":1}"), good(4, "{}\r"), good(5, "{\"b\":2}")];
+        let all = [good(1, "{\"a\":1}"), good(4, "{}"), good(5, "{\"b\":2}")];
         assert_eq!(lines(vec![Ok(whole)]).await, all);
         let pieces = whole.split_inclusive(|_| true).map(Ok).collect();
         assert_eq!(lines(pieces).await, all);
@@ -128,7 +140,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_line_that_is_too_long_is_told_and_the_next_is_read() {
-        let input = ["12345678\n123456", "789\n1\n", "123", "456", "789", "123456789\n2"];
+        let input = ["12345678\r\n123456", "789\n1\n", "123", "456", "789", "123456789\n12345678", "\r"];
         let all = lines(input.map(Ok).into()).await;
         assert_eq!(
             all,
@@ -137,9 +149,21 @@ mod tests {
                 (2, Err(BadLine::TooLong)),
                 (3, Ok("1".to_owned())),
                 (4, Err(BadLine::TooLong)),
-                (5, Ok("2".to_owned())),
+                (5, Ok("12345678".to_owned())),
             ]
         );
+        let all = lines(vec![Ok("123456789\r\n12345678\r\r\n")]).await;
+        assert_eq!(all, [(1, Err(BadLine::TooLong)), (2, Err(BadLine::TooLong))]);
+    }
+
+    #[tokio::test]
+    async fn the_first_line_above_the_most_is_the_last_whatever_it_holds() {
+        for line in ["1", "", " ", "123456789"] {
+            let endless = (0..100).map(|_| Ok("\n")).chain([Ok("1\n")]);
+            let all = lines(vec![Ok("\n\n\n\n1\n1\n"), Ok(line)].into_iter().chain(endless).collect()).await;
+            assert_eq!(all, [(5, Ok("1".to_owned())), (6, Ok("1".to_owned())), (7, Err(BadLine::TooMany))]);
+        }
+        assert_eq!(lines(vec![Ok("\n\n\n\n\n1\n")]).await, [(6, Ok("1".to_owned()))]);
     }
 
     #[tokio::test]

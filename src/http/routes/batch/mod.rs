@@ -21,6 +21,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use lines::{BadLine, Lines};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use work::Batch;
@@ -69,7 +70,7 @@ pub(crate) async fn verify_batch(State(app): State<AppState>, request: Request) 
     let caller = caller_of(&request, app.trusted_proxies);
     let record = request.extensions().get().cloned().unwrap_or_default();
     let client = ClientConnection::of(&request);
-    let mut lines = Lines::new(request.into_body(), app.max_body_bytes);
+    let mut lines = Lines::new(request.into_body(), app.max_body_bytes, app.batch.lines as u64);
     let first = match timeout_at(deadline, lines.next()).await {
         Err(_) => return ApiError::BodyTimeout.into_response(),
         Ok(None) => return streamed(Body::empty()),
@@ -79,7 +80,8 @@ pub(crate) async fn verify_batch(State(app): State<AppState>, request: Request) 
         Ok(Some(first)) => first,
     };
     let (answers, body) = answers::channel();
-    let batch = Batch { app, caller, record, lines, answers, unanswered: BTreeSet::new() };
+    let batch =
+        Batch { app, caller, record, lines, answers, unanswered: BTreeSet::new(), turn: Arc::default() };
     let work = batch.run(first, deadline);
     let mut task = JoinSet::new();
     match CURRENT.try_with(Clone::clone) {

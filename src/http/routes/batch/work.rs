@@ -14,7 +14,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout_at};
 use zeroize::Zeroizing;
 
@@ -31,6 +31,8 @@ pub(super) struct Batch {
     pub answers: Answers,
     /// The lines that were read and have no answer yet.
     pub unanswered: BTreeSet<u64>,
+    /// Who waits for the caller's limit: one line at a time, the others behind it.
+    pub turn: Arc<Mutex<()>>,
 }
 
 impl Batch {
@@ -68,7 +70,7 @@ impl Batch {
     fn take(&mut self, Line { number, text }: Line, asked: &FuturesUnordered<Asked>) -> bool {
         let refusal = match text {
             Err(BadLine::CutOff) => ApiError::BodyCutOff,
-            _ if number > self.app.batch.lines as u64 => ApiError::TooManyLines,
+            Err(BadLine::TooMany) => ApiError::TooManyLines,
             Err(BadLine::TooLong) => ApiError::TooLarge,
             Ok(text) => {
                 self.unanswered.insert(number);
@@ -83,10 +85,12 @@ impl Batch {
 
     fn ask(&self, number: u64, text: Zeroizing<Vec<u8>>) -> Asked {
         let (app, caller, batch) = (self.app.clone(), self.caller, self.record.clone());
+        let turn = self.turn.clone();
         let asked = async move {
             if let Some(limit) = &app.callers {
-                while let Err(seconds) = limit.check(caller).await {
-                    sleep(Duration::from_secs(seconds.into())).await;
+                let _turn = turn.lock().await;
+                while let Err(wait) = limit.count(caller).await {
+                    sleep(wait).await;
                 }
             }
             let record = SharedRecord::default();

@@ -1,0 +1,33 @@
+//! The text of JSON: where its strings are, and whether a name in it is of a key.
+
+use crate::credentials::{Field, Name};
+
+/// Whether the next character is one of a string.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Text {
+    Outside,
+    Inside,
+    /// Behind a backslash.
+    Escaped,
+}
+
+impl Text {
+    /// What follows a character of a string.
+    pub(super) fn after(self, byte: u8) -> Self {
+        match (self, byte) {
+            (Self::Outside, _) | (Self::Inside, b'"') => Self::Outside,
+            (Self::Inside, b'\\') => Self::Escaped,
+            _ => Self::Inside,
+        }
+    }
+}
+
+/// Whether some name in a text is that of an access key or a secret.
+pub(super) fn names_a_key(text: &[u8]) -> bool {
+    text.split(|byte| *byte == b'"').any(is_of_a_key)
+}
+
+/// Whether a name is that of an access key or a secret.
+pub(in crate::batch::formats) fn is_of_a_key(name: &[u8]) -> bool {
+    Name::parse(name).is_some_and(|name| matches!(name.field(), Field::AccessKey | Field::SecretKey))
+}
