@@ -1,7 +1,7 @@
 """`sts-verify verify` on what real tools write: the AWS CLI's outputs, the console's files, the reports of scanners; and its own
 output on a terminal and as SARIF, held against the schema of OASIS (sarif-schema-2.1.0.json, as the crate serde-sarif has it).
 
-The credentials are moto's, which checks them.
+The credentials are moto's, which checks them; where a wrong secret has to be invalid, the sandbox's, whose refusals are those of STS.
 """
 
 import codecs
@@ -22,7 +22,8 @@ import jsonschema
 
 from moto_server import Moto
 from report import Suite, equal
-from service import ROOT, clean_environment, clean_this_process
+from sandbox_table import callers, named
+from service import ROOT, Program, clean_environment, clean_this_process
 from suites.spelling import EVERYTHING, as_environment
 
 SCHEMA = json.loads((ROOT / "tests/conformance/sarif-schema-2.1.0.json").read_text())
@@ -41,7 +42,8 @@ def main():
         role = moto.role("Role")
         session = moto.session(role, "Session")
         moto.check_signatures()
-        scene = Scene(moto, user, session, stack.enter_context(tempfile.TemporaryDirectory()))
+        sandbox = stack.enter_context(Program("sandbox"))
+        scene = Scene(moto, sandbox, user, session, stack.enter_context(tempfile.TemporaryDirectory()))
         for name in FORMATS:
             suite.check(f"aws configure export-credentials --format {name}", scene.export, name)
         suite.check("aws sts assume-role", scene.cli, f"sts assume-role --role-arn {role} --role-session-name Session", 1)
@@ -67,15 +69,21 @@ class Run:
 
 
 class Scene:
-    def __init__(self, moto, user, session, folder):
-        self.moto, self.user, self.session, self.folder = moto, user, session, folder
+    def __init__(self, moto, sandbox, user, session, folder):
+        self.moto, self.sandbox, self.user, self.session, self.folder = moto, sandbox, user, session, folder
 
     def verify(self, *arguments, stdin="", **environment):
         return Run(subprocess.run([os.environ["STS_VERIFY_BIN"], "verify", *arguments], input=stdin, text=True,
                                   capture_output=True, env=self.environment(**environment)))
 
     def environment(self, **more):
-        return clean_environment(AWS_ENDPOINT_URL_STS=self.moto.url, AWS_DEFAULT_REGION="us-east-1", **more)
+        return clean_environment(**{"AWS_ENDPOINT_URL_STS": self.moto.url, "AWS_DEFAULT_REGION": "us-east-1"} | more)
+
+    def good_and_wrong(self, name):
+        """A file with a good secret of the sandbox's and a wrong one."""
+        caller = named(callers(self.sandbox.lines), "an IAM user, with a path")
+        key, secret = caller.access_key, caller.secret_key
+        return self.path(name, f"Access key ID,Secret access key\n{key},{secret}\n{key},wrong\n")
 
     def path(self, name, text):
         path = os.path.join(self.folder, name)
@@ -176,20 +184,17 @@ class Scene:
         self.check(self.verify("--format", name.split(",")[0], stdin=text))
 
     def sarif(self):
-        key, secret = self.user["stsAccessKey"], self.user["stsSecretKey"]
-        text = f"Access key ID,Secret access key\n{key},{secret}\n{key},wrong\n"
-        path = self.path("keys of two.csv", text)
+        path = self.good_and_wrong("keys of two.csv")
         for arguments, count in (([path], 1), (["-"], 0), (["--offline", path], 0)):
-            run = self.verify("--output", "sarif", *arguments)
+            run = self.verify("--output", "sarif", *arguments, AWS_ENDPOINT_URL_STS=self.sandbox.url)
             sarif = json.loads(run.out)
             jsonschema.Draft7Validator(SCHEMA).validate(sarif)
             equal(len(sarif["runs"][0]["results"]), count, "results")
 
     def terminal(self, color):
         """Both outputs on a terminal of 80 columns."""
-        key, secret = self.user["stsAccessKey"], self.user["stsSecretKey"]
-        path = self.path("terminal.csv", f"Access key ID,Secret access key\n{key},{secret}\n{key},wrong\n")
-        variables = {} if color else {"NO_COLOR": "1"}
+        path = self.good_and_wrong("terminal.csv")
+        variables = {"AWS_ENDPOINT_URL_STS": self.sandbox.url} | ({} if color else {"NO_COLOR": "1"})
         command, environment = [os.environ["STS_VERIFY_BIN"], "verify", path], self.environment(TERM="xterm", **variables)
         leader, follower = pty.openpty()
         fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))

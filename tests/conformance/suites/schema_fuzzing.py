@@ -8,6 +8,7 @@ import sys
 from report import Suite, equal
 from service import ROOT, WORK, Program, clean_environment, clean_this_process, request
 
+HOOKS = {"SCHEMATHESIS_HOOKS": "schemathesis_hooks", "PYTHONPATH": str(ROOT / "tests" / "conformance")}
 CONFIG = ROOT / "tests" / "conformance" / "schemathesis.toml"
 
 
@@ -22,7 +23,7 @@ def main():
         done = subprocess.run(
             [os.path.join(os.path.dirname(sys.executable), "schemathesis"), "--config-file", CONFIG, "run", "--no-color",
              "--checks", "all", "--phases", "examples,coverage,fuzzing", "--report", "json", "--report-json-path", out,
-             f"{program.url}/openapi.json"], env=clean_environment(), cwd=WORK, capture_output=True, text=True)
+             f"{program.url}/openapi.json"], env=clean_environment(**HOOKS), cwd=WORK, capture_output=True, text=True)
         suite.check("the service is still well", lambda: equal(
             request(program.address, "GET", "/livez").status, 200, "status"))
     suite.check("no error in the log", assert_no_error, program.lines)
