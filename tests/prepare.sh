@@ -17,10 +17,14 @@ install_packages() {
     fi
     command -v apt-get >/dev/null || die "$* missing; please install it"
     say "installing $*"
+    # One at a time: others may run beside this.
+    exec 9>"${TMPDIR:-/tmp}/sts-verify-packages.lock"
+    flock 9
     "${as_root[@]}" apt-get update -qq
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
         apt-get install -y -qq --no-install-recommends "$@" >"$work/logs/apt.log" 2>&1 ||
         die "apt-get install $* failed: $(tail -n 5 "$work/logs/apt.log")"
+    exec 9>&-
 }
 
 # Unpacks a Debian package into a folder, as any user; its dependencies have to be there.
