@@ -13,7 +13,7 @@ NAME = "packages"
 
 # What a package of each has to hold besides its sources, and the only folders that it may hold.
 WANTED = {"Cargo.toml", "Cargo.lock", "LICENSE", "README.md"}
-FOLDERS = {"sts-verify": {"src", "tests", "benches"}, "sts-sandbox": {"src"}}
+FOLDERS = {"sts-verify": {"src", "tests", "benches"}, "sts-sandbox": {"src", "examples"}}
 
 
 def cargo(*arguments):
