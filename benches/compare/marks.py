@@ -25,11 +25,18 @@ def mark(good, text):
 def of_the_table(cpu):
     """What the comparison shows, from the CPU time per answer of each contender by its name."""
     service, floor = cpu["**sts-verify**"], cpu["floor"]
-    node = next(figure for name, figure in cpu.items() if name.startswith("Node"))
-    boto3 = next(figure for name, figure in cpu.items() if name.startswith("boto3"))
+    of = lambda start: next(figure for name, figure in cpu.items() if name.startswith(start))
+    node, boto3 = of("Node"), of("boto3")
     yield mark(service <= 2 * floor, f"CPU per answer {service / floor:.2f} times the floor's (at most 2.0)")
+    if any(name.startswith("Go") for name in cpu):
+        yield mark(service <= 0.33 * of("Go"), f"{service / of('Go'):.2f} times Go's (at most 0.33)")
+    else:
+        yield "- not measured: Go, which is not on this machine"
     yield mark(service * 20 <= node, f"{node / service:.0f} times less than Node (at least 20)")
     yield mark(service * 500 <= boto3, f"{boto3 / service:,.0f} times less than boto3's handler (at least 500)")
+    for answer, most in (("a web identity token, RS256", 0.75), ("a gate's, kept", 0.5)):
+        yield mark(of(answer) <= most * service, (
+            f"{answer}: {of(answer) / service:.2f} times an answer to credentials (at most {most})"))
 
 
 def of_the_service(cleanup, sts, files):
