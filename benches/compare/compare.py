@@ -17,6 +17,9 @@ from stand_in import StandIn
 HEAD = """\
 | | CPU per answer, µs | × floor | answers/s | p50, ms | p99, ms | idle, MiB | loaded, MiB | first answer, ms | size, MiB |
 |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|"""
+HEAD_OF_OTHERS = """\
+| answer to | CPU, µs | × credentials | answers/s |
+|---|---:|---:|---:|"""
 
 
 def arguments():
@@ -44,19 +47,22 @@ class Report:
 
 
 def compare(cleanup, sts, chosen):
-    """Starts all contenders, then gives each a time of load in turn, so that a busy minute hits all alike."""
-    list_of = contenders.all_of_them(sts)
-    for contender in list_of:
+    """Starts all contenders, then gives each a time of load in turn, so that a busy minute hits all alike. Gives the contenders, and
+    the service with its other answers."""
+    list_of, others = contenders.all_of_them(sts), contenders.other_answers(sts)
+    for contender in list_of + others:
         cleanup.callback(contender.stop)
         print(f"starting {contender.name}", file=sys.stderr)
         contender.start_often()
     for number in range(chosen.rounds):
         print(f"round {number + 1} of {chosen.rounds}", file=sys.stderr)
-        for contender in list_of:
+        # Within a run they would grow too old to be accepted.
+        sts.issuer.write_tokens()
+        for contender in list_of + others:
             contender.results.append(measure(contender, chosen.seconds))
-    for contender in list_of:
+    for contender in list_of + others:
         contender.stop()
-    return list_of
+    return list_of, others
 
 
 def table(list_of):
@@ -70,9 +76,22 @@ def table(list_of):
             f"{middle('p50') / 1e3:,.1f} | {middle('p99') / 1e3:,.1f} | {contender.idle:.1f} | "
             f"{max(result['memory'] for result in contender.results):.1f} | {contender.first_answer * 1e3:,.0f} | "
             f"{contender.size:,.1f} |")
+    return "\n".join(lines)
+
+
+def table_of_others(service, others):
+    """What the service answers besides credentials, a line each."""
+    middle = lambda contender, figure: median(result[figure] for result in contender.results)
+    least = middle(service, "cpu")
+    lines = [f"| {name} | {middle(one, 'cpu'):,.0f} | {middle(one, 'cpu') / least:.2f} | {middle(one, 'rate'):,.0f} |"
+             for name, one in [("credentials", service), *((one.name, one) for one in others)]]
+    return "\n".join([HEAD_OF_OTHERS, *lines])
+
+
+def failures(list_of):
     failed = [f"{one.name}: {sum(result['failed'] for result in one.results)}" for one in list_of
               if any(result["failed"] for result in one.results)]
-    return "\n".join([*lines, "", "Requests that failed: " + ("; ".join(failed) or "none") + "."])
+    return "Requests that failed: " + ("; ".join(failed) or "none") + "."
 
 
 def cpu_of(list_of, name):
@@ -92,10 +111,11 @@ def main():
             marks.long(cleanup, sts, report.say)
             return
         if not chosen.marks:
-            list_of = compare(cleanup, sts, chosen)
-            report.say(table(list_of))
-            report.say()
-            for line in marks.of_the_table({one.name: cpu_of(list_of, one.name) for one in list_of}):
+            list_of, others = compare(cleanup, sts, chosen)
+            every = list_of + others
+            for part in (table(list_of), table_of_others(list_of[0], others), failures(every)):
+                report.say(f"{part}\n")
+            for line in marks.of_the_table({one.name: cpu_of(every, one.name) for one in every}):
                 report.say(line)
         if not chosen.table:
             for line in marks.of_the_service(cleanup, sts, files):

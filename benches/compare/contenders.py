@@ -7,6 +7,7 @@ import sysconfig
 from dataclasses import dataclass, field
 from typing import Callable
 
+import questions
 from machine import Program, answers_well, free_port, median, size_mib
 
 HERE = pathlib.Path(__file__).parent
@@ -20,6 +21,7 @@ class Contender:
     settings: dict
     connections: int
     size: float
+    asks: tuple = ("credentials",)  # as requests.lua names it
     program: Program = None
     port: int = 0
     first_answer: float = 0.0  # seconds
@@ -45,16 +47,22 @@ class Contender:
             self.program.stop()
 
 
-def ours(name, url, connections=64, **settings):
+def ours(name, url, connections=64, asks=("credentials",), **settings):
     """As shipped: logs at info (nobody reads them), metrics, limits and documentation on."""
     binary = os.environ["STS_VERIFY_BIN"]
     command = lambda port: [binary, "serve", f"--listen=127.0.0.1:{port}"]
-    return Contender(name, command, {"AWS_ENDPOINT_URL_STS": url, **settings}, connections, size_mib(binary))
+    return Contender(name, command, {"AWS_ENDPOINT_URL_STS": url, **settings}, connections, size_mib(binary), asks)
 
 
 def floor(name, url, *ca):
     binary = os.environ["FLOOR_BIN"]
     return Contender(name, lambda port: [binary, f"127.0.0.1:{port}", f"{url}/", *ca], {}, 64, size_mib(binary))
+
+
+def go(url):
+    """`run` has built it, if this machine has Go and the SDK. An image of it needs nothing else."""
+    binary = os.environ["GO_BIN"]
+    return Contender("Go's net/http, aws-sdk-go-v2", lambda port: [binary, port, url], {}, 64, size_mib(binary))
 
 
 def node(url):
@@ -83,8 +91,26 @@ def all_of_them(sts):
     return [
         ours("**sts-verify**", sts.url),
         floor("floor", sts.url),
+        *([go(sts.url)] if os.environ.get("GO_BIN") else []),
         node(sts.url),
         boto3(sts.url),
         ours("**sts-verify**, TLS to STS", sts.tls_url, AWS_CA_BUNDLE=sts.ca),
         floor("floor, TLS to STS", sts.tls_url, sts.ca),
+    ]
+
+
+def other_answers(sts):
+    """The service again, asked for other things than to verify credentials. Four batches at once, with 16 lines of each at STS, are
+    as many questions as 64 connections have."""
+    policies = pathlib.Path(os.environ["BENCH_WORK"]) / "policies.toml"
+    policies.write_text(f'[policy.bench]\naccounts = ["{questions.ACCOUNT}"]\n')
+    settings = {"STS_VERIFY_AUDIENCE": questions.AUDIENCE, "STS_VERIFY_TOKEN_ISSUERS": sts.issuer.url,
+                "STS_VERIFY_POLICIES_FILE": policies}
+    tokens = sts.issuer.files
+    return [
+        ours("a signed request", sts.url, asks=("signed-request",), **settings),
+        ours("a web identity token, RS256", sts.url, asks=("token", tokens["RS256"]), **settings),
+        ours("a web identity token, ES384", sts.url, asks=("token", tokens["ES384"]), **settings),
+        ours("a gate's, kept", sts.url, asks=("gate",), **settings),
+        ours("a line of a batch", sts.url, connections=4, asks=("batch",), **settings),
     ]

@@ -8,12 +8,12 @@ import sys
 
 from machine import Watch
 
-SCRIPT = pathlib.Path(__file__).parent / "credentials.lua"
+SCRIPT = pathlib.Path(__file__).parent / "requests.lua"
 
 
-def wrk(port, connections, seconds):
+def wrk(port, connections, seconds, asks=("credentials",)):
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout=30s", "-s", SCRIPT, f"http://127.0.0.1:{port}"]
-    return last_line_of(command)
+    return last_line_of([*command, "--", *asks])
 
 
 def open_loop(target, url, rate, seconds):
@@ -32,10 +32,10 @@ def last_line_of(command):
 def measure(contender, seconds, connections=None):
     """One round of one contender: a second to get warm, then what a time of load costs it."""
     connections = connections or contender.connections
-    wrk(contender.port, connections, 1)
+    wrk(contender.port, connections, 1, contender.asks)
     with Watch(contender.program) as memory:
         before = contender.program.cpu_seconds()
-        result = wrk(contender.port, connections, seconds)
+        result = wrk(contender.port, connections, seconds, contender.asks)
         spent = contender.program.cpu_seconds() - before
     if not result["answers"]:
         sys.exit(f"{contender.name} gave no answer in {seconds} s: {result}")

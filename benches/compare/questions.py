@@ -20,7 +20,10 @@ XML = """<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06
   </ResponseMetadata>
 </GetCallerIdentityResponse>
 """
-ARN = "arn:aws:sts::123456789012:assumed-role/bench-role/bench-session"
+ACCOUNT = "123456789012"
+ARN = f"arn:aws:sts::{ACCOUNT}:assumed-role/bench-role/bench-session"
+PRINCIPAL = f"arn:aws:iam::{ACCOUNT}:role/bench-role"
+AUDIENCE = "bench"  # whom proofs are made out for
 HEADERS = {
     "x-amzn-RequestId": "1020a616-1656-464c-9563-6690998cea47",
     "x-amz-sts-extended-request-id": "MTp1cy1lYXN0LTE6UzoxNzk1NDc3NDU1OTM2OlI6dVNhWkE0S2E=",

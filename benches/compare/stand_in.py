@@ -1,4 +1,5 @@
-"""The canned STS: nginx, with an answer as STS was recorded to give, on a port for TCP and one for TLS."""
+"""The canned STS: nginx, with an answer as STS was recorded to give, on a port for TCP and one for TLS. It serves the documents
+of an issuer of tokens, too."""
 
 import http.client
 import os
@@ -11,6 +12,7 @@ import sys
 import tempfile
 
 import questions
+from issuer import Issuer
 from machine import Program, free_port
 
 HERE = pathlib.Path(__file__).parent
@@ -24,6 +26,7 @@ class StandIn:
         self.url = f"http://127.0.0.1:{self.port}"
         self.tls_url = f"https://localhost:{self.tls_port}"
         self.ca = self.directory / "ca.pem"
+        self.issuer = Issuer(self.url, self.directory)
         self._make_certificates()
         configuration = self.directory / "nginx.conf"
         configuration.write_text(self._configuration(files))
@@ -34,10 +37,11 @@ class StandIn:
 
     def _configuration(self, files):
         headers = "\n".join(f"            add_header {name} '{value}';" for name, value in questions.HEADERS.items())
+        discovery, keys = self.issuer.documents()
         filled = {
             "DIRECTORY": self.directory, "FILES": files, "CONNECTIONS": min(files - 100, 16_384), "PORT": self.port,
             "TLS_PORT": self.tls_port, "CONTENT_TYPE": questions.CONTENT_TYPE, "HEADERS": headers,
-            "BODY": questions.XML,
+            "BODY": questions.XML, "DISCOVERY": discovery, "KEYS": keys,
         }
         template = (HERE / "nginx.conf").read_text()
         return re.sub(r"%([A-Z_]+)%", lambda name: str(filled[name[1]]), template)
