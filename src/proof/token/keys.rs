@@ -3,7 +3,7 @@
 use super::super::strict_json::is_strict;
 use super::jwt::{Algorithm, UnverifiedToken};
 use aws_lc_rs::signature::{
-    ECDSA_P384_SHA384_FIXED, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey,
+    ECDSA_P384_SHA384_FIXED, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents,
 };
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -23,15 +23,9 @@ pub(super) struct KeySet(Vec<Key>);
 #[derive(Debug, Clone)]
 struct Key {
     id: String,
-    public: PublicKey,
-}
-
-#[derive(Debug, Clone)]
-enum PublicKey {
-    /// Modulus and exponent.
-    Rsa(Vec<u8>, Vec<u8>),
-    /// An uncompressed point.
-    P384(Vec<u8>),
+    algorithm: Algorithm,
+    /// Parsed once: what a check has to work out of the key is most of its time.
+    public: ParsedPublicKey,
 }
 
 #[derive(Deserialize)]
@@ -70,7 +64,9 @@ impl KeySet {
     /// Whether the token is signed by one of these keys: one with its key ID that is for its algorithm. AWS's key IDs are alike from
     /// key to key, so that several may have the same one.
     pub fn verifies(&self, token: &UnverifiedToken<'_>) -> bool {
-        self.0.iter().any(|key| key.id == token.key_id && key.public.verifies(token))
+        let UnverifiedToken { key_id, algorithm, signed, signature, .. } = token;
+        let mut keys = self.0.iter().filter(|key| key.id == *key_id && key.algorithm == *algorithm);
+        keys.any(|key| key.public.verify_sig(signed, signature).is_ok())
     }
 }
 
@@ -78,33 +74,21 @@ impl Jwk {
     fn into_key(self) -> Option<Key> {
         let for_signatures = self.usage.as_deref().is_none_or(|usage| usage == "sig");
         let decode = |text: Option<String>| BASE64_URL_SAFE_NO_PAD.decode(text?).ok();
-        let public = match (self.kty.as_str(), self.crv.as_deref(), self.alg.as_deref()) {
-            ("RSA", None, None | Some("RS256")) => PublicKey::Rsa(decode(self.n)?, decode(self.e)?),
+        let (algorithm, public) = match (self.kty.as_str(), self.crv.as_deref(), self.alg.as_deref()) {
+            ("RSA", None, None | Some("RS256")) => {
+                let components = RsaPublicKeyComponents { n: decode(self.n)?, e: decode(self.e)? };
+                (Algorithm::Rs256, components.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256))
+            }
             ("EC", Some("P-384"), None | Some("ES384")) => {
                 let (x, y) = (decode(self.x)?, decode(self.y)?);
                 if x.len() != P384_BYTES || y.len() != P384_BYTES {
                     return None;
                 }
-                PublicKey::P384([&[4][..], &x, &y].concat())
+                let point = [&[4][..], &x, &y].concat();
+                (Algorithm::Es384, ParsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, point))
             }
             _ => return None,
         };
-        for_signatures.then_some(Key { id: self.kid?, public })
-    }
-}
-
-impl PublicKey {
-    fn verifies(&self, token: &UnverifiedToken<'_>) -> bool {
-        let UnverifiedToken { algorithm, signed, signature, .. } = token;
-        let verified = match (self, algorithm) {
-            (Self::Rsa(n, e), Algorithm::Rs256) => {
-                RsaPublicKeyComponents { n, e }.verify(&RSA_PKCS1_2048_8192_SHA256, signed, signature)
-            }
-            (Self::P384(point), Algorithm::Es384) => {
-                UnparsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, point).verify(signed, signature)
-            }
-            _ => return false,
-        };
-        verified.is_ok()
+        for_signatures.then_some(Key { id: self.kid?, algorithm, public: public.ok()? })
     }
 }
