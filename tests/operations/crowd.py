@@ -97,7 +97,8 @@ class Crowd:
 
 async def crowd(report, plan):
     guests = Crowd()
-    with StandIn() as sts, Service(sts.address, STS_VERIFY_READ_TIMEOUT=f"{READ_TIMEOUT}s") as service:
+    settings = {"STS_VERIFY_READ_TIMEOUT": f"{READ_TIMEOUT}s", "STS_VERIFY_MAX_CONNECTIONS_PER_ADDRESS": 2 * EVERYONE}
+    with StandIn() as sts, Service(sts.address, **settings) as service:
         await asyncio.to_thread(sts.be, "well", 0.02)
         alone = service.descriptors()
         async with SteadyLoad(service.url, plan.rate) as load:
