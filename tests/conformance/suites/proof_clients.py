@@ -3,12 +3,10 @@ session token, for each of STS's hosts; and every command of docs/proofs.md."""
 
 import collections
 import contextlib
-import http.server
 import json
 import os
 import re
 import subprocess
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
@@ -18,6 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import EndpointProviderError, EndpointVariantError
 
 from expectations import check_identity
+from json_stub import json_stub
 from report import Suite, equal
 from sandbox_table import callers, named
 from service import ROOT, Program, clean_environment, clean_this_process, request
@@ -124,7 +123,7 @@ class Scene:
                 self.suite.check(name, self.accepted, client, caller, json.dumps(made))
 
     def by_hvac(self):
-        with vault() as (url, taken):
+        with json_stub(post={"auth": {"client_token": "made-up"}}) as (url, taken):
             for caller in (self.user, self.role):
                 login = hvac.Client(url=url).auth.aws.iam_login
                 login(caller.access_key, caller.secret_key, caller.session_token, header_value=AUDIENCE, role="dev")
@@ -221,30 +220,6 @@ def javascript(caller, audience):
     done = subprocess.run(["node", PRESIGNERS, audience], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
-
-
-@contextlib.contextmanager
-def vault():
-    """Takes logins, as Vault would, and keeps their bodies."""
-    taken = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self):
-            taken.append(self.rfile.read(int(self.headers["Content-Length"])))
-            body = json.dumps({"auth": {"client_token": "made-up"}}).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield "http://%s:%d" % server.server_address, taken
-        server.shutdown()
 
 
 if __name__ == "__main__":

@@ -4,15 +4,14 @@ The credentials are moto's, which checks them: an answer that names the role sho
 """
 
 import contextlib
-import http.server
 import json
 import os
 import shlex
 import subprocess
 import sys
 import tempfile
-import threading
 
+from json_stub import json_stub
 from moto_server import Moto
 from report import Suite, equal
 from service import ROOT, Program, clean_environment, clean_this_process
@@ -125,29 +124,8 @@ def portal(session):
         "accessKeyId": key, "secretAccessKey": secret, "sessionToken": token, "expiration": 1800000000000}}
     cognito = {"IdentityId": "us-east-1:0", "Credentials": {
         "AccessKeyId": key, "SecretKey": secret, "SessionToken": token, "Expiration": 1800000000.0}}
-
-    class Portal(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.answer(identity_center)
-
-        def do_POST(self):
-            self.answer(cognito)
-
-        def answer(self, document):
-            body = json.dumps(document).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Portal) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield "http://%s:%d" % server.server_address
-        server.shutdown()
+    with json_stub(get=identity_center, post=cognito) as (url, _):
+        yield url
 
 
 if __name__ == "__main__":
