@@ -7,11 +7,9 @@ use super::{Failure, bind, sandbox};
 use crate::config::{ServeArgs, build};
 use crate::http::router::{internal_routes, router};
 use crate::http::state::AppState;
-use crate::observability::otlp::Exporter;
 use crate::observability::{self, logs};
 use crate::proof::ProofVerifier;
 use crate::server::{self, hardening, reload, take_file_descriptors};
-use crate::store::RedisServer;
 use crate::sts::{StsClientFactory, StsSettings};
 use files::{Files, warn_of_role_paths};
 use std::net::TcpListener;
@@ -24,9 +22,6 @@ pub(super) struct Checked {
     files: Files,
     /// The sandbox's listener, when there is one.
     stand_in: Option<TcpListener>,
-    redis: Option<RedisServer>,
-    /// Where traces go, when somebody wants them.
-    exporter: Option<Exporter>,
 }
 
 /// Everything that can be wrong with the settings comes out here, before a port opens. `None` if a signal to stop comes
@@ -53,16 +48,14 @@ async fn check(args: &ServeArgs) -> Result<Checked, Failure> {
     }
     let proof_settings = args.http.proofs.settings(sandbox_url.as_deref())?;
     let files = Files::load(args, &settings, proof_settings.accept)?;
-    let redis = args.store.server()?;
     let sts = StsClientFactory::new(&settings, &files.transport).await?;
     let proofs = ProofVerifier::new(proof_settings, &settings, &files.transport).await;
-    let exporter = Exporter::from_environment(if files.tls.is_some() { "https" } else { "http" })?;
-    Ok(Checked { sts, proofs, files, stand_in, redis, exporter })
+    Ok(Checked { sts, proofs, files, stand_in })
 }
 
 pub(super) async fn run(args: &ServeArgs, checked: Checked, signals: Signals) -> Result<(), Failure> {
-    let Checked { sts, proofs, files, stand_in, redis, exporter } = checked;
-    let Files { api_keys, tls, policies, watched, .. } = files;
+    let Checked { sts, proofs, files, stand_in } = checked;
+    let Files { api_keys, tls, policies, redis, exporter, watched, .. } = files;
     logs::init(&args.log)?;
     let exporter = exporter.map(observability::export);
     if let Err(error) = hardening::forbid_core_dumps() {

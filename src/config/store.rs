@@ -13,7 +13,8 @@ pub struct StoreArgs {
     /// stop the start [default: each replica by itself]
     #[arg(long, env = "STS_VERIFY_REDIS_URL", value_name = "URL", value_parser = RedisUrl::parse)]
     pub redis_url: Option<RedisUrl>,
-    /// A PEM file of the CA certificates to trust for `rediss://` instead of the system's
+    /// A PEM file of the CA certificates to trust for `rediss://` instead of the system's; reloaded when it
+    /// changes
     #[arg(long, env = "STS_VERIFY_REDIS_CA_BUNDLE", value_name = "FILE")]
     pub redis_ca_bundle: Option<PathBuf>,
 }
@@ -25,12 +26,12 @@ impl StoreArgs {
     ///
     /// One line, naming the variable that is wrong.
     pub fn server(&self) -> Result<Option<RedisServer>, String> {
-        const CA_BUNDLE: &str = "STS_VERIFY_REDIS_CA_BUNDLE";
+        const CA_BUNDLE: &str = RedisServer::CA_BUNDLE;
         let encrypted = self.redis_url.as_ref().is_some_and(RedisUrl::is_encrypted);
         if self.redis_ca_bundle.is_some() && !encrypted {
             return Err(format!("{CA_BUNDLE}: means nothing without a STS_VERIFY_REDIS_URL of rediss://"));
         }
         let server = |url: &RedisUrl| RedisServer::new(url.clone(), self.redis_ca_bundle.as_deref());
-        self.redis_url.as_ref().map(server).transpose().map_err(|error| format!("{CA_BUNDLE}: {error}"))
+        self.redis_url.as_ref().map(server).transpose().map_err(|error| error.to_string())
     }
 }

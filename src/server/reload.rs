@@ -8,8 +8,8 @@
 use crate::observability::metrics::{Metrics, ReloadedFile};
 use sha2::{Digest as _, Sha256};
 use std::fs;
-use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -45,20 +45,36 @@ impl Contents {
     pub fn of(paths: &[PathBuf]) -> Self {
         let mut digest = Sha256::new();
         for path in paths {
-            // A pipe gives what it holds to one reader, who is not this one.
-            let content = fs::metadata(path).and_then(|about| {
-                if about.is_file() { fs::read(path) } else { Err(ErrorKind::Unsupported.into()) }
-            });
-            match content {
-                Ok(content) => {
-                    digest.update((content.len() as u64).to_be_bytes());
-                    digest.update(Zeroizing::new(content));
+            for content in contents(path) {
+                match content {
+                    Ok(content) => {
+                        digest.update((content.len() as u64).to_be_bytes());
+                        digest.update(content);
+                    }
+                    Err(error) => digest.update(error.kind().to_string()),
                 }
-                Err(error) => digest.update(error.kind().to_string()),
             }
         }
         Self(digest.finalize().into())
     }
+}
+
+/// What a file holds, or each file in a folder (SSL_CERT_DIR).
+fn contents(path: &Path) -> Vec<io::Result<Zeroizing<Vec<u8>>>> {
+    let files = match fs::read_dir(path) {
+        Ok(entries) => {
+            let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+            files.sort_unstable();
+            files
+        }
+        Err(_) => vec![path.to_owned()],
+    };
+    // A pipe gives what it holds to one reader, who is not this one.
+    let read = |file: PathBuf| match fs::metadata(&file)? {
+        about if about.is_file() => fs::read(&file).map(Zeroizing::new),
+        _ => Err(ErrorKind::Unsupported.into()),
+    };
+    files.into_iter().map(read).collect()
 }
 
 impl WatchedFiles {

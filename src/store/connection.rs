@@ -1,10 +1,9 @@
 //! The connection, and the task that makes it and makes it anew.
 
 use super::{OnFailure, Operation, RESPONSE_TIMEOUT, RedisFailure, RedisUrl};
-use crate::tls::{self, pem};
+use crate::tls::{ClientTls, ClientTlsError, Trust};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, RedisConnectionInfo, Value, cmd};
-use rustls::ClientConfig;
 use secrecy::ExposeSecret as _;
 use std::io;
 use std::path::Path;
@@ -32,7 +31,7 @@ const PING_EVERY: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub struct RedisServer {
     url: RedisUrl,
-    tls: Option<TlsConnector>,
+    tls: Option<ClientTls>,
 }
 
 /// What a command finds.
@@ -61,18 +60,29 @@ trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
 impl RedisServer {
+    /// The variable of the CA bundle.
+    pub const CA_BUNDLE: &str = "STS_VERIFY_REDIS_CA_BUNDLE";
+
     /// Reads the CA certificates for `rediss://`: a PEM file's, or the system's.
     ///
     /// # Errors
     ///
-    /// One line, without the name of the variable.
-    pub fn new(url: RedisUrl, ca_bundle: Option<&Path>) -> Result<Self, String> {
-        let config = match ca_bundle {
-            _ if !url.is_encrypted() => None,
-            Some(file) => Some(trusting(file)?),
-            None => Some(trusting_the_system()?),
+    /// One line that names [`RedisServer::CA_BUNDLE`].
+    pub fn new(url: RedisUrl, ca_bundle: Option<&Path>) -> Result<Self, ClientTlsError> {
+        let trust = || Trust {
+            variable: Self::CA_BUNDLE.to_owned(),
+            bundle: ca_bundle.map(Path::to_owned),
+            is_needed: true,
+            protocol: None,
         };
-        Ok(Self { url, tls: config.map(|config| TlsConnector::from(Arc::new(config))) })
+        let tls = url.is_encrypted().then(|| ClientTls::read(trust())).transpose()?;
+        Ok(Self { url, tls })
+    }
+
+    /// Whom connections trust, if they are encrypted.
+    #[must_use]
+    pub fn tls(&self) -> Option<&ClientTls> {
+        self.tls.as_ref()
     }
 
     async fn connect(&self) -> Result<(Link, Driver), RedisFailure> {
@@ -96,7 +106,9 @@ impl RedisServer {
         let stream = TcpStream::connect((self.url.host.as_str(), self.url.port)).await?;
         stream.set_nodelay(true)?;
         match (&self.tls, &self.url.tls_name) {
-            (Some(tls), Some(name)) => Ok(Box::new(tls.connect(name.clone(), stream).await?)),
+            (Some(tls), Some(name)) => {
+                Ok(Box::new(TlsConnector::from(tls.config()).connect(name.clone(), stream).await?))
+            }
             _ => Ok(Box::new(stream)),
         }
     }
@@ -114,20 +126,6 @@ impl RedisServer {
         }
         greeting
     }
-}
-
-fn trusting(file: &Path) -> Result<ClientConfig, String> {
-    let certificates = pem::certificates(file).map_err(|error| error.to_string())?;
-    tls::client_config(certificates).map_err(|error| error.to_string())
-}
-
-fn trusting_the_system() -> Result<ClientConfig, String> {
-    let roots = tls::system_roots();
-    if roots.is_empty() {
-        let none = "no CA certificates were found on this system (SSL_CERT_FILE, SSL_CERT_DIR)";
-        return Err(format!("{none}; set it"));
-    }
-    tls::client_config_with_roots(roots).map_err(|error| error.to_string())
 }
 
 impl Link {

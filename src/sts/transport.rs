@@ -3,15 +3,13 @@
 use super::proxy::ProxyRules;
 use super::stream::{Bytes, Stream};
 use super::{CaBundle, ConnectFailure, Endpoint, StsSettings, Via};
-use crate::tls::{self, pem, pem::PemError};
+use crate::tls::{ClientTls, ClientTlsError, Trust};
 use http::{HeaderValue, Uri, uri::Scheme};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::{HttpConnector, proxy::Tunnel};
 use hyper_util::rt::TokioIo;
-use rustls::{ClientConfig, RootCertStore};
 use std::error::Error;
-use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 use tower::ServiceExt as _;
@@ -23,14 +21,9 @@ const AWS: &str = "https://sts.aws.invalid/";
 /// Why the clients for STS could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    /// The CA bundle cannot be read, or not all of it.
-    #[error("{0}: {1}")]
-    CaBundle(String, PemError),
-    /// The system has no CA certificates, and STS is to be asked over TLS.
-    #[error(
-        "AWS_CA_BUNDLE: no CA certificates were found on this system (SSL_CERT_FILE, SSL_CERT_DIR); set it"
-    )]
-    NoRoots,
+    /// There is nothing to check the certificate of STS against.
+    #[error("{0}")]
+    Trust(#[from] ClientTlsError),
     /// There is no such endpoint, such as FIPS in a partition without it.
     #[error("{setting}: the SDK knows no such endpoint for region {region}")]
     NoEndpoint {
@@ -42,9 +35,9 @@ pub enum SetupError {
     /// A proxy that would not be used. One line that names the variable.
     #[error("{0}")]
     Proxy(String),
-    /// The TLS client cannot be made of what was checked before.
-    #[error("AWS_CA_BUNDLE: the TLS client cannot be made")]
-    Tls,
+    /// The endpoint is no URL, though it was checked before.
+    #[error("AWS_ENDPOINT_URL_STS: it is no URL")]
+    NoUrl,
 }
 
 impl SetupError {
@@ -62,9 +55,7 @@ impl SetupError {
 /// The way to STS. Cloning shares it.
 #[derive(Clone)]
 pub struct Transport {
-    /// Connections that are made later take what is put here.
-    tls: Arc<RwLock<Arc<ClientConfig>>>,
-    ca_bundle: Option<CaBundle>,
+    tls: ClientTls,
     proxies: Arc<ProxyRules>,
     connect_timeout: Duration,
 }
@@ -95,34 +86,24 @@ impl Transport {
     /// [`SetupError`] when there is nothing to check the certificate of STS against, or a proxy would not be used.
     pub fn new(settings: &StsSettings) -> Result<Self, SetupError> {
         let endpoint =
-            Url::parse(settings.endpoint_url.as_deref().unwrap_or(AWS)).map_err(|_| SetupError::Tls)?;
+            Url::parse(settings.endpoint_url.as_deref().unwrap_or(AWS)).map_err(|_| SetupError::NoUrl)?;
         let proxies = ProxyRules::new(&settings.proxies, &endpoint).map_err(SetupError::Proxy)?;
         let encrypted = endpoint.scheme() == "https" || proxies.is_encrypted();
-        let (tls, _) = tls_config(settings.ca_bundle.as_ref(), encrypted)?;
+        let bundle = settings.ca_bundle.clone();
+        let (variable, bundle) = bundle
+            .map_or_else(|| ("AWS_CA_BUNDLE".to_owned(), None), |CaBundle { name, file }| (name, Some(file)));
+        let trust = Trust { variable, bundle, is_needed: encrypted, protocol: Some(b"http/1.1") };
         Ok(Self {
-            tls: Arc::new(RwLock::new(tls)),
-            ca_bundle: settings.ca_bundle.clone(),
+            tls: ClientTls::read(trust)?,
             proxies: Arc::new(proxies),
             connect_timeout: settings.connect_timeout,
         })
     }
 
-    /// The file of the CA bundle, if there is one.
+    /// Whom connections trust.
     #[must_use]
-    pub fn ca_bundle(&self) -> Option<&Path> {
-        self.ca_bundle.as_ref().map(|bundle| bundle.file.as_path())
-    }
-
-    /// Reads the CA bundle again and says how many certificates it has now. After an error they are those of before. Connections that are
-    /// open go on.
-    ///
-    /// # Errors
-    ///
-    /// As of [`Transport::new`].
-    pub fn reload(&self) -> Result<usize, SetupError> {
-        let (tls, certificates) = tls_config(self.ca_bundle.as_ref(), true)?;
-        *self.tls.write().unwrap_or_else(PoisonError::into_inner) = tls;
-        Ok(certificates)
+    pub fn tls(&self) -> &ClientTls {
+        &self.tls
     }
 
     /// How an endpoint is reached.
@@ -144,7 +125,7 @@ impl Transport {
 
     /// Makes a connection.
     pub(super) async fn connect(&self, route: &Route) -> Result<Stream, ConnectError> {
-        let tls = self.tls.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let tls = self.tls.config();
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
@@ -170,24 +151,4 @@ impl Transport {
             Err(_) => Err(ConnectError::Timeout),
         }
     }
-}
-
-/// The CA certificates to trust: the bundle alone if there is one (as boto3 does), else the system's. Returns how many there are.
-fn tls_config(bundle: Option<&CaBundle>, needed: bool) -> Result<(Arc<ClientConfig>, usize), SetupError> {
-    let (config, count) = if let Some(CaBundle { name, file }) = bundle {
-        let certificates =
-            pem::certificates(file).map_err(|error| SetupError::CaBundle(name.clone(), error))?;
-        let count = certificates.len();
-        (tls::client_config(certificates), count)
-    } else {
-        let roots = if needed { tls::system_roots() } else { RootCertStore::empty() };
-        if needed && roots.is_empty() {
-            return Err(SetupError::NoRoots);
-        }
-        let count = roots.len();
-        (tls::client_config_with_roots(roots), count)
-    };
-    let mut config = config.map_err(|_| SetupError::Tls)?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok((Arc::new(config), count))
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 /// # Errors
 ///
 /// When the bundle is empty, or a certificate cannot be parsed.
-pub fn client_config(bundle: Vec<CertificateDer<'static>>) -> Result<ClientConfig, Error> {
+pub(super) fn client_config(bundle: Vec<CertificateDer<'static>>) -> Result<ClientConfig, Error> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let mut roots = RootCertStore::empty();
     for certificate in &bundle {
@@ -32,20 +32,12 @@ pub fn client_config(bundle: Vec<CertificateDer<'static>>) -> Result<ClientConfi
         .with_no_client_auth())
 }
 
-/// The CA certificates of this system, as far as they can be parsed. None is an error to whoever needs them.
-#[must_use]
-pub fn system_roots() -> RootCertStore {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    roots
-}
-
 /// A client that trusts servers whose certificate is issued by one of these.
 ///
 /// # Errors
 ///
 /// When the TLS library has no protocol versions.
-pub fn client_config_with_roots(roots: RootCertStore) -> Result<ClientConfig, Error> {
+pub(super) fn client_config_with_roots(roots: RootCertStore) -> Result<ClientConfig, Error> {
     let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
     let config = config.with_safe_default_protocol_versions()?;
     Ok(config.with_root_certificates(roots).with_no_client_auth())

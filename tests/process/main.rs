@@ -37,6 +37,7 @@ mod proofs;
 mod proxies;
 mod redis;
 mod reload;
+mod reload_trust;
 mod sandbox;
 mod secrets;
 mod settings;

@@ -2,19 +2,18 @@
 //! that is swapped, as Kubernetes does with Secrets and ConfigMaps.
 
 use crate::api_keys::{ask, new_key};
-use crate::helpers::{expected, summary, value_in};
+use crate::helpers::value_in;
 use crate::program::{Scratch, Service};
 use crate::stub::{Stub, identity};
-use crate::wire::{Authority, tls};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
 /// A folder as Kubernetes mounts one: each name is a link through `..data`, which is a link to the folder of the day.
-struct Mounted(Scratch);
+pub struct Mounted(Scratch);
 
 impl Mounted {
-    fn new(name: &str, files: &[(&str, &str)]) -> Self {
+    pub fn new(name: &str, files: &[(&str, &str)]) -> Self {
         let mounted = Self(Scratch::new(name));
         mounted.swap("day-0", files);
         for (name, _) in files {
@@ -24,7 +23,7 @@ impl Mounted {
     }
 
     /// Makes a new folder and puts the link to it in the place of the old one, in one step.
-    fn swap(&self, folder: &str, files: &[(&str, &str)]) {
+    pub fn swap(&self, folder: &str, files: &[(&str, &str)]) {
         for (name, content) in files {
             self.0.file(&format!("{folder}/{name}"), content);
         }
@@ -32,13 +31,23 @@ impl Mounted {
         fs::rename(self.0.path("..data_tmp"), self.0.path("..data")).unwrap();
     }
 
-    fn path(&self, name: &str) -> String {
+    /// Writes a file over, in its place.
+    pub fn rewrite(&self, name: &str, content: &str) {
+        fs::write(self.path(name), content).unwrap();
+    }
+
+    /// Puts another file in the place of one.
+    pub fn replace(&self, name: &str, content: &str) {
+        fs::rename(self.0.file("next", content), self.path(name)).unwrap();
+    }
+
+    pub fn path(&self, name: &str) -> String {
         self.0.path(name)
     }
 }
 
 /// The log lines that say so of a file, when there are so many.
-async fn lines(service: &Service, count: usize, message: &str, file: &str) -> Vec<String> {
+pub async fn lines(service: &Service, count: usize, message: &str, file: &str) -> Vec<String> {
     let (message, file) = (format!("\"message\":\"{message}"), format!("\"file\":\"{file}\""));
     service.program.lines(count, |line| line.contains(&message) && line.contains(&file)).await
 }
@@ -55,10 +64,10 @@ async fn api_keys_are_taken_over_however_their_file_is_changed() {
     lines(&service, 1, "reloaded", "api_keys").await;
     assert_eq!(ask(&service, &keys[0].0).await.status(), 401);
     assert_eq!(ask(&service, &keys[1].0).await.status(), 200);
-    fs::write(&file, &keys[2].1).unwrap();
+    mounted.rewrite("keys", &keys[2].1);
     lines(&service, 2, "reloaded", "api_keys").await;
     assert_eq!(ask(&service, &keys[2].0).await.status(), 200);
-    fs::rename(mounted.0.file("next", &keys[3].1), &file).unwrap();
+    mounted.replace("keys", &keys[3].1);
     lines(&service, 3, "reloaded", "api_keys").await;
     assert_eq!(ask(&service, &keys[2].0).await.status(), 401);
     assert_eq!(ask(&service, &keys[3].0).await.status(), 200);
@@ -109,21 +118,4 @@ async fn policies_are_taken_over_and_bad_ones_name_the_line() {
     let error = lines(&service, 1, "not reloaded", "policies").await.concat();
     assert!(error.contains("STS_VERIFY_POLICIES_FILE: ") && error.contains("line 3"), "{error}");
     assert_eq!(statuses().await, (404, 401));
-}
-
-#[tokio::test]
-async fn a_ca_bundle_is_taken_over() {
-    let (stub, authority, other) =
-        (Stub::always(identity()).await, Authority::new("bundle-change"), Authority::new("bundle-before"));
-    let front = tls(&authority, &["127.0.0.1"], &stub.url).await;
-    let bundle = |authority: &Authority| fs::read_to_string(&authority.bundle).unwrap();
-    let mounted = Mounted::new("bundle-changes", &[("ca.pem", &bundle(&other))]);
-    let file = mounted.path("ca.pem");
-    let endpoint = format!("https://{}", front.address);
-    let service = Service::asking(&endpoint, &[("AWS_CA_BUNDLE", &file)]).await;
-    let before = summary(service.verify_someone().await).await;
-    assert_eq!(before, expected(502, "indeterminate", "EndpointConnectionError"));
-    mounted.swap("day-1", &[("ca.pem", &bundle(&authority))]);
-    lines(&service, 1, "reloaded", "ca_bundle").await;
-    assert_eq!(summary(service.verify_someone().await).await, expected(200, "valid", ""));
 }

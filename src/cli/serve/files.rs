@@ -2,13 +2,16 @@
 
 use crate::callers::api_keys::ApiKeys;
 use crate::cli::Failure;
-use crate::config::ServeArgs;
+use crate::config::{OtelSettings, ServeArgs};
 use crate::observability::metrics::ReloadedFile;
+use crate::observability::otlp::Exporter;
 use crate::policy::{Policies, PoliciesFile, PoliciesFileError, PolicyContext};
 use crate::proof::Accept;
 use crate::server::reload::{Contents, WatchedFiles};
 use crate::server::tls::Tls;
+use crate::store::RedisServer;
 use crate::sts::{StsSettings, Transport};
+use crate::tls::{ClientTls, trusted_files};
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,6 +23,9 @@ pub(super) struct Files {
     pub tls: Option<Tls>,
     pub policies: Option<Arc<PoliciesFile>>,
     pub transport: Transport,
+    pub redis: Option<RedisServer>,
+    /// Where traces go, when somebody wants them.
+    pub exporter: Option<Exporter>,
     /// All of them, to be loaded again.
     pub watched: Vec<WatchedFiles>,
 }
@@ -27,43 +33,70 @@ pub(super) struct Files {
 impl Files {
     /// Loads the files. Nothing is sent.
     pub(super) fn load(args: &ServeArgs, sts: &StsSettings, accept: Accept) -> Result<Self, Failure> {
-        let mut watched = Vec::new();
+        let mut watched = Watched::default();
         let http = &args.http;
         let (file, digests) = (http.api_keys_file.as_deref(), http.api_keys.as_deref());
         let seen = Seen::of(file);
         let api_keys = ApiKeys::from_settings(file, digests)?.map(Arc::new);
-        if let (Some(seen), Some(keys)) = (seen, api_keys.clone()) {
-            watched.push(seen.watch(ReloadedFile::ApiKeys, move || keys.reload()));
-        }
+        watched.push(ReloadedFile::ApiKeys, seen, api_keys.clone(), |keys| keys.reload());
 
         let pair = http.tls_files()?;
         let seen = Seen::of(pair.into_iter().flat_map(|(certificate, key)| [certificate, key]));
         let tls = pair.map(|(certificate, key)| Tls::read(certificate, key)).transpose()?;
-        if let (Some(seen), Some(tls)) = (seen, tls.clone()) {
-            watched.push(seen.watch(ReloadedFile::Tls, move || tls.reload()));
-        }
+        watched.push(ReloadedFile::Tls, seen, tls.clone(), Tls::reload);
 
         let file = http.proofs.policies_file.as_deref();
         let seen = Seen::of(file);
         let policies = file.map(|path| PoliciesFile::read(path, PolicyContext { accept })).transpose()?;
         let policies = policies.map(Arc::new);
-        if let (Some(seen), Some(policies)) = (seen, policies.clone()) {
-            watched.push(seen.watch(ReloadedFile::Policies, move || {
-                let before = policies.current();
-                let count = policies.reload()?;
-                let known = before.with_role_paths();
-                warn_of_role_paths(&policies.current(), &known);
-                Ok::<_, PoliciesFileError>(count)
-            }));
-        }
+        watched.push(ReloadedFile::Policies, seen, policies.clone(), |policies| reload_policies(policies));
 
-        let seen = Seen::of(sts.ca_bundle.as_ref().map(|bundle| bundle.file.as_path()));
+        let seen = Seen::of_trusted(sts.ca_bundle.as_ref().map(|bundle| bundle.file.as_path()));
         let transport = Transport::new(sts)?;
-        if let Some(seen) = seen {
-            let transport = transport.clone();
-            watched.push(seen.watch(ReloadedFile::CaBundle, move || transport.reload()));
-        }
-        Ok(Self { api_keys, tls, policies, transport, watched })
+        watched.push_trusted(ReloadedFile::CaBundle, seen, Some(transport.tls()));
+
+        let seen = Seen::of_trusted(args.store.redis_ca_bundle.as_deref());
+        let redis = args.store.server()?;
+        watched.push_trusted(ReloadedFile::RedisCaBundle, seen, redis.as_ref().and_then(RedisServer::tls));
+
+        let settings = OtelSettings::from_environment()?;
+        let bundle = settings.as_ref().and_then(|settings| settings.ca_bundle.as_ref());
+        let seen = Seen::of_trusted(bundle.map(|(_, file)| file.as_path()));
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let exporter = settings.map(|settings| Exporter::new(&settings, scheme)).transpose()?;
+        watched.push_trusted(ReloadedFile::OtlpCaBundle, seen, exporter.as_ref().map(Exporter::tls));
+        Ok(Self { api_keys, tls, policies, transport, redis, exporter, watched: watched.0 })
+    }
+}
+
+fn reload_policies(policies: &PoliciesFile) -> Result<usize, PoliciesFileError> {
+    let before = policies.current();
+    let count = policies.reload()?;
+    warn_of_role_paths(&policies.current(), &before.with_role_paths());
+    Ok(count)
+}
+
+/// What is loaded again.
+#[derive(Default)]
+struct Watched(Vec<WatchedFiles>);
+
+impl Watched {
+    /// Has these files loaded again into what was made of them.
+    fn push<T: Send + Sync + 'static, E: Display + 'static>(
+        &mut self,
+        file: ReloadedFile,
+        seen: Option<Seen>,
+        loaded: Option<T>,
+        reload: fn(&T) -> Result<usize, E>,
+    ) {
+        let (Some(Seen(paths, contents)), Some(loaded)) = (seen, loaded) else { return };
+        let load = move || reload(&loaded).map_err(|error| error.to_string());
+        self.0.push(WatchedFiles::new(file, paths, contents, load));
+    }
+
+    /// The same of CA certificates.
+    fn push_trusted(&mut self, file: ReloadedFile, seen: Option<Seen>, tls: Option<&ClientTls>) {
+        self.push(file, seen, tls.filter(|tls| tls.reads_files()).cloned(), ClientTls::reload);
     }
 }
 
@@ -77,13 +110,10 @@ impl Seen {
         (!paths.is_empty()).then_some(Self(paths, contents))
     }
 
-    fn watch<E: Display>(
-        self,
-        file: ReloadedFile,
-        load: impl Fn() -> Result<usize, E> + Send + Sync + 'static,
-    ) -> WatchedFiles {
-        let Self(paths, contents) = self;
-        WatchedFiles::new(file, paths, contents, move || load().map_err(|error| error.to_string()))
+    /// The files that CA certificates are read from, where there is this bundle or none.
+    fn of_trusted(bundle: Option<&Path>) -> Option<Self> {
+        let files = trusted_files(bundle);
+        Self::of(files.iter().map(PathBuf::as_path))
     }
 }
 

@@ -66,8 +66,12 @@ pub enum ReloadedFile {
     Tls,
     /// Who may pass which gate.
     Policies,
-    /// The CA certificates to trust for STS.
+    /// The CA certificates to trust for STS and for issuers of tokens.
     CaBundle,
+    /// Those for Redis.
+    RedisCaBundle,
+    /// Those for the collector of traces.
+    OtlpCaBundle,
 }
 
 impl ReloadedFile {
@@ -77,6 +81,8 @@ impl ReloadedFile {
             Self::Tls => "tls",
             Self::Policies => "policies",
             Self::CaBundle => "ca_bundle",
+            Self::RedisCaBundle => "redis_ca_bundle",
+            Self::OtlpCaBundle => "otlp_ca_bundle",
         }
     }
 }

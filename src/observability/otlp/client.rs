@@ -1,21 +1,20 @@
 //! The HTTP client that posts batches: hyper over the one TLS stack, without a proxy (a collector is a neighbour).
 
 use crate::config::OtelSettings;
-use crate::tls::{self, pem};
+use crate::tls::ClientTls;
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Request, Response, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::{self, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use opentelemetry_http::{HttpClient, HttpError};
-use rustls::{ClientConfig, RootCertStore};
-use std::error::Error;
-use std::path::Path;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
+use tower::Service;
 
 /// A collector answers a few bytes.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
@@ -23,7 +22,7 @@ const MAX_ANSWER_BYTES: usize = 64 * 1024;
 /// Posts batches.
 #[derive(Debug)]
 pub(super) struct Client {
-    http: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    http: legacy::Client<Connector, Full<Bytes>>,
     /// What the collector wants to see: a key, say.
     headers: HeaderMap,
     /// The bound of one post.
@@ -33,22 +32,16 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// Reads the CA certificates.
-    pub(super) fn new(settings: &OtelSettings) -> Result<Self, String> {
-        let tls = match &settings.ca_bundle {
-            Some((variable, file)) => trusting(file).map_err(|error| format!("{variable}: {error}"))?,
-            None => trusting_the_system(settings.endpoint.starts_with("https:"))?,
-        };
+    pub(super) fn new(settings: &OtelSettings, tls: ClientTls) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_connect_timeout(Some(settings.timeout));
-        let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1();
-        Ok(Self {
-            http: legacy::Client::builder(TokioExecutor::new()).build(connector.wrap_connector(tcp)),
+        Self {
+            http: legacy::Client::builder(TokioExecutor::new()).build(Connector { tcp, tls }),
             headers: settings.headers.iter().cloned().collect(),
             timeout: settings.timeout,
             runtime: Handle::current(),
-        })
+        }
     }
 }
 
@@ -67,15 +60,26 @@ impl HttpClient for Client {
     }
 }
 
-fn trusting(bundle: &Path) -> Result<ClientConfig, Box<dyn Error>> {
-    Ok(tls::client_config(pem::certificates(bundle)?)?)
+/// Makes connections with what is trusted at the time.
+#[derive(Debug, Clone)]
+struct Connector {
+    tcp: HttpConnector,
+    tls: ClientTls,
 }
 
-fn trusting_the_system(needed: bool) -> Result<ClientConfig, String> {
-    let roots = if needed { tls::system_roots() } else { RootCertStore::empty() };
-    if needed && roots.is_empty() {
-        let none = "no CA certificates were found on this system (SSL_CERT_FILE, SSL_CERT_DIR)";
-        return Err(format!("OTEL_EXPORTER_OTLP_CERTIFICATE: {none}; set it"));
+type Encrypting = HttpsConnector<HttpConnector>;
+
+impl Service<Uri> for Connector {
+    type Response = <Encrypting as Service<Uri>>::Response;
+    type Error = <Encrypting as Service<Uri>>::Error;
+    type Future = <Encrypting as Service<Uri>>::Future;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        // Neither of the two has anything to wait for.
+        Poll::Ready(Ok(()))
     }
-    tls::client_config_with_roots(roots).map_err(|error| error.to_string())
+
+    fn call(&mut self, to: Uri) -> Self::Future {
+        HttpsConnector::from((self.tcp.clone(), self.tls.config())).call(to)
+    }
 }

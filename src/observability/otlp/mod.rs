@@ -8,6 +8,7 @@ mod watch;
 
 use crate::config::{OtelSettings, Sampling};
 use crate::observability::trace::{self, Origin};
+use crate::tls::{ClientTls, Trust};
 use client::Client;
 use opentelemetry::trace::{SpanId, SpanKind, TraceId, TracerProvider as _};
 use opentelemetry::{InstrumentationScope, KeyValue};
@@ -38,44 +39,37 @@ pub struct Exporter {
     sampling: Sampling,
     /// The scheme under which this service is asked.
     scheme: &'static str,
+    /// Whom connections to the collector trust.
+    tls: ClientTls,
 }
 
 impl Exporter {
-    /// The exporter that OpenTelemetry's variables ask for, or `None` if they do not. Nothing is sent yet. `scheme` is
-    /// that of the listener.
+    /// The exporter that OpenTelemetry's variables ask for. Reads the CA certificates; nothing is sent yet. `scheme` is that of the
+    /// listener.
     ///
     /// # Errors
     ///
     /// One line, naming the variable that is wrong.
-    pub fn from_environment(scheme: &'static str) -> Result<Option<Self>, String> {
-        OtelSettings::from_environment()?.map(|settings| Self::new(&settings, scheme)).transpose()
-    }
-
-    fn new(settings: &OtelSettings, scheme: &'static str) -> Result<Self, String> {
-        let attributes =
-            settings.resource.iter().map(|(name, value)| KeyValue::new(name.clone(), value.clone()));
-        let sdk = TelemetryResourceDetector.detect();
-        let sdk = sdk.iter().map(|(name, value)| KeyValue::new(name.clone(), value.clone()));
-        let resource = Resource::builder_empty().with_attributes(sdk.chain(attributes)).build();
-        let posts = SpanExporter::builder()
-            .with_http()
-            .with_endpoint(&settings.endpoint)
-            .with_timeout(settings.timeout)
-            .with_http_client(Client::new(settings)?)
-            .build()
-            .map_err(|_| "OTEL_EXPORTER_OTLP_ENDPOINT: cannot be used")?;
-        let batches = BatchSpanProcessor::builder(MonitoredExporter::new(posts));
-        let provider = SdkTracerProvider::builder()
-            // Its default is what OTEL_BSP_* says, which was checked before.
-            .with_span_processor(batches.build())
-            // Which requests get spans is decided before there is one: see `wants`.
-            .with_sampler(Sampler::AlwaysOn)
-            .with_id_generator(Ids::default())
-            .with_resource(resource)
-            .build();
+    pub fn new(settings: &OtelSettings, scheme: &'static str) -> Result<Self, String> {
+        let bundle = settings.ca_bundle.clone();
+        let (variable, bundle) = bundle.map_or_else(
+            || ("OTEL_EXPORTER_OTLP_CERTIFICATE".to_owned(), None),
+            |(variable, file)| (variable, Some(file)),
+        );
+        let is_needed = settings.endpoint.starts_with("https:");
+        let trust = Trust { variable, bundle, is_needed, protocol: Some(b"http/1.1") };
+        let tls = ClientTls::read(trust).map_err(|error| error.to_string())?;
+        let client = Client::new(settings, tls.clone());
+        let provider = provider(settings, client)?;
         let scope = InstrumentationScope::builder("sts-verify").with_version(env!("CARGO_PKG_VERSION"));
         let tracer = provider.tracer_with_scope(scope.build());
-        Ok(Self { provider, tracer, sampling: settings.sampling, scheme })
+        Ok(Self { provider, tracer, sampling: settings.sampling, scheme, tls })
+    }
+
+    /// Whom connections to the collector trust.
+    #[must_use]
+    pub fn tls(&self) -> &ClientTls {
+        &self.tls
     }
 
     pub(crate) fn tracer(&self) -> &SdkTracer {
@@ -106,6 +100,30 @@ impl Exporter {
             warn!("the last traces could not be delivered in time");
         }
     }
+}
+
+/// The queue and its thread.
+fn provider(settings: &OtelSettings, client: Client) -> Result<SdkTracerProvider, String> {
+    let attributes = settings.resource.iter().map(|(name, value)| KeyValue::new(name.clone(), value.clone()));
+    let sdk = TelemetryResourceDetector.detect();
+    let sdk = sdk.iter().map(|(name, value)| KeyValue::new(name.clone(), value.clone()));
+    let resource = Resource::builder_empty().with_attributes(sdk.chain(attributes)).build();
+    let posts = SpanExporter::builder()
+        .with_http()
+        .with_endpoint(&settings.endpoint)
+        .with_timeout(settings.timeout)
+        .with_http_client(client)
+        .build()
+        .map_err(|_| "OTEL_EXPORTER_OTLP_ENDPOINT: cannot be used")?;
+    let batches = BatchSpanProcessor::builder(MonitoredExporter::new(posts));
+    Ok(SdkTracerProvider::builder()
+        // Its default is what OTEL_BSP_* says, which was checked before.
+        .with_span_processor(batches.build())
+        // Which requests get spans is decided before there is one: see `wants`.
+        .with_sampler(Sampler::AlwaysOn)
+        .with_id_generator(Ids::default())
+        .with_resource(resource)
+        .build())
 }
 
 /// A span without a parent begins no new trace: its request has one, under which it is in the log.

@@ -4,6 +4,6 @@ mod limits;
 mod proofs;
 mod proxy;
 mod replicas;
-mod server;
+pub mod server;
 mod settings;
 mod trouble;

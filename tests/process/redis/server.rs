@@ -46,10 +46,14 @@ impl RedisProcess {
         let (pair, files) = (authority.pair(names), Scratch::new("redis-tls"));
         let (certificate, key) =
             (files.file("cert.pem", &pair.certificate), files.file("key.pem", &pair.key));
-        let tls = ["--tls-cert-file", &certificate, "--tls-key-file", &key, "--tls-auth-clients", "no"];
-        let ca = ["--tls-ca-cert-file", authority.bundle.as_str(), "--tls-port", "PORT"];
         // Its files have been read when it has started.
-        Self::start(&[&tls[..], &ca].concat()).await
+        Self::with_files(&certificate, &key, &authority.bundle).await
+    }
+
+    /// The same with these files, which it reads whenever it starts.
+    pub async fn with_files(certificate: &str, key: &str, bundle: &str) -> Self {
+        let tls = ["--tls-cert-file", certificate, "--tls-key-file", key, "--tls-auth-clients", "no"];
+        Self::start(&[&tls[..], &["--tls-ca-cert-file", bundle, "--tls-port", "PORT"]].concat()).await
     }
 
     pub fn url(&self) -> String {
