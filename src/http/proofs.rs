@@ -1,10 +1,10 @@
 //! Checks a proof for one caller: by the operator's settings, against the used ones, and with STS.
 
 use crate::credentials::PostedProof;
-use crate::http::ask::{CallersCall, ask};
 use crate::http::context::RequestContext;
 use crate::http::error::ApiError;
 use crate::http::state::AppState;
+use crate::http::sts_call::{CallersCall, call_sts};
 use crate::proof::replay::{Claim, ReplayError};
 use crate::proof::signed_request::CheckedRequest;
 use crate::proof::token::VerifiedToken;
@@ -126,7 +126,7 @@ impl OneCall<'_> {
         let mut last = Err(internal());
         for audience in request.audiences() {
             let call = request.call(audience).map_err(|_| internal())?;
-            let asked = ask(app, context, client, CallersCall { call, shared, deadline }).await;
+            let asked = call_sts(app, context, client, CallersCall { call, shared, deadline }).await;
             let (outcome, source) = asked.ok_or(Refused { error: ApiError::Overloaded, verdict: None })?;
             let is_mismatch = is_mismatch(&outcome);
             last = Ok((outcome, source));

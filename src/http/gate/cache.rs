@@ -1,12 +1,12 @@
 //! What a gate keeps: a proxy asks for every request of a client, and STS allows an account some hundred calls a second.
 //!
 //! Answers for good signed requests are kept, and errors of a proof itself that no later time can mend. Nothing of a proof is kept: it is
-//! known by an HMAC ([`QuestionIds`]).
+//! known by an HMAC ([`CallKeys`]).
 
 use super::caller::Caller;
 use crate::credentials::PostedProof;
 use crate::proof::ProofError;
-use crate::sts::coalescing::{ExpiringCache, QuestionId, QuestionIds};
+use crate::sts::coalescing::{CallKey, CallKeys, ExpiringCache};
 use secrecy::ExposeSecret as _;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -25,11 +25,11 @@ pub(crate) type Kept = Result<Arc<Caller>, ProofError>;
 
 /// The id of a proof.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct CacheKey(QuestionId);
+pub(crate) struct CacheKey(CallKey);
 
 /// What is kept of proofs.
 pub(crate) struct GateCache {
-    ids: QuestionIds,
+    ids: CallKeys,
     kept: ExpiringCache<Kept>,
     /// Zero keeps nothing.
     time_to_live: Duration,
@@ -43,7 +43,7 @@ impl GateCache {
     ///
     /// What the system says when it has no randomness.
     pub(crate) fn new(time_to_live: Duration, audiences: &[String]) -> Result<Self, getrandom::Error> {
-        let (ids, audiences) = (QuestionIds::new()?, audiences.to_vec());
+        let (ids, audiences) = (CallKeys::new()?, audiences.to_vec());
         Ok(Self { ids, kept: ExpiringCache::new(ENTRIES), time_to_live, audiences })
     }
 

@@ -3,7 +3,6 @@
 //! The Lambda's own interface ([`crate::http::routes::lambda`]) asks the same [`verify_json`].
 
 use crate::credentials::{Posted, PostedProof, VerifyRequest};
-use crate::http::ask::{CallersCall, ask};
 use crate::http::body::BodyBytes;
 use crate::http::context::RequestContext;
 use crate::http::error::{ApiError, ErrorBody};
@@ -11,6 +10,7 @@ use crate::http::media_type::require_json;
 use crate::http::proofs::{Checked, ProofTerms, Refused, check_proof};
 use crate::http::spellings::VerifyRequestSchema;
 use crate::http::state::AppState;
+use crate::http::sts_call::{CallersCall, call_sts};
 use crate::http::verification::{Success, Verification};
 use crate::proof::{ProofSettings, kind_of};
 use crate::sts::StsCall;
@@ -111,7 +111,7 @@ async fn answer_credentials(
         shared: true,
         deadline: app.sts.deadline(),
     };
-    match ask(app, context, client, call).await {
+    match call_sts(app, context, client, call).await {
         Some((outcome, source)) => Verification::of_outcome(app, context, &outcome, source),
         None => Verification::error(&ApiError::Overloaded, None),
     }

@@ -20,7 +20,7 @@ pub(crate) struct CallersCall {
 
 /// The outcome, and where it comes from. `None` when the request got no permit or lost it, and has to be refused; one that
 /// waits for a permit then asks again, with as much time as the first time.
-pub(crate) async fn ask(
+pub(crate) async fn call_sts(
     app: &AppState,
     context: &RequestContext,
     client: &Arc<StsClient>,
@@ -41,7 +41,7 @@ pub(crate) async fn ask(
             permit
         };
         let pending = match look_up(app, context, client, &call, shared, deadline) {
-            Lookup::Kept(outcome, source) => return Some((outcome, source)),
+            Lookup::Cached(outcome, source) => return Some((outcome, source)),
             Lookup::Call(pending) => pending,
         };
         let source = pending.source;
@@ -68,9 +68,9 @@ fn look_up(
     shared: bool,
     deadline: Instant,
 ) -> Lookup {
-    let question = app.coalescer.question(client.name(), call, shared);
+    let keyed = app.coalescer.keyed(client.name(), call, shared);
     let out_of_time = CallOutcome::failed(client.timed_out());
-    app.coalescer.join(question, deadline, &context.wants_retries, out_of_time, |waiters| {
+    app.coalescer.join(keyed, deadline, &context.wants_retries, out_of_time, |waiters| {
         begin(app.sts.clone(), app.metrics.clone(), client.clone(), call.clone(), waiters)
     })
 }
@@ -84,11 +84,11 @@ fn begin(
     waiters: Arc<Waiters>,
 ) -> impl Future<Output = CallOutcome> + Send + 'static {
     // The span begins here and not in the future, which another request with another trace may poll first.
-    let (span, asked_at) = (StsSpan::begin(&client), Instant::now());
+    let (span, began) = (StsSpan::begin(&client), Instant::now());
     async move {
-        let asked = sts.ask(&client, &call, &waiters).await;
-        span.end(&asked);
-        metrics.sts_asked(client.name(), &asked.outcome, asked.retries, asked_at.elapsed());
-        asked
+        let outcome = sts.call(&client, &call, &waiters).await;
+        span.end(&outcome);
+        metrics.record_sts_call(client.name(), &outcome.outcome, outcome.retries, began.elapsed());
+        outcome
     }
 }
