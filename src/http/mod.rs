@@ -1,4 +1,4 @@
-//! The routes and what stands around them.
+//! The HTTP service: the routes and the layers around them.
 
 pub(crate) mod body;
 pub(crate) mod connection;

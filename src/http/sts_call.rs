@@ -1,4 +1,5 @@
-//! Asks STS for a request: within the limit on requests in flight, and together with other requests of the same question.
+//! Calls STS for a request: within the limit on requests in flight, and shared with other requests that make
+//! the same call.
 
 use crate::http::context::RequestContext;
 use crate::http::state::AppState;
@@ -18,8 +19,8 @@ pub(crate) struct CallersCall {
     pub deadline: Instant,
 }
 
-/// The outcome, and where it comes from. `None` when the request got no permit or lost it, and has to be refused; one that
-/// waits for a permit then asks again, with as much time as the first time.
+/// Returns the outcome and where it comes from, or `None` when the request got no permit or lost it and must be
+/// rejected. A request that waits for permits then tries again, with a new deadline.
 pub(crate) async fn call_sts(
     app: &AppState,
     context: &RequestContext,
@@ -59,7 +60,7 @@ pub(crate) async fn call_sts(
     }
 }
 
-/// The kept answer, or this request's share in the call.
+/// The cached outcome, or this request's share in the call.
 fn look_up(
     app: &AppState,
     context: &RequestContext,
@@ -75,7 +76,7 @@ fn look_up(
     })
 }
 
-/// The call to STS, which all requests of the same question share.
+/// The call to STS, which all requests with the same call share.
 fn begin(
     sts: Arc<StsClientFactory>,
     metrics: Arc<Metrics>,

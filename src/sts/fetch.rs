@@ -33,7 +33,7 @@ pub(crate) async fn get_json(
 }
 
 async fn read(transport: &Transport, endpoint: &Endpoint) -> Result<Bytes, StsFailure> {
-    let invalid = StsFailure::Internal("a document's URL cannot be asked");
+    let invalid = StsFailure::Internal("the URL of a document is invalid");
     let uri: Uri = endpoint.as_str().parse().map_err(|_| invalid.clone())?;
     let route = transport.route(uri.clone());
     let request = request(uri, &route).ok_or(invalid)?;

@@ -26,7 +26,7 @@ pub enum SetupError {
     /// The CA bundle cannot be read, or not all of it.
     #[error("{0}: {1}")]
     CaBundle(String, PemError),
-    /// The system has no CA certificates, and STS is to be asked over TLS.
+    /// The system has no CA certificates, and STS is called over TLS.
     #[error(
         "AWS_CA_BUNDLE: no CA certificates were found on this system (SSL_CERT_FILE, SSL_CERT_DIR); set it"
     )]
