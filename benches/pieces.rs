@@ -89,7 +89,7 @@ fn ask_sts(criterion: &mut Criterion, runtime: &Runtime, sts: &StsClientFactory)
         bencher.to_async(runtime).iter_batched(
             call,
             async |call| {
-                let asked = sts.ask_alone(region, &call).await;
+                let asked = sts.call_alone(region, &call).await;
                 assert!(asked.outcome.is_ok());
             },
             BatchSize::SmallInput,

@@ -121,7 +121,7 @@ impl Asker {
 
     /// Asks once. A panic on the way is an answer, too: nothing of a list may be lost.
     pub(super) async fn ask(&self, client: &StsClient, call: &StsCall, access_key_id: &str) -> Attempt {
-        let asked = AssertUnwindSafe(self.sts.ask_alone(client, call)).catch_unwind().await;
+        let asked = AssertUnwindSafe(self.sts.call_alone(client, call)).catch_unwind().await;
         let outcome = asked
             .map_or(Err(StsFailure::Internal("a panic while STS was asked")), |asked: CallOutcome| {
                 asked.outcome

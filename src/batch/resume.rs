@@ -4,13 +4,13 @@
 
 use super::answer::Verdict;
 use super::formats::lines::{Line, Lines};
-use crate::sts::coalescing::QuestionIds;
+use crate::sts::coalescing::CallKeys;
 use serde::Deserialize;
 use std::io::{self, BufRead, Read};
 
 /// The entries with an answer, by source and key.
 pub struct Resume {
-    ids: QuestionIds,
+    ids: CallKeys,
     /// Sorted. 16 bytes each, since a list may have a million places.
     valid: Vec<[u8; 16]>,
     canaries: Vec<[u8; 16]>,
@@ -62,7 +62,7 @@ impl Resume {
     ///
     /// When it cannot be read, or the system has no randomness.
     pub fn read(report: impl BufRead) -> io::Result<Self> {
-        let ids = QuestionIds::new().map_err(|error| io::Error::other(error.to_string()))?;
+        let ids = CallKeys::new().map_err(|error| io::Error::other(error.to_string()))?;
         let mut resume = Self { ids, valid: Vec::new(), canaries: Vec::new(), unreadable: 0, is_cut: false };
         let mut report = LastByte { input: report, last: b'\n' };
         let mut lines = Lines::new(&mut report);

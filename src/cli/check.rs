@@ -110,7 +110,7 @@ impl Finding {
         let started = Instant::now();
         let trouble = match nobody() {
             Some(nobody) => {
-                let asked = check.sts.ask_alone(&region, &nobody).await;
+                let asked = check.sts.call_alone(&region, &nobody).await;
                 trouble(asked, matches!(via, Via::Proxy(_)))
             }
             None => Problem::new("this program", "it cannot make up credentials"),

@@ -1,8 +1,8 @@
-//! Reads the bodies of requests within bounds of length, time and memory.
+//! Reads request bodies within limits of length, time and memory.
 //!
-//! hyper gives out a body as views of its read buffers: a chunk of one byte keeps a buffer of kibibytes. So what comes is
-//! copied at once into one buffer of the body's own, which grows as bytes come, never by what a client announces, and
-//! wipes what it leaves behind.
+//! hyper returns a body as views of its read buffers, so a chunk of one byte keeps a buffer of several KiB. So
+//! the bytes are copied at once into a buffer of the body's own. The buffer grows with the bytes that arrive,
+//! not by the announced length, and wipes the memory that it leaves.
 
 use crate::http::error::ApiError;
 use crate::observability::metrics::BodyFigures;
@@ -16,14 +16,14 @@ use std::time::Duration;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-/// The first size of a body's buffer: most credentials fit.
+/// The first size of a body's buffer. Most credentials fit.
 const FIRST: usize = 2 * 1024;
 
-/// A body that takes no more than this may use all of the budget, larger ones three quarters of it: who fills it with large
-/// bodies keeps nobody from posting credentials.
+/// Bodies up to this size may use all of the budget, larger ones only three quarters of it, so that a client
+/// that sends large bodies cannot keep others from posting credentials.
 const SMALL: usize = 8 * 1024;
 
-/// How many bytes all bodies may take together.
+/// The memory that all bodies may take together.
 pub(crate) struct BodyBudget {
     most: usize,
     most_for_large: usize,
@@ -32,13 +32,13 @@ pub(crate) struct BodyBudget {
 }
 
 impl BodyBudget {
-    /// `largest` is what the largest body may take: there is room for one at least.
+    /// `largest` is the maximum size of a body: the budget has room for at least one.
     pub(crate) fn new(most: usize, largest: usize, figures: BodyFigures) -> Arc<Self> {
         let most_for_large = (most - most / 4).max(largest);
         Arc::new(Self { most, most_for_large, used: AtomicUsize::new(0), figures })
     }
 
-    /// Takes so many bytes more for a body that has `total` then.
+    /// Takes `more` bytes for a body that then has `total` bytes.
     fn take(&self, more: usize, total: usize) -> Result<(), ApiError> {
         let most = if total <= SMALL { self.most } else { self.most_for_large };
         let taken = |used: usize| used.checked_add(more).filter(|used| *used <= most);
@@ -56,15 +56,15 @@ impl BodyBudget {
     }
 }
 
-/// The bytes of a body. They are wiped, and their share of the budget is given back, when this is dropped.
+/// The bytes of a body. On drop they are wiped, and their share of the budget is given back.
 pub(crate) struct BodyBytes {
     bytes: Zeroizing<Vec<u8>>,
-    /// Where the room for `bytes` was taken from, and how much.
+    /// The budget that the buffer is counted in, and its share of it.
     share: Option<(Arc<BodyBudget>, usize)>,
 }
 
 impl BodyBytes {
-    /// Appends what has come, if the body then has `limit` bytes at most.
+    /// Appends the bytes that arrived, if the body then has at most `limit` bytes.
     fn append(&mut self, data: &[u8], limit: usize) -> Result<(), ApiError> {
         let length = self.bytes.len() + data.len();
         if length > limit {
@@ -83,7 +83,7 @@ impl BodyBytes {
         self.bytes.drain(..count);
     }
 
-    /// Moves into a larger buffer and wipes the old one. `Vec` would leave the bytes where they were.
+    /// Moves into a larger buffer and wipes the old one. `Vec` would leave the bytes in the old memory.
     fn grow(&mut self, capacity: usize) -> Result<(), ApiError> {
         if let Some((budget, taken)) = &mut self.share {
             budget.take(capacity - *taken, capacity)?;
@@ -96,7 +96,7 @@ impl BodyBytes {
     }
 }
 
-/// Bytes that were made out of a body that has been read: they are in no budget.
+/// Bytes that were taken out of a body that was read. They are in no budget.
 impl From<Zeroizing<Vec<u8>>> for BodyBytes {
     fn from(bytes: Zeroizing<Vec<u8>>) -> Self {
         Self { bytes, share: None }
@@ -119,7 +119,7 @@ impl Drop for BodyBytes {
     }
 }
 
-/// What bodies are held to.
+/// The limits for bodies.
 #[derive(Clone)]
 pub(crate) struct BodyReader {
     limit: usize,
@@ -128,7 +128,7 @@ pub(crate) struct BodyReader {
 }
 
 impl BodyReader {
-    /// A reader of bodies of `limit` bytes at most, which have to come within `timeout`.
+    /// A reader of bodies of at most `limit` bytes, which must arrive within `timeout`.
     pub(crate) fn new(limit: usize, timeout: Duration, budget: Arc<BodyBudget>) -> Self {
         Self { limit, timeout, budget }
     }
@@ -137,8 +137,8 @@ impl BodyReader {
     ///
     /// # Errors
     ///
-    /// When the body is too large, which is known before anything is read if its length was announced (no 100 Continue
-    /// is sent then), when it does not come in time or breaks off, and when all bodies together take what they may.
+    /// The body is too large, does not arrive in time, is cut off, or exceeds the memory for all bodies. If the
+    /// announced length is too large, the error comes before anything is read, and no 100 Continue is sent.
     pub(crate) async fn read(&self, request: Request) -> Result<BodyBytes, ApiError> {
         let body = request.into_body();
         if body.size_hint().lower() > self.limit as u64 {
@@ -150,7 +150,7 @@ impl BodyReader {
     async fn collect(&self, mut body: Body) -> Result<BodyBytes, ApiError> {
         let mut read = BodyBytes { bytes: Zeroizing::default(), share: Some((self.budget.clone(), 0)) };
         while let Some(frame) = body.frame().await {
-            // Trailers are passed over.
+            // Trailers are ignored.
             if let Ok(data) = frame.map_err(|_| ApiError::BodyCutOff)?.into_data() {
                 read.append(&data, self.limit)?;
             }

@@ -1,4 +1,4 @@
-//! What a handler knows about a request beside its body.
+//! What a handler knows about a request besides its body.
 
 use crate::callers::CallerId;
 use crate::http::connection::ClientConnection;
@@ -9,15 +9,15 @@ use crate::sts::WantsRetries;
 use axum::extract::Request;
 use std::sync::Arc;
 
-/// Taken from a request before its body is read.
+/// Made from a request before its body is read.
 pub(crate) struct RequestContext {
-    /// Who asks.
+    /// The caller.
     pub caller: CallerId,
-    /// What the log line will say.
+    /// What the log line will contain.
     pub record: SharedRecord,
     /// Whether the caller still wants the call to STS to be tried again.
     pub wants_retries: WantsRetries,
-    /// Whether it waits for a permit, and is not refused where there is none.
+    /// Whether the request waits for a permit. If not, it is rejected when there is none.
     pub waits_for_permit: bool,
 }
 
@@ -32,8 +32,8 @@ impl RequestContext {
     }
 }
 
-/// A client that has half-closed its connection may have left: it gets the outcome of the attempt under way, and no other
-/// is made for it alone.
+/// A client that has half-closed its connection may have left: it gets the outcome of the current attempt, and
+/// no other attempt is made for it alone.
 fn wants_retries(client: ClientConnection) -> WantsRetries {
     Arc::new(move || !client.half_closed())
 }

@@ -1,4 +1,4 @@
-//! The only map from what went wrong to a status and a body.
+//! The only map from errors to HTTP statuses and bodies.
 //!
 //! Every body that is not a success has the shape of [`ErrorBody`], the one in which the Lambda function reported
 //! botocore's errors.
@@ -16,10 +16,10 @@ use serde::Serialize;
 use std::borrow::Cow;
 use utoipa::ToSchema;
 
-/// Everything that is not a success.
+/// Every error that a request can end with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ApiError {
-    /// The body was refused before STS was asked.
+    /// The body is invalid. STS was not called.
     Invalid(ValidationError),
     /// The request names a region that the operator does not allow.
     RegionNotAllowed,
@@ -27,13 +27,13 @@ pub enum ApiError {
     UnsupportedMediaType(&'static str),
     /// The body has a `Content-Encoding`, such as this one.
     UnsupportedContentCoding(&'static str),
-    /// The head is refused.
+    /// The head is invalid.
     Head(HeadError),
     /// The body is longer than the operator allows.
     TooLarge,
-    /// This line of a batch is one more than the operator allows.
+    /// The batch has more lines than the operator allows; this line is the first one too many.
     TooManyLines,
-    /// The time of a batch was over before the line was answered.
+    /// The deadline of the batch came before the line was answered.
     BatchDeadline,
     /// The body did not arrive in time.
     BodyTimeout,
@@ -41,64 +41,64 @@ pub enum ApiError {
     BodyCutOff,
     /// No such path.
     NotFound,
-    /// No such policy at the gate.
+    /// The gate has no such policy.
     NoSuchPolicy,
-    /// The path is there, the method is not.
+    /// The path exists, but not with this method.
     MethodNotAllowed,
     /// The request is for a host that is not one of the operator's.
     MisdirectedRequest,
     /// The payload of a Lambda invocation is not JSON.
     InvalidRequestContent,
-    /// An invocation type of Lambda that has no meaning here.
+    /// An invocation type of Lambda that is not supported.
     UnsupportedInvocationType,
     /// STS answered with an error.
     Rejected(Rejection),
-    /// STS could not be asked, or its answer not be understood.
+    /// STS could not be called, or its answer could not be read.
     Sts(StsFailure),
-    /// The request comes without an API key, or with none of the operator's.
+    /// The request has no API key, or no key that the operator configured.
     Unauthorized {
-        /// Whether there was one.
-        key_given: bool,
+        /// Whether the request had a key.
+        has_key: bool,
     },
-    /// This caller asks more often than the operator allows.
+    /// This caller sends more requests than the operator allows.
     RateLimited {
-        /// After how many seconds it may ask again.
+        /// The number of seconds after which it may send another.
         retry_after: u16,
     },
-    /// Too many requests without a good API key came from this address.
+    /// Too many requests without a valid API key came from this address.
     AuthenticationLimited {
-        /// After how many seconds one more is looked at.
+        /// The number of seconds after which another one is accepted.
         retry_after: u16,
     },
-    /// A proof that is none for this service. STS was not asked.
+    /// The proof is not valid for this service. STS was not called.
     Proof(ProofError),
     /// What was posted is of a kind that the operator does not accept.
     ProofNotAccepted,
-    /// The store of used proofs cannot be asked.
+    /// The store of used proofs cannot be reached.
     ReplayStoreUnavailable,
-    /// A gate was asked without a proof.
+    /// A request to a gate has no proof.
     NoProof,
-    /// A gate's policy does not let the principal of a good proof pass.
+    /// The proof is valid, but the policy does not allow its principal.
     Forbidden,
-    /// As many requests as the operator allows are waiting for STS.
+    /// The maximum number of requests is already in flight.
     Overloaded,
-    /// The bodies being read take as much memory as the operator allows.
+    /// The bodies being read take all the memory that the operator allows.
     BodiesOverloaded,
-    /// As many connections as the operator allows are open.
+    /// The maximum number of connections is open.
     ConnectionsOverloaded,
-    /// This client's address has as many connections open as the operator allows.
+    /// This client's address has its maximum number of connections open.
     TooManyConnections,
-    /// A fault of this program. Nothing is told about it; the log has more.
+    /// A fault of this program. The answer says nothing more about it; the log does.
     Internal,
 }
 
-/// The body of every answer that is not a success.
+/// The body of every error response.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ErrorBody {
     /// The class of the error: botocore's exception where boto3 would have raised one.
     #[schema(value_type = String, example = "ClientError")]
     pub exception: &'static str,
-    /// The error's code: the one of STS as STS spells it, or one of this service.
+    /// The error's code: that of STS in STS's spelling, or one of this service.
     #[schema(value_type = String, example = "ExpiredToken")]
     pub error_code: Cow<'static, str>,
     /// What happened, for people. Null where STS gave an empty message.
@@ -106,31 +106,31 @@ pub struct ErrorBody {
     pub error_message: Option<Cow<'static, str>>,
 }
 
-/// What a caller is told.
+/// The parts of an error response.
 pub struct ErrorAnswer {
     /// The HTTP status.
     pub status: StatusCode,
     /// The body.
     pub body: ErrorBody,
-    /// After how many seconds to try again, where that may help.
+    /// The number of seconds after which to try again, where that may help.
     pub retry_after: Option<u16>,
     /// A header that says what would be accepted.
     pub accepted: Option<(HeaderName, &'static str)>,
 }
 
-/// STS was throttling, failing or out of reach: long enough not to make it worse.
+/// STS was throttling, failing or out of reach. Five seconds do not make that worse.
 const RETRY_STS: Option<u16> = Some(5);
-/// This service was full: a place is free again within the time of one call.
+/// This service was at its limit: a permit is free again within the time of one call.
 const RETRY_HERE: Option<u16> = Some(1);
 
 impl ApiError {
-    /// The error code, as it is answered, logged and counted.
+    /// The error code in responses, logs and metrics.
     #[must_use]
     pub fn code(&self) -> Cow<'static, str> {
         self.class().2
     }
 
-    /// The answer to a caller.
+    /// The response for a caller.
     #[must_use]
     pub fn answer(&self) -> ErrorAnswer {
         let (status, exception, code) = self.class();
@@ -152,14 +152,12 @@ impl ApiError {
         ErrorAnswer { status, body, retry_after, accepted: self.accepted() }
     }
 
-    /// What would be accepted, as RFC 6750 (section 3) and RFC 9110 (section 15.5.16) have it said.
+    /// The header that says what would be accepted, by RFC 6750 (section 3) and RFC 9110 (section 15.5.16).
     fn accepted(&self) -> Option<(HeaderName, &'static str)> {
         match self {
-            // No error is named when no key was given.
-            Self::Unauthorized { key_given: false } => {
-                Some((WWW_AUTHENTICATE, "Bearer realm=\"sts-verify\""))
-            }
-            Self::Unauthorized { key_given: true } => {
+            // RFC 6750 wants no error named when the request had no key.
+            Self::Unauthorized { has_key: false } => Some((WWW_AUTHENTICATE, "Bearer realm=\"sts-verify\"")),
+            Self::Unauthorized { has_key: true } => {
                 Some((WWW_AUTHENTICATE, "Bearer realm=\"sts-verify\", error=\"invalid_token\""))
             }
             Self::UnsupportedMediaType(accepted) => Some((ACCEPT, accepted)),
@@ -173,9 +171,7 @@ impl ApiError {
             Self::Rejected(no) => {
                 return (StatusCode::BAD_REQUEST, "ClientError", no.code.clone().into());
             }
-            Self::Invalid(refusal) => {
-                (StatusCode::BAD_REQUEST, "ParamValidationError", validation_code(refusal))
-            }
+            Self::Invalid(error) => (StatusCode::BAD_REQUEST, "ParamValidationError", validation_code(error)),
             Self::RegionNotAllowed => (StatusCode::BAD_REQUEST, "ParamValidationError", "RegionNotAllowed"),
             Self::UnsupportedMediaType(_) | Self::UnsupportedContentCoding(_) => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "RequestError", "UnsupportedMediaType")
@@ -222,8 +218,8 @@ impl ApiError {
     }
 }
 
-fn validation_code(refusal: &ValidationError) -> &'static str {
-    match refusal {
+fn validation_code(error: &ValidationError) -> &'static str {
+    match error {
         ValidationError::MalformedJson | ValidationError::NotUtf8 => "MalformedJson",
         ValidationError::Missing(_) => "MissingParameter",
         ValidationError::Invalid(..) => "InvalidParameter",
@@ -232,7 +228,7 @@ fn validation_code(refusal: &ValidationError) -> &'static str {
     }
 }
 
-/// botocore's exception classes for what kept STS from answering; each is its own code.
+/// botocore's exception class for a failed call to STS. The class is also the error code.
 fn failure_class(failure: &StsFailure) -> (StatusCode, &'static str, &'static str) {
     let (status, class) = match failure {
         StsFailure::Unreachable(..) => (StatusCode::BAD_GATEWAY, "EndpointConnectionError"),
@@ -250,8 +246,8 @@ fn failure_class(failure: &StsFailure) -> (StatusCode, &'static str, &'static st
 }
 
 impl From<ValidationError> for ApiError {
-    fn from(refusal: ValidationError) -> Self {
-        Self::Invalid(refusal)
+    fn from(error: ValidationError) -> Self {
+        Self::Invalid(error)
     }
 }
 
@@ -265,8 +261,8 @@ impl IntoResponse for ApiError {
         if let Some((name, accepted)) = answer.accepted {
             response.headers_mut().insert(name, HeaderValue::from_static(accepted));
         }
-        // For the layers around the routes: the access log takes the code from it, and the Lambda's own interface
-        // answers it in Lambda's words.
+        // For the layers around the routes: the access log takes the code from it, and the Lambda interface
+        // turns it into Lambda's format.
         response.extensions_mut().insert(self);
         response
     }

@@ -1,24 +1,24 @@
-//! What may be wrong with the head of a request.
+//! The errors in the head of a request.
 
 use axum::http::StatusCode;
 
-/// Why the head of a request is refused.
+/// Why the head of a request is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HeadError {
-    /// The parser does not take it.
+    /// The parser cannot parse it.
     Malformed,
-    /// There is no Host, more than one, or one that is none.
+    /// There is no Host header, more than one, or an invalid one.
     InvalidHost,
     /// A transfer coding other than chunked, or chunked more than once.
     UnsupportedTransferEncoding,
-    /// It is longer than this service takes, or has more headers.
+    /// It is longer than this service allows, or has more headers.
     TooLarge,
     /// The client speaks another version of HTTP than 1.0 and 1.1.
     VersionNotSupported,
 }
 
 impl HeadError {
-    /// The status of the answer, and the error's code.
+    /// The status of the response, and the error code.
     pub(super) fn class(self) -> (StatusCode, &'static str) {
         match self {
             Self::Malformed => (StatusCode::BAD_REQUEST, "MalformedRequest"),

@@ -1,21 +1,22 @@
-//! What a request says of the form of its body.
+//! Checks the media type and the coding that a request declares for its body.
 
 use crate::http::error::ApiError;
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
-/// The codings that are told by their names (IANA's, and what AWS's SDKs send to S3).
+/// The codings that an error message may name (those of IANA, and what AWS's SDKs send to S3).
 const CODINGS: [&str; 8] =
     ["gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress", "aws-chunked"];
 
-/// Whether the body is said to be JSON as it stands: `application/json` or a type with the suffix `+json`, with any
-/// parameters, and not compressed.
+/// Requires that the body is declared as uncompressed JSON: `application/json` or a type with the suffix
+/// `+json`, with any parameters.
 pub(crate) fn require_json(headers: &HeaderMap) -> Result<(), ApiError> {
     let is_json = |mime: &mime::Mime| mime.subtype() == mime::JSON || mime.suffix() == Some(mime::JSON);
     require(headers, "application/json", is_json)
 }
 
-/// Whether the body is said to be a JSON value a line as it stands: `application/x-ndjson`, with any parameters, and not compressed.
+/// Requires that the body is declared as uncompressed lines of JSON: `application/x-ndjson`, with any
+/// parameters.
 pub(crate) fn require_ndjson(headers: &HeaderMap) -> Result<(), ApiError> {
     require(headers, "application/x-ndjson", |mime| mime.subtype() == "x-ndjson")
 }
@@ -26,7 +27,8 @@ fn require(
     is_it: impl Fn(&mime::Mime) -> bool,
 ) -> Result<(), ApiError> {
     let content_type = headers.get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
-    // Only the type counts: parameters mean nothing for JSON (RFC 8259, section 11), and clients send malformed ones.
+    // Only the type counts: parameters have no meaning for JSON (RFC 8259, section 11), and some clients send
+    // malformed ones.
     let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default();
     let mime: Option<mime::Mime> = str::from_utf8(essence).ok().and_then(|text| text.trim().parse().ok());
     if !mime.is_some_and(|mime| mime.type_() == mime::APPLICATION && is_it(&mime)) {
@@ -35,7 +37,7 @@ fn require(
     content_coding(headers).map_or(Ok(()), |coding| Err(ApiError::UnsupportedContentCoding(coding)))
 }
 
-/// The first coding that is not `identity`, by a name of ours.
+/// The first coding that is not `identity`, by its name in [`CODINGS`].
 fn content_coding(headers: &HeaderMap) -> Option<&'static str> {
     let lines = headers.get_all(CONTENT_ENCODING).into_iter();
     let codings = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));

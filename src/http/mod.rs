@@ -1,6 +1,5 @@
-//! The routes and what stands around them.
+//! The HTTP service: the routes and the layers around them.
 
-pub(crate) mod ask;
 pub(crate) mod body;
 pub(crate) mod connection;
 pub(crate) mod context;
@@ -17,4 +16,5 @@ pub mod router;
 pub(crate) mod routes;
 pub(crate) mod spellings;
 pub mod state;
+pub(crate) mod sts_call;
 pub(crate) mod verification;

@@ -1,4 +1,4 @@
-//! The forms of a proof in the document: one schema and one example for each tool that makes it.
+//! The forms of a proof in the OpenAPI document: one schema and one example for each tool that makes it.
 
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use utoipa::openapi::Schema;
 use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Type};
 
-/// A presigned URL for the audience `verify.example.com`, by the key in AWS's documentation, which belongs to nobody.
+/// A presigned URL for the audience `verify.example.com`, signed with the key in AWS's documentation, which
+/// belongs to nobody.
 const PRESIGNED_URL: &str = "https://sts.us-east-1.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Algorithm=AWS4-HMAC-SHA256\
     &X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20260113%2Fus-east-1%2Fsts%2Faws4_request&X-Amz-Date=20260113T000348Z&X-Amz-Expires=900\
     &X-Amz-SignedHeaders=host%3Bx-k8s-aws-id&X-Amz-Signature=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -19,12 +20,12 @@ const AUTHORIZATION: &str = "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20
 pub(crate) struct ProofForm {
     pub name: &'static str,
     pub who: &'static str,
-    /// A request of this form. It is no good: each proof is good for 15 minutes at most.
+    /// An example request. It has expired: each proof is valid for at most 15 minutes.
     pub example: Value,
     pub schema: ObjectBuilder,
 }
 
-/// Every form.
+/// All forms.
 pub(crate) fn proof_forms() -> Vec<ProofForm> {
     let eks_token = format!("k8s-aws-v1.{}", BASE64_URL_SAFE_NO_PAD.encode(PRESIGNED_URL));
     let form = |name, who, example, schema| ProofForm { name, who, example, schema };
@@ -85,7 +86,7 @@ fn text(description: &str, longest: usize) -> ObjectBuilder {
     encoded(description).max_length(Some(longest))
 }
 
-/// Bounded by the request's body alone.
+/// Limited only by the maximum length of the body.
 fn encoded(description: &str) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).description(Some(description)).min_length(Some(1))
 }
@@ -102,7 +103,7 @@ fn login_headers() -> Value {
 fn login_schema() -> ObjectBuilder {
     let method = text("How the request is sent", 4).enum_values(Some(["POST", "GET"]));
     let headers = AnyOfBuilder::new()
-        .description(Some("The headers as base64 of a JSON object, as its text, or as the object; a value is a string, a number or an array of one"))
+        .description(Some("The headers as base64 of a JSON object, as its text, or as the object; a value is a string, a number, or an array of one of these"))
         .item(encoded("base64 of a JSON object, or its text"))
         .item(ObjectBuilder::new());
     ObjectBuilder::new()
@@ -138,7 +139,7 @@ fn claims() -> Value {
     })
 }
 
-/// The answer for a good token.
+/// The response for a valid token.
 pub(crate) fn token_identity() -> Value {
     let aws_res = json!({"Account": "123456789012", "Arn": "arn:aws:iam::123456789012:role/example-role"});
     json!({"aws_res": aws_res, "claims": claims()})

@@ -1,10 +1,10 @@
-//! Checks a proof for one caller: by the operator's settings, against the used ones, and with STS.
+//! Checks a proof for one caller: against the operator's settings and the used proofs, and with STS.
 
 use crate::credentials::PostedProof;
-use crate::http::ask::{CallersCall, ask};
 use crate::http::context::RequestContext;
 use crate::http::error::ApiError;
 use crate::http::state::AppState;
+use crate::http::sts_call::{CallersCall, call_sts};
 use crate::proof::replay::{Claim, ReplayError};
 use crate::proof::signed_request::CheckedRequest;
 use crate::proof::token::VerifiedToken;
@@ -15,49 +15,51 @@ use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::time::Instant;
 
-/// STS's code for a signature that does not match: of a presigned URL, perhaps because it is for another audience.
+/// STS's code for a signature that does not match. For a presigned URL the reason may be that it is for another
+/// audience.
 const SIGNATURE_DOES_NOT_MATCH: &str = "SignatureDoesNotMatch";
 
-/// What one request wants of a proof.
+/// The requirements of one request for a proof.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ProofTerms {
-    /// The kinds that are accepted.
+    /// The accepted kinds of proofs.
     pub accept: Accept,
-    /// Whether the proof counts once.
+    /// Whether the proof may be used only once.
     pub single_use: bool,
-    /// Whether an identity that STS named for a region tells the request whom it wants to know. If not, the proof was not used.
-    pub names_somebody: fn(&Identity, &str) -> bool,
+    /// Whether an identity from this region's STS answers the request. If not, the proof does not count as
+    /// used.
+    pub is_usable: fn(&Identity, &str) -> bool,
 }
 
-/// What came of a proof that is for this service.
+/// The result for a proof that passed the checks of this service.
 pub(crate) enum Checked {
-    /// STS was asked.
-    Asked {
+    /// STS was called.
+    Call {
         outcome: Arc<CallOutcome>,
         source: Source,
-        /// Whom it was asked of.
+        /// The client of the STS that was called.
         client: Arc<StsClient>,
-        /// After it the signature is too old.
+        /// The time at which the signature expires.
         useful_until: SystemTime,
     },
-    /// A token's signature is good.
+    /// A token with a valid signature.
     Token(Box<VerifiedToken>),
 }
 
-/// Why there is nothing to say of a proof, and what that says of it.
-pub(crate) struct Refused {
+/// Why a proof was not verified, with the verdict on it.
+pub(crate) struct ProofCheckError {
     pub error: ApiError,
-    /// `None` where the proof was not looked at.
+    /// `None` if the proof was not checked.
     pub verdict: Option<Verdict>,
 }
 
-/// Checks a proof. What is learnt of it is written down for the log.
+/// Checks a proof, and records the result for the log.
 pub(crate) async fn check_proof(
     app: &AppState,
     context: &RequestContext,
     posted: &PostedProof,
     terms: ProofTerms,
-) -> Result<Checked, Refused> {
+) -> Result<Checked, ProofCheckError> {
     let deadline = app.sts.deadline();
     let checked = app.proofs.check(posted, terms.accept, SystemTime::now(), deadline).await?;
     match checked {
@@ -67,23 +69,23 @@ pub(crate) async fn check_proof(
                 record.web_identity_token_id = Some(token.token_id.clone());
             });
             if terms.single_use {
-                // It was checked without STS: whatever comes next, it counts as used.
+                // The token was verified without STS, so it counts as used whatever follows.
                 drop(take(app, &token.replay_id(), token.useful_until).await?);
             }
             Ok(Checked::Token(Box::new(token)))
         }
         CheckedProof::SignedRequest(request) => {
             let client = app.sts.client_of_host(request.host()).ok_or(ProofFailure::RegionNotAllowed)?;
-            let once = OneCall { app, context, client, request: &request, deadline };
-            let (outcome, source) = once.ask(terms).await?;
+            let proof = SignedProof { app, context, client, request: &request, deadline };
+            let (outcome, source) = proof.verify(terms).await?;
             let (client, useful_until) = (client.clone(), request.useful_until());
-            Ok(Checked::Asked { outcome, source, client, useful_until })
+            Ok(Checked::Call { outcome, source, client, useful_until })
         }
     }
 }
 
-/// A signed request, and who asks about it.
-struct OneCall<'a> {
+/// A signed request, with the request that it belongs to.
+struct SignedProof<'a> {
     app: &'a AppState,
     context: &'a RequestContext,
     client: &'a Arc<StsClient>,
@@ -91,43 +93,45 @@ struct OneCall<'a> {
     deadline: Instant,
 }
 
-/// STS's outcome, and where it comes from.
-type Asked = (Arc<CallOutcome>, Source);
+/// The outcome of a call, and where it comes from.
+type SourcedOutcome = (Arc<CallOutcome>, Source);
 
-impl OneCall<'_> {
-    /// Asks STS. With `single_use` the proof is taken before, and given back if STS could not say.
-    async fn ask(&self, terms: ProofTerms) -> Result<Asked, Refused> {
+impl SignedProof<'_> {
+    /// Calls STS. With `single_use` the proof is marked as used before the call, and unmarked if the verdict is
+    /// indeterminate.
+    async fn verify(&self, terms: ProofTerms) -> Result<SourcedOutcome, ProofCheckError> {
         let Self { app, context, request, .. } = self;
         context.record.update(|record| {
             record.access_key = Some(request.masked_access_key());
             record.region = Some(self.client.name().clone());
         });
         if !terms.single_use {
-            return self.ask_for_audiences(true).await;
+            return self.try_audiences(true).await;
         }
         let claim = take(app, &request.replay_id(), request.useful_until()).await?;
-        let asked = self.ask_for_audiences(false).await;
-        let is_known = asked.as_ref().is_ok_and(|(outcome, _)| match &outcome.outcome {
-            Ok(StsResponse::Identity(identity)) => (terms.names_somebody)(identity, self.client.name()),
-            Ok(StsResponse::Rejection(no)) => no.verdict != Verdict::Indeterminate,
+        let outcome = self.try_audiences(false).await;
+        let is_known = outcome.as_ref().is_ok_and(|(outcome, _)| match &outcome.outcome {
+            Ok(StsResponse::Identity(identity)) => (terms.is_usable)(identity, self.client.name()),
+            Ok(StsResponse::Rejection(rejection)) => rejection.verdict != Verdict::Indeterminate,
             Err(_) => false,
         });
         if !is_known {
             claim.give_back().await;
         }
-        asked
+        outcome
     }
 
-    /// Asks for each audience, in order, while STS says that the signature does not match. STS's refusal closes the
-    /// connection, so that each has one of its own.
-    async fn ask_for_audiences(&self, shared: bool) -> Result<Asked, Refused> {
+    /// Calls STS for each audience, in order, until the signature matches. A rejection closes the connection,
+    /// so each call has a new one.
+    async fn try_audiences(&self, shared: bool) -> Result<SourcedOutcome, ProofCheckError> {
         let Self { app, context, client, request, deadline } = *self;
-        let internal = || Refused { error: ApiError::Internal, verdict: None };
+        let internal = || ProofCheckError { error: ApiError::Internal, verdict: None };
         let mut last = Err(internal());
         for audience in request.audiences() {
             let call = request.call(audience).map_err(|_| internal())?;
-            let asked = ask(app, context, client, CallersCall { call, shared, deadline }).await;
-            let (outcome, source) = asked.ok_or(Refused { error: ApiError::Overloaded, verdict: None })?;
+            let outcome = call_sts(app, context, client, CallersCall { call, shared, deadline }).await;
+            let (outcome, source) =
+                outcome.ok_or(ProofCheckError { error: ApiError::Overloaded, verdict: None })?;
             let is_mismatch = is_mismatch(&outcome);
             last = Ok((outcome, source));
             if !is_mismatch {
@@ -146,11 +150,11 @@ async fn take(app: &AppState, id: &[u8; 32], useful_until: SystemTime) -> Result
 }
 
 fn is_mismatch(outcome: &CallOutcome) -> bool {
-    matches!(&outcome.outcome, Ok(StsResponse::Rejection(no))
-        if no.verdict == Verdict::Invalid && no.code == SIGNATURE_DOES_NOT_MATCH)
+    matches!(&outcome.outcome, Ok(StsResponse::Rejection(rejection))
+        if rejection.verdict == Verdict::Invalid && rejection.code == SIGNATURE_DOES_NOT_MATCH)
 }
 
-impl From<ProofFailure> for Refused {
+impl From<ProofFailure> for ProofCheckError {
     fn from(failure: ProofFailure) -> Self {
         let (error, verdict) = match failure {
             ProofFailure::Malformed(error) => (ApiError::Invalid(error), None),

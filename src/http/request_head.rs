@@ -1,7 +1,8 @@
-//! Heads of requests that are refused although the parser takes them, or because it does not.
+//! Request heads that are rejected, by the parser or by the checks here.
 //!
-//! A refused head becomes a request that no route matches, with the reason in its extensions: it passes the layers of
-//! every request, which give it a line in the log, its count and its headers, and the router's fallback answers it.
+//! A rejected head becomes a request that matches no route, with the reason in its extensions. It passes
+//! through the layers of every request, which log it, count it and add headers, and the router's fallback
+//! answers it.
 
 use crate::http::error::ApiError;
 use crate::http::head_error::HeadError;
@@ -11,14 +12,15 @@ use axum::http::header::{HOST, TRANSFER_ENCODING};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, Uri, Version};
 
-/// Why the head of this request was refused.
+/// Why the head of this request was rejected.
 #[derive(Debug, Clone)]
-struct RefusedHead(HeadError);
+struct RejectedHead(HeadError);
 
-/// What is wrong with a head that the parser takes. Two readers of such a head may not see the same request in it.
+/// Checks a head that the parser accepted. Two programs may read different requests from a head that fails
+/// these checks.
 pub(crate) fn check(version: Version, headers: &HeaderMap) -> Result<(), HeadError> {
     let mut hosts = headers.get_all(HOST).iter();
-    // RFC 9112, section 3.2. A request of HTTP/1.0 needs no Host.
+    // RFC 9112, section 3.2. HTTP/1.0 requests need no Host.
     let host = match (hosts.next(), hosts.next()) {
         (Some(host), None) => is_host(host),
         (None, _) => version == Version::HTTP_10,
@@ -27,7 +29,7 @@ pub(crate) fn check(version: Version, headers: &HeaderMap) -> Result<(), HeadErr
     if !host {
         return Err(HeadError::InvalidHost);
     }
-    // RFC 9112, section 6.1: chunked is the one coding that is known here, and is applied once.
+    // RFC 9112, section 6.1: chunked is the only supported coding, and must be applied once.
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     match (codings.next(), codings.next()) {
         (None, _) => Ok(()),
@@ -36,7 +38,7 @@ pub(crate) fn check(version: Version, headers: &HeaderMap) -> Result<(), HeadErr
     }
 }
 
-/// A name or an address, and perhaps a port (RFC 9110, section 7.2).
+/// A name or an address, with an optional port (RFC 9110, section 7.2).
 fn is_host(value: &HeaderValue) -> bool {
     let Ok(authority) = Authority::try_from(value.as_bytes()) else { return false };
     let text = authority.as_str();
@@ -45,21 +47,23 @@ fn is_host(value: &HeaderValue) -> bool {
     behind.is_some_and(|rest| rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port))
 }
 
-/// Makes a request into one that the fallback answers with this error. Its headers stay: the layers read some.
-pub(crate) fn refused(mut request: Request, error: HeadError) -> Request {
-    // Not OPTIONS, which the layer for CORS answers, and no path: neither is known of a head that was not understood.
+/// Turns a request into one that the fallback answers with this error. The headers stay, because the layers
+/// read some of them.
+pub(crate) fn reject(mut request: Request, error: HeadError) -> Request {
+    // The method must not be OPTIONS, which the CORS layer answers. Method and path of an invalid head are not
+    // known.
     *request.method_mut() = Method::from_bytes(b"-").unwrap_or_default();
     let is_gate = request.uri().path().split('/').nth(1) == Some("auth");
-    // A gate answers by itself: all of its answers have its headers.
+    // A gate has a fallback of its own: all of its responses have its headers.
     *request.uri_mut() = Uri::from_static(if is_gate { "/auth/-" } else { "*" });
     *request.body_mut() = Body::empty();
-    request.extensions_mut().insert(RefusedHead(error));
+    request.extensions_mut().insert(RejectedHead(error));
     request
 }
 
-/// Why the head of a request was refused, if it was.
+/// Why the head of a request was rejected, if it was.
 pub(crate) fn reason(request: &Request) -> Option<ApiError> {
-    request.extensions().get().map(|RefusedHead(error)| ApiError::Head(*error))
+    request.extensions().get().map(|RejectedHead(error)| ApiError::Head(*error))
 }
 
 #[cfg(test)]
@@ -76,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_has_one_host_and_it_is_one() {
+    fn a_request_must_have_exactly_one_valid_host() {
         for host in ["a", "a.example", "a.example:8080", "192.0.2.1:1", "[::1]", "[2001:db8::1]:8080", "a:"] {
             assert_eq!(check_lines(Version::HTTP_11, &[(HOST, host)]), Ok(()), "{host}");
         }
@@ -94,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn the_one_transfer_coding_is_chunked_once() {
+    fn the_only_transfer_coding_is_chunked_applied_once() {
         let coded = |codings: &[&'static str]| {
             let codings = codings.iter().map(|coding| (TRANSFER_ENCODING, *coding));
             check_lines(Version::HTTP_11, &[(HOST, "a")].into_iter().chain(codings).collect::<Vec<_>>())

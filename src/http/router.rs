@@ -1,4 +1,4 @@
-//! The routes, and the layers around them in their order.
+//! The routes, and the order of the layers around them.
 
 use crate::config::{CorsOrigins, HttpArgs};
 use crate::http::error::ApiError;
@@ -35,28 +35,28 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// The response header that says that nothing is real.
+/// The response header that marks answers of the sandbox.
 pub const SANDBOX_HEADER: HeaderName = HeaderName::from_static("x-sts-sandbox");
 
 /// Routes with their descriptions.
 type Routes = OpenApiRouter<AppState>;
 
-/// What counts for a caller's limit.
+/// What is counted for a caller's rate limit.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Counted {
     /// The request.
     Request,
-    /// Each of its lines, which its handler counts.
+    /// Each line of its body, which the handler counts.
     Lines,
 }
 
-/// How long a browser may remember a preflight; browsers take no more than two hours.
+/// How long a browser may cache a preflight. Browsers use two hours at most.
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(2);
 
-/// What a page may put into a request: anything. A header gives a request no rights that the page does not have itself:
-/// there are no cookies, and it has to know an API key to send it. The star does not stand for `Authorization` (Fetch, section
-/// 3.3.3); the others are named for browsers that are older than the star: ours, those of traces, and what the AWS SDK sends
-/// to a Lambda function.
+/// The headers that a page may send: any. A header gives a request no rights that the page does not have
+/// itself: there are no cookies, and the page needs an API key to send one. The star does not include
+/// `Authorization` (Fetch, section 3.3.3). The other headers are listed for browsers that do not support the
+/// star: our own, those of traces, and those that the AWS SDK sends to a Lambda function.
 const REQUEST_HEADERS: [HeaderName; 18] = [
     HeaderName::from_static("*"),
     AUTHORIZATION,
@@ -78,13 +78,13 @@ const REQUEST_HEADERS: [HeaderName; 18] = [
     HeaderName::from_static("amz-sdk-request"),
 ];
 
-/// What an answer that is not a page may load: nothing.
+/// A policy for responses that are not pages: they may load nothing.
 const NO_CONTENT_AT_ALL: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
-/// For a year a browser that once had TLS from this host asks for nothing else.
+/// For a year a browser that once had TLS from this host uses nothing else.
 const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-/// The whole service. `sandbox` says that the STS behind it is the stand-in.
+/// The whole service. `sandbox` says whether the STS behind it is the sandbox.
 pub fn router(state: AppState, http: &HttpArgs, sandbox: bool) -> Router {
     let (mut routes, mut document) =
         documented_routes(http.lambda, !http.own_metrics_listener(), |routes, counted| {
@@ -105,8 +105,9 @@ pub fn router(state: AppState, http: &HttpArgs, sandbox: bool) -> Router {
     routes.merge(with_headers(gates))
 }
 
-/// The gates. They have no CORS: it would answer a preflight with 200, which opens the gate of a proxy that asks with its client's
-/// method. An address counts as the caller, for there are no API keys.
+/// The routes of the gates. They have no CORS: the CORS layer would answer a preflight with 200, which opens
+/// the gate of a proxy that forwards its client's method. The caller is identified by its address, because
+/// gates have no API keys.
 fn gate_routes(state: &AppState) -> Router {
     let mut routes = Router::new();
     for path in gate::ROUTES {
@@ -123,7 +124,7 @@ fn caller_guard(state: &AppState) -> Option<CallerGuard> {
     state.callers.clone().map(|limit| CallerGuard { limit, trusted_proxies, metrics })
 }
 
-/// What is no route, or no method of one, is answered in the one error shape.
+/// Answers unknown routes and methods with the common error body.
 fn with_fallbacks<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
     routes.fallback(no_route).method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
 }
@@ -132,8 +133,8 @@ async fn no_route(request: Request) -> ApiError {
     request_head::reason(&request).unwrap_or(ApiError::NotFound)
 }
 
-/// What the listener of the metrics serves: these, and health for whoever restarts a process that does not answer. The
-/// public listener may have no place for another connection when it is wanted most.
+/// The routes of the metrics listener: the metrics, and health for the supervisor that restarts a process that
+/// does not answer. The public listener may have no free connection when these are most needed.
 pub fn internal_routes(state: &AppState) -> Router {
     let routes = Router::new()
         .route("/livez", get(health::livez))
@@ -151,12 +152,13 @@ pub fn document() -> OpenApi {
     document
 }
 
-/// What the OpenAPI document says of the gates, whose routes take every method.
+/// The OpenAPI document of the gates, whose routes accept every method.
 fn gate_document() -> OpenApi {
     OpenApiRouter::<AppState>::new().routes(routes!(gate::gate)).into_openapi()
 }
 
-/// The routes of the OpenAPI document: one that is not described cannot be added. Those that ask STS are guarded.
+/// The routes of the OpenAPI document. A route without a description cannot be added. Those that call STS are
+/// guarded.
 fn documented_routes(lambda: bool, metrics: bool, guarded: impl Fn(Routes, Counted) -> Routes) -> Routes {
     let verify = OpenApiRouter::new().routes(routes!(verify::verify));
     let batch = OpenApiRouter::new().routes(routes!(batch::verify_batch));
@@ -172,8 +174,8 @@ fn documented_routes(lambda: bool, metrics: bool, guarded: impl Fn(Routes, Count
     if lambda { routes.merge(guarded(invoke, Counted::Request)) } else { routes }
 }
 
-/// What a request has to pass before STS is asked for it, from the inside out: the limit counts by the key that
-/// authentication found. Nothing has been read of a body by then.
+/// Adds the checks that a request must pass before STS is called, from the inside out: the rate limit uses the
+/// key that authentication found. They run before any of the body is read.
 fn guarded(mut routes: Routes, counted: Counted, state: &AppState) -> Routes {
     if let Some(guard) = caller_guard(state).filter(|_| counted == Counted::Request) {
         routes = routes.route_layer(from_fn_with_state(guard, limit_callers));
@@ -187,8 +189,8 @@ fn guarded(mut routes: Routes, counted: Counted, state: &AppState) -> Routes {
     routes
 }
 
-/// From the outside in: the first one sees a request first and its answer last. They are one layer to the router, which
-/// would box and clone each of several for every request.
+/// The layers from the outside in: the first one sees a request first and its response last. The router sees
+/// them as one layer; it would box and clone each separate layer for every request.
 fn with_layers(
     mut routes: Router,
     metrics: Arc<Metrics>,
@@ -206,13 +208,13 @@ fn with_layers(
         layer_fn(move |inner| access_log(inner, metrics.clone())),
         MapResponseLayer::new(move |response| complete(response, &headers)),
         option_layer(cors),
-        // From the body of the next one, which may be the panic's answer, back to axum's.
+        // Converts the body type of the next layer, which may be the panic's response, to axum's.
         MapResponseLayer::new(IntoResponse::into_response),
         CatchPanicLayer::custom(answer_a_panic),
     ))
 }
 
-/// What every answer has in its head, unless its handler said otherwise.
+/// The headers of every response, unless its handler sets them.
 fn default_headers(http: &HttpArgs, sandbox: bool) -> HeaderMap {
     let mut headers = HeaderMap::from_iter([
         (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
@@ -221,7 +223,7 @@ fn default_headers(http: &HttpArgs, sandbox: bool) -> HeaderMap {
         (CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ]);
     if http.tls_cert_file.is_some() {
-        // RFC 6797, section 7.2: not over plain HTTP.
+        // RFC 6797, section 7.2: must not be sent over plain HTTP.
         headers.insert(STRICT_TRANSPORT_SECURITY, HTTPS_ONLY);
     }
     if sandbox {
@@ -251,7 +253,7 @@ fn cors(origins: &CorsOrigins) -> CorsLayer {
             WWW_AUTHENTICATE,
             lambda::AMAZON_REQUEST_ID,
             lambda::ERROR_TYPE,
-            // The SDK looks for it. It is never there: the function always answers.
+            // The SDK looks for it. It is never present: the function always answers.
             HeaderName::from_static("x-amz-function-error"),
             lambda::LOG_RESULT,
             lambda::EXECUTED_VERSION,
@@ -263,7 +265,8 @@ fn cors(origins: &CorsOrigins) -> CorsLayer {
     }
 }
 
-/// A panic is a fault of ours: the caller is told no more than that, and the hook in [`crate::observability::logs`] logs where.
+/// A panic is a fault of this program: the caller learns nothing more, and the hook in
+/// [`crate::observability::logs`] logs the location.
 fn answer_a_panic(_: Box<dyn Any + Send + 'static>) -> Response {
     ApiError::Internal.into_response()
 }
@@ -277,7 +280,7 @@ mod tests {
     use clap::Parser as _;
     use tower::ServiceExt as _;
 
-    /// The answer of a route whose handler panics, and its body.
+    /// The response of a route whose handler panics, and its body.
     async fn answer_of_a_panic(route: &str) -> (HeaderMap, String) {
         let http = crate::config::Cli::parse_from(["sts-verify"]).serve.http;
         let handler = async || -> Response { panic!("wJalrXUtnFEMI") };
@@ -298,7 +301,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_is_answered_as_a_fault_of_ours_and_says_nothing_more() {
+    async fn a_panic_is_answered_as_an_internal_error_without_details() {
         let (_, body) = answer_of_a_panic("/panic").await;
         assert!(
             body.starts_with("{\"exception\":\"ServiceError\",\"error_code\":\"InternalError\""),
@@ -307,7 +310,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_of_an_invocation_is_answered_in_lambdas_words() {
+    async fn a_panic_of_an_invocation_is_answered_in_lambdas_format() {
         let (headers, body) = answer_of_a_panic(lambda::PATH).await;
         assert_eq!(headers["x-amzn-errortype"], "ServiceException");
         assert_eq!(headers["x-amzn-requestid"], headers["x-request-id"]);

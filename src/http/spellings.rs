@@ -1,4 +1,4 @@
-//! The request body, as its callers spell it: one schema for each tool that prints credentials or makes a proof.
+//! The spellings of the request body: one schema for each tool that prints credentials or makes a proof.
 
 use crate::http::proof_forms::proof_forms;
 use serde_json::{Map, Value, json};
@@ -11,13 +11,13 @@ use utoipa::{PartialSchema, ToSchema};
 pub(super) struct Spelling {
     pub name: &'static str,
     pub who: &'static str,
-    /// The object around the values.
+    /// The name of the object around the values.
     container: Option<&'static str>,
     access_key: &'static str,
     secret_key: &'static str,
-    /// None where the tool prints long-term keys; several where it says the same twice.
+    /// `None` if the tool prints long-term keys; several names if it prints the token twice.
     session_tokens: &'static [&'static str],
-    /// The hints at a region that it prints.
+    /// The region hints that it prints.
     region_hints: &'static [&'static str],
 }
 
@@ -34,7 +34,7 @@ const fn spelling(
 const CLI: [&str; 2] = ["AccessKeyId", "SecretAccessKey"];
 const CAMEL: [&str; 2] = ["accessKeyId", "secretAccessKey"];
 
-/// Every spelling, the documented one first.
+/// All spellings, the documented one first.
 pub(super) static SPELLINGS: [Spelling; 17] = [
     spelling(
         "function",
@@ -124,18 +124,17 @@ pub(super) static SPELLINGS: [Spelling; 17] = [
     ),
 ];
 
-/// The body of a request: see [`crate::credentials`] for what is really read.
+/// The schema of a request's body. See [`crate::credentials`] for how it is read.
 pub struct VerifyRequestSchema;
 
 impl PartialSchema for VerifyRequestSchema {
     fn schema() -> RefOr<Schema> {
-        let description = "AWS credentials under the names of any of the tools that print them, or one proof in their place, as its \
-                           tool prints it. A name counts whatever its \
-                           case, with `_` and `-` in it or without, at the top or in an object up to three levels below it, \
-                           whatever that object is called. Where the access key id or the secret has a name with `aws` or \
-                           `sts` in it, the names beside it that have neither are passed over; `token` counts only beside \
-                           an access key id, and is a proof where none is. A value that is there twice is taken once if both are equal, and refused if \
-                           not; null and empty are no values. Other members are passed over.";
+        let description = "AWS credentials under the names that any of the tools prints, or one proof in the form that its tool \
+                           prints. Names are compared without case, `_` and `-`, at the top level or in an object up to \
+                           three levels below it, whatever that object is called. If the access key ID or the secret has a \
+                           name with `aws` or `sts` in it, other names without either are ignored. `token` is a session \
+                           token beside an access key ID, and a proof otherwise. A value that occurs twice is accepted if \
+                           both are equal. Null and empty are not values. Other members are ignored.";
         let any = AnyOfBuilder::new().description(Some(description));
         let any = SPELLINGS.iter().fold(any, |any, spelling| any.item(spelling.schema()));
         let proofs = proof_forms().into_iter().map(|form| form.schema.title(Some(form.who)));
@@ -173,7 +172,7 @@ impl Spelling {
     }
 
     fn schema(&self) -> ObjectBuilder {
-        let region = text("The AWS region whose STS is asked; one that the operator allows", 1, 63)
+        let region = text("The AWS region whose STS is used; the operator must allow it", 1, 63)
             .pattern(Some("^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"));
         let values = self.values();
         let object = match self.container {
@@ -184,11 +183,11 @@ impl Spelling {
     }
 
     fn values(&self) -> ObjectBuilder {
-        let access_key = text("The access key id", 16, 128).pattern(Some("^[A-Za-z0-9_]+$"));
+        let access_key = text("The access key ID", 16, 128).pattern(Some("^[A-Za-z0-9_]+$"));
         let secret_key = text("The secret access key", 1, 128).pattern(Some("^[!-~]+$"));
         let token = || {
             let token = text("The session token; absent, null or empty for a long-term key", 0, 16384);
-            // An object is no value under any name, and is looked into.
+            // An object is not a value under any name, but is searched for values.
             let types = SchemaType::from_iter([Type::String, Type::Null, Type::Object]);
             token.pattern(Some("^[!-~]*$")).schema_type(types)
         };
@@ -208,9 +207,9 @@ impl Spelling {
     }
 }
 
-const REGION_HINT: &str = "The region of the environment: a hint, and AWS_REGION is the stronger one. It is asked if the \
-                           operator allows it; if not, the default region is, provided that it is of the same partition. \
-                           What is no region's name is passed over, and `region` counts before it";
+const REGION_HINT: &str = "A region of the environment, used as a hint; AWS_REGION takes precedence. It is used if the operator \
+                           allows it; if not, the default region is used, provided that it is in the same partition. \
+                           Hints that are not the name of a region are ignored, and `region` takes precedence";
 
 fn text(description: &str, shortest: usize, longest: usize) -> ObjectBuilder {
     ObjectBuilder::new()

@@ -1,4 +1,4 @@
-//! What the handlers share.
+//! The state that all handlers share.
 
 use crate::callers::api_keys::ApiKeys;
 use crate::callers::{CallerLimit, InFlight, PerCaller};
@@ -15,51 +15,51 @@ use crate::sts::coalescing::Coalescer;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Cheap to clone: each request has one.
+/// Cheap to clone: each request has a copy.
 #[derive(Clone)]
 pub struct AppState {
-    /// The way to STS.
+    /// The clients for STS.
     pub(crate) sts: Arc<StsClientFactory>,
-    /// What STS is being asked, and what of its answers is kept.
+    /// The calls in progress, and the cached outcomes.
     pub(crate) coalescer: Arc<Coalescer>,
-    /// How often each caller may ask, if that is limited.
+    /// The rate limit of callers, if there is one.
     pub(crate) callers: Option<Arc<CallerLimit>>,
-    /// How many proxies in front append to X-Forwarded-For.
+    /// The number of trusted proxies that append to X-Forwarded-For.
     pub(crate) trusted_proxies: usize,
     /// Reads the bodies of requests.
     pub(crate) bodies: BodyReader,
     /// One permit for each request that may wait for STS.
     pub(crate) in_flight: Arc<InFlight>,
-    /// Bounds of one batch.
+    /// The limits of one batch.
     pub(crate) batch: BatchArgs,
-    /// The longest request body, and the longest line of a batch.
+    /// The maximum length of a request body, and of a line of a batch.
     pub(crate) max_body_bytes: usize,
-    /// Who may ask, when not everybody may.
+    /// The API keys, if callers need one.
     pub(crate) api_keys: Option<Arc<ApiKeys>>,
-    /// How often an address may come without a good key.
+    /// The limit on requests without a valid key from one address.
     pub(crate) failed_authentication: Arc<CallerLimit>,
-    /// What may be posted, and how proofs are checked.
+    /// Which proofs may be posted, and how they are checked.
     pub(crate) proofs: Arc<ProofVerifier>,
-    /// Who may pass which gate, if there are gates.
+    /// The policies of the gates, if there are gates.
     pub(crate) policies: Option<Arc<PoliciesFile>>,
-    /// What gates keep.
+    /// The cache of the gates.
     pub(crate) gate_cache: Arc<GateCache>,
-    /// Which proofs were used.
+    /// The used proofs.
     pub(crate) replay: ReplayStore,
-    /// The origins whose pages may read answers.
+    /// The origins whose pages may read responses.
     pub(crate) cors_origins: Arc<CorsOrigins>,
     /// The metrics of this process.
     pub(crate) metrics: Arc<Metrics>,
-    /// Whether the process was told to stop.
+    /// Whether the process is stopping.
     stopping: Arc<AtomicBool>,
 }
 
 impl AppState {
-    /// The state of a service that asks this STS within these limits.
+    /// The state of a service with these clients and limits.
     ///
     /// # Errors
     ///
-    /// When the system has no randomness for the key under which questions are told apart.
+    /// The system has no randomness for the secret of the call keys.
     pub fn new(
         sts: StsClientFactory,
         proofs: ProofVerifier,
@@ -89,13 +89,13 @@ impl AppState {
         })
     }
 
-    /// The same for callers with one of these keys alone; `None` lets everybody ask.
+    /// Restricts the service to callers with one of these keys. `None` accepts every caller.
     #[must_use]
     pub fn with_api_keys(self, api_keys: Option<Arc<ApiKeys>>) -> Self {
         Self { api_keys, ..self }
     }
 
-    /// The same with what replicas share kept in this Redis. Has to be called within a Tokio runtime.
+    /// Keeps the state that replicas share in this Redis. Must be called within a Tokio runtime.
     #[must_use]
     pub fn with_redis(mut self, server: Option<RedisServer>) -> Self {
         let Some(server) = server else { return self };
@@ -109,19 +109,19 @@ impl AppState {
         self
     }
 
-    /// The same with gates.
+    /// Adds the gates.
     #[must_use]
     pub fn with_policies(self, policies: Option<Arc<PoliciesFile>>) -> Self {
         Self { policies, ..self }
     }
 
-    /// The figures of this process.
+    /// The metrics of this process.
     #[must_use]
     pub fn metrics(&self) -> Arc<Metrics> {
         self.metrics.clone()
     }
 
-    /// From now on /readyz says 503.
+    /// Makes /readyz answer 503.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
     }

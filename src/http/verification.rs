@@ -1,5 +1,5 @@
-//! The answer to one request: its body, and what is said beside it in headers. Everything of a verification that goes over
-//! the wire is named here.
+//! The answer to one verify request: its body, and the headers that belong to it. Everything that a
+//! verification sends over the wire is defined here.
 
 use crate::http::context::RequestContext;
 use crate::http::error::ApiError;
@@ -16,10 +16,10 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-/// The response header that tells *invalid* from *could not find out*.
+/// The response header that distinguishes *invalid* from *indeterminate*.
 pub const VERDICT_HEADER: HeaderName = HeaderName::from_static("x-sts-verdict");
 
-/// The response header that tells an answer that was not this caller's alone (RFC 9211).
+/// The response header of an answer that was shared or cached (RFC 9211).
 pub const CACHE_STATUS_HEADER: HeaderName = HeaderName::from_static("cache-status");
 
 /// The body of a success for credentials and for a signed request.
@@ -30,7 +30,7 @@ pub struct VerifyResponse<'a> {
     aws_res: CallerIdentity<'a>,
 }
 
-/// The body of a success for a web identity token. STS was not asked.
+/// The body of a success for a web identity token. STS was not called.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TokenResponse<'a> {
     #[schema(inline)]
@@ -40,7 +40,7 @@ pub(crate) struct TokenResponse<'a> {
     claims: &'a RawValue,
 }
 
-/// Whose token it is.
+/// The owner of the token.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "PascalCase")]
 struct TokenIdentity<'a> {
@@ -58,10 +58,10 @@ struct TokenIdentity<'a> {
 #[schema(title = "Success")]
 #[expect(dead_code, reason = "for the OpenAPI document")]
 pub(crate) enum Success<'a> {
-    /// What STS says of credentials or of a signed request.
+    /// The answer of STS for credentials or a signed request.
     #[schema(title = "Identity")]
     Identity(#[schema(inline)] VerifyResponse<'a>),
-    /// What a web identity token says.
+    /// The claims of a web identity token.
     #[schema(title = "Token")]
     Token(#[schema(inline)] TokenResponse<'a>),
 }
@@ -83,7 +83,7 @@ struct CallerIdentity<'a> {
     response_metadata: ResponseMetadata<'a>,
 }
 
-/// What boto3 tells about the answer of STS.
+/// What boto3 returns about the answer of STS.
 #[derive(Debug, Serialize, ToSchema)]
 struct ResponseMetadata<'a> {
     /// The request id of STS, for a support case.
@@ -108,7 +108,7 @@ struct ResponseMetadata<'a> {
     retry_attempts: u32,
 }
 
-/// A text, or null for an empty element: boto3's answer to one.
+/// A text, or null for an empty element, as in boto3.
 #[derive(Debug)]
 struct OrNull<'a>(&'a str);
 
@@ -118,7 +118,7 @@ impl Serialize for OrNull<'_> {
     }
 }
 
-/// Headers as a JSON object, in their own order.
+/// Headers as a JSON object, in their original order.
 #[derive(Debug)]
 struct Headers<'a>(&'a [(String, String)]);
 
@@ -147,15 +147,15 @@ impl<'a> VerifyResponse<'a> {
     }
 }
 
-/// The answer to one question, before it becomes an HTTP response or a Lambda's envelope.
+/// The answer to one verify request, before it becomes an HTTP response or a Lambda envelope.
 pub(crate) struct Verification {
     pub status: StatusCode,
     pub body: String,
-    /// None when STS was not asked.
+    /// `None` when STS was not called.
     pub verdict: Option<Verdict>,
     pub retry_after: Option<u16>,
     pub source: Source,
-    /// None for a success.
+    /// `None` for a success.
     pub error: Option<ApiError>,
 }
 
@@ -184,15 +184,15 @@ impl Verification {
         }
     }
 
-    fn new(asked: &CallOutcome, record: &SharedRecord) -> Self {
-        record.update(|record| record.retries = Some(asked.retries));
-        match &asked.outcome {
+    fn new(call: &CallOutcome, record: &SharedRecord) -> Self {
+        record.update(|record| record.retries = Some(call.retries));
+        match &call.outcome {
             Ok(StsResponse::Identity(identity)) => {
                 record.update(|record| {
                     record.sts_request_id.clone_from(&identity.request_id);
                     record.account = Some(identity.account.clone());
                 });
-                let body = VerifyResponse::new(identity, asked.retries, asked.max_attempts_reached);
+                let body = VerifyResponse::new(identity, call.retries, call.max_attempts_reached);
                 match serde_json::to_string(&body) {
                     Ok(body) => Self::with(StatusCode::OK, body, Some(Verdict::Valid), None),
                     Err(_) => Self::error(&ApiError::Internal, None),
@@ -222,7 +222,7 @@ impl Verification {
         Self { status, body, verdict, retry_after, source: Source::default(), error: None }
     }
 
-    /// Puts what is said beside the body into headers.
+    /// Sets the headers that belong to the answer.
     pub(crate) fn set_headers(&self, headers: &mut HeaderMap) {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if let Some(verdict) = self.verdict {
@@ -248,7 +248,7 @@ impl IntoResponse for Verification {
     fn into_response(self) -> Response {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = self.status;
-        // With those of the layers.
+        // Room for the headers of the layers, too.
         response.headers_mut().reserve(12);
         self.set_headers(response.headers_mut());
         *response.body_mut() = Body::from(self.body);
@@ -257,7 +257,7 @@ impl IntoResponse for Verification {
     }
 }
 
-/// Puts what the access log is to know into an answer's extensions.
+/// Puts what the access log needs into the extensions of a response.
 pub(crate) fn leave_for_the_log(response: &mut Response, error: Option<ApiError>) {
     if let Some(error) = error {
         response.extensions_mut().insert(error);

@@ -159,7 +159,7 @@ impl Metrics {
     }
 
     /// STS was asked.
-    pub(crate) fn sts_asked(
+    pub(crate) fn record_sts_call(
         &self,
         region: &str,
         outcome: &Result<StsResponse, StsFailure>,

@@ -43,7 +43,7 @@ impl Requests {
         let mut request = Request::from_parts(head, RequestBody::of(body, &self.exchange));
         let refused = checked.is_err();
         if let Err(error) = checked {
-            request = request_head::refused(request, error);
+            request = request_head::reject(request, error);
         }
         let mut response = self.respond(request).await;
         match self.exchange.answered() {
@@ -69,7 +69,7 @@ impl Requests {
         error: HeadError,
     ) -> Result<Response<AnswerBody>, Infallible> {
         self.exchange.requested(Unread::Nothing);
-        let request = request_head::refused(request.map(|_| Body::empty()), error);
+        let request = request_head::reject(request.map(|_| Body::empty()), error);
         let response = self.respond(request).await;
         self.exchange.answered();
         Ok(response)

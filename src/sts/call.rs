@@ -4,15 +4,15 @@ use crate::credentials::Credentials;
 use http::Request;
 use secrecy::{ExposeSecret as _, SecretString};
 
-/// A GetCallerIdentity to be sent. It holds secrets, and so has no `Debug`.
+/// A GetCallerIdentity request. It holds secrets, so it has no `Debug`.
 pub enum StsCall {
-    /// Signed here.
+    /// Signed by this program.
     Credentials(Credentials),
     /// Signed by the caller.
     Signed(Box<SignedCall>),
 }
 
-/// A request that a caller signed. It is sent as it is, to wherever the STS of its host is.
+/// A request that a caller signed. It is forwarded as it is to the STS of the host that it was signed for.
 pub struct SignedCall {
     pub(super) request: Request<&'static str>,
     signature: SecretString,
@@ -20,7 +20,7 @@ pub struct SignedCall {
 }
 
 impl SignedCall {
-    /// A request with its `Host`, its signature, and its session token if it has one.
+    /// Takes a request's `Host`, its signature, and its session token if it has one.
     #[must_use]
     pub fn new(
         request: Request<&'static str>,
@@ -30,7 +30,7 @@ impl SignedCall {
         Self { request, signature, session_token }
     }
 
-    /// All of it: two requests with the same values are one to STS.
+    /// All values of the call: two calls with the same values are the same request to STS.
     pub(crate) fn values(&self) -> Vec<Vec<u8>> {
         let (uri, body) = (self.request.uri().to_string(), self.request.body().as_bytes());
         let mut values = vec![self.request.method().as_str().into(), uri.into_bytes(), body.to_vec()];
@@ -42,7 +42,8 @@ impl SignedCall {
 }
 
 impl StsCall {
-    /// What must not get into an answer or a log; empty texts where there are fewer.
+    /// The values that must not get into an answer or a log. The texts are empty where the call has fewer than
+    /// two.
     pub(crate) fn secrets(&self) -> [&str; 2] {
         match self {
             Self::Credentials(credentials) => credentials.secrets(),

@@ -1,9 +1,11 @@
-//! One region's STS: where it is, and the one question put to it, signed with the caller's credentials.
+//! The client of one region's STS: its endpoint, and the GetCallerIdentity request, signed with the caller's
+//! credentials.
 //!
-//! The signature and the endpoint's rules are the AWS SDK's own (aws-sigv4, aws-sdk-sts). Its client for operations is not
-//! used: of all that it does for a call (retries, a clock learnt from answers, caches of identities, a reader of answers)
-//! nothing is wanted here, it keeps more copies of the secrets, and takes twice the time. `docs/performance.md` has the
-//! figures. Nor is its connector, whose connections cannot be bounded in all ([`super::pool`]).
+//! The signature and the endpoint rules are the AWS SDK's own (aws-sigv4, aws-sdk-sts). The SDK's client for
+//! operations is not used: nothing else that it does for a call (retries, a clock learnt from answers, identity
+//! caches, a response parser) is wanted here, it makes more copies of the secrets, and it takes twice the time
+//! (`docs/performance.md` has the figures). The SDK's connector is not used either, because the total number of
+//! its connections cannot be limited ([`super::pool`]).
 
 use super::call::{SignedCall, StsCall};
 use super::fair_semaphore::Permit;
@@ -25,37 +27,38 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// The question. It is the same for everybody.
+/// The body of a GetCallerIdentity request. It is the same for every caller.
 const BODY: &str = "Action=GetCallerIdentity&Version=2011-06-15";
 
-/// Its type.
+/// The content type of [`BODY`].
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// The service that a signature is for.
+/// The service name in a signature.
 const SERVICE: &str = "sts";
 
-/// What AWS sees, in CloudTrail too.
-const OUR_NAME: &str = concat!("sts-verify/", env!("CARGO_PKG_VERSION"));
+/// The user agent that AWS sees, also in CloudTrail.
+const USER_AGENT_VALUE: &str = concat!("sts-verify/", env!("CARGO_PKG_VERSION"));
 
-/// The STS of one region.
+/// The client for the STS of one region.
 pub struct StsClient {
     name: Arc<str>,
-    /// The number of the host that is asked: regions with one endpoint share the connections to it.
+    /// The number of the host that calls are sent to. Regions with the same endpoint share its connections.
     pub(super) host: usize,
-    /// The number of the host that is asked with credentials in this region: the hosts of one region share its part of the permits.
+    /// The number under which calls with credentials take permits: all hosts of one region share that region's
+    /// permits.
     pub(super) permits: usize,
-    /// The URL that is asked.
+    /// The URL that calls are sent to.
     endpoint: Endpoint,
-    /// The way there.
+    /// The route to the endpoint.
     route: Route,
-    /// What is asked there, the same for everybody. Each call signs a copy.
-    question: Request<Body>,
-    /// The region that a signature is for.
+    /// The request that each call copies and signs.
+    template: Request<Body>,
+    /// The region in the signature.
     signed_for: String,
 }
 
 impl StsClient {
-    /// Finds out which URL will be asked, by the SDK's rules, and for which region it wants a signature.
+    /// Resolves the endpoint's URL and the region to sign for, by the SDK's rules.
     pub(super) async fn new(
         name: &str,
         settings: &StsSettings,
@@ -70,38 +73,38 @@ impl StsClient {
             name: name.into(),
             host: 0,
             permits: 0,
-            question: question(uri, &route).ok_or_else(none)?,
+            template: template(uri, &route).ok_or_else(none)?,
             route,
             endpoint,
             signed_for: signing_region(&resolved).unwrap_or(name).to_owned(),
         })
     }
 
-    /// Its name.
+    /// The region's name.
     #[must_use]
     pub fn name(&self) -> &Arc<str> {
         &self.name
     }
 
-    /// The URL that is asked.
+    /// The URL that calls are sent to.
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
-    /// An attempt had no answer in time.
+    /// The error of an attempt that got no answer in time.
     pub(crate) fn timed_out(&self) -> StsFailure {
         StsFailure::ReadTimeout(self.endpoint.clone())
     }
 
-    /// Asks once.
+    /// Makes one attempt.
     pub(super) async fn attempt(&self, pool: &Arc<Pool>, permit: &Permit, call: &StsCall) -> Attempt {
         let reply = self.reply(pool, permit, call).await;
         let retry_after = reply.as_ref().ok().and_then(|(reply, _)| reply.retry_after());
         let outcome = reply.and_then(|(reply, connection)| {
             let outcome = reply.read(&self.endpoint, call.secrets());
-            // STS remembers for some seconds on which connection it refused a key, and what failed may fail again: unless
-            // it named the caller, the connection is closed.
+            // STS remembers for some seconds on which connection it rejected a key, and what failed once may
+            // fail again. So a connection is kept only after an answer with an identity.
             if let Ok(StsResponse::Identity(_)) = outcome {
                 pool.keep(connection);
             }
@@ -110,7 +113,7 @@ impl StsClient {
         Attempt { outcome, retry_after }
     }
 
-    /// Sends a call and reads the reply to its end.
+    /// Sends a call and reads the whole reply.
     async fn reply(
         &self,
         pool: &Arc<Pool>,
@@ -134,7 +137,7 @@ impl StsClient {
                     let reply = reply.map_err(|error| StsFailure::from_hyper(&error, &self.endpoint))?;
                     return Ok((reply, connection));
                 }
-                // STS closed it while it was idle: no attempt was made.
+                // STS closed the connection while it was idle, so no attempt was made.
                 Err(mut error) if connection.is_reused && error.message().is_some() => {
                     unsent = error.take_message();
                 }
@@ -143,7 +146,7 @@ impl StsClient {
         }
     }
 
-    /// What is sent for a call. An error's text may repeat the secrets.
+    /// The HTTP request for a call. The text of an error may repeat the secrets.
     fn request(&self, call: &StsCall) -> Result<Request<Body>, Box<dyn Error + Send + Sync>> {
         match call {
             StsCall::Credentials(credentials) => self.signed(credentials),
@@ -151,16 +154,17 @@ impl StsClient {
         }
     }
 
-    /// A request that was signed for one of the region's hosts. Whatever the endpoint, its `Host` is the one that was signed.
+    /// The HTTP request for a call that the caller signed for one of the region's hosts. Its `Host` header is
+    /// the signed one, whatever the endpoint.
     fn forwarded(&self, call: &SignedCall) -> Result<Request<Body>, Box<dyn Error + Send + Sync>> {
         let (mut head, body) = call.request.clone().into_parts();
         let query = head.uri.query().map_or(String::new(), |query| format!("?{query}"));
-        let path = self.question.uri().path().trim_end_matches('/');
-        let mut target = self.question.uri().clone().into_parts();
+        let path = self.template.uri().path().trim_end_matches('/');
+        let mut target = self.template.uri().clone().into_parts();
         target.path_and_query = Some(format!("{path}/{query}").try_into()?);
         head.uri = Uri::from_parts(target)?;
-        for (name, value) in self.question.headers() {
-            // What a signature covers is there already.
+        for (name, value) in self.template.headers() {
+            // Headers that the caller signed are there already.
             if name != CONTENT_TYPE && !head.headers.contains_key(name) {
                 head.headers.insert(name, value.clone());
             }
@@ -168,7 +172,7 @@ impl StsClient {
         Ok(Request::from_parts(head, Full::from(body)))
     }
 
-    /// The question with a signature. An error's text may repeat the credentials.
+    /// A signed copy of the request. The text of an error may repeat the credentials.
     fn signed(&self, credentials: &Credentials) -> Result<Request<Body>, Box<dyn Error + Send + Sync>> {
         let identity = signing_credentials(credentials).into();
         let params = SigningParams::builder()
@@ -183,7 +187,7 @@ impl StsClient {
         let body = SignableBody::Bytes(BODY.as_bytes());
         let signable = SignableRequest::new("POST", self.endpoint.as_str(), headers, body)?;
         let (signature, _) = sign(signable, &params)?.into_parts();
-        let mut request = self.question.clone();
+        let mut request = self.template.clone();
         for header in signature.into_parts().0 {
             let mut value = HeaderValue::try_from(header.value())?;
             value.set_sensitive(true);
@@ -193,14 +197,14 @@ impl StsClient {
     }
 }
 
-/// What is asked at an endpoint, without a signature, in the form that its route wants.
-fn question(endpoint: Uri, route: &Route) -> Option<Request<Body>> {
-    let mut question = request_over(Method::POST, endpoint, route, Full::from(BODY))?;
-    question.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(FORM));
-    Some(question)
+/// The unsigned request for an endpoint, in the form that its route needs.
+fn template(endpoint: Uri, route: &Route) -> Option<Request<Body>> {
+    let mut template = request_over(Method::POST, endpoint, route, Full::from(BODY))?;
+    template.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(FORM));
+    Some(template)
 }
 
-/// A request to a URL, in the form that its route wants.
+/// A request for a URL, in the form that its route needs.
 pub(super) fn request_over(method: Method, url: Uri, route: &Route, body: Body) -> Option<Request<Body>> {
     let is_default_port = url.port_u16()
         == match url.scheme_str() {
@@ -209,7 +213,7 @@ pub(super) fn request_over(method: Method, url: Uri, route: &Route, body: Body) 
         };
     let authority = url.authority()?;
     let host = if is_default_port { authority.host() } else { authority.as_str() };
-    let request = Request::builder().method(method).header(HOST, host).header(USER_AGENT, OUR_NAME);
+    let request = Request::builder().method(method).header(HOST, host).header(USER_AGENT, USER_AGENT_VALUE);
     let mut request = request.body(body).ok()?;
     *request.uri_mut() = match route {
         Route::Forward { authorization, .. } => {
@@ -223,7 +227,7 @@ pub(super) fn request_over(method: Method, url: Uri, route: &Route, body: Body) 
     Some(request)
 }
 
-/// What the SDK's rules give for a region.
+/// The endpoint that the SDK's rules give for a region.
 async fn resolve_endpoint(region: &str, settings: &StsSettings) -> Result<SdkEndpoint, SetupError> {
     let none = || SetupError::no_endpoint(region, settings);
     let params = Params::builder()
@@ -237,7 +241,8 @@ async fn resolve_endpoint(region: &str, settings: &StsSettings) -> Result<SdkEnd
     DefaultResolver::new().resolve_endpoint(&params).await.map_err(|_| none())
 }
 
-/// The region that an endpoint wants a signature for when it is another than its own: that of all the world does.
+/// The region that an endpoint requires in the signature, if it is not the client's own. The global endpoint
+/// requires one.
 fn signing_region(endpoint: &SdkEndpoint) -> Option<&str> {
     endpoint.auth_schemes().iter().find_map(|scheme| scheme.get("signingRegion")?.as_string())
 }

@@ -1,20 +1,21 @@
-//! The XML of an answer, read as botocore reads it (`BaseXMLResponseParser` and `QueryParser` in `botocore/parsers.py`;
-//! the same in 1.43 and 1.44).
+//! Reads the XML of an answer as botocore does (`BaseXMLResponseParser` and `QueryParser` in
+//! `botocore/parsers.py`, the same in 1.43 and 1.44).
 //!
-//! botocore makes a dictionary of an element: local names are its keys, several elements of one name become a list, and
-//! where a dictionary is wanted the first of a list is taken. What it then cannot use ends in an exception of Python's.
+//! botocore turns an element into a dictionary: local names are the keys, and several elements with one name
+//! become a list. Where botocore needs a dictionary, it takes the first of a list. Anything else that it cannot
+//! use raises a Python exception.
 
 use memchr::{memchr_iter, memchr3, memmem};
 use roxmltree::{Document, Node, PI, ParsingOptions};
 
-/// The most tags and the most attributes a document may have. An answer of STS has some 20 tags and one attribute.
-/// roxmltree needs 80 bytes for a tag, and its search for doubled attributes is quadratic.
+/// The maximum number of tags and of attributes in a document. An answer of STS has some 20 tags and one
+/// attribute. roxmltree needs 80 bytes for a tag, and its search for duplicate attributes takes quadratic time.
 const MAX_TAGS: usize = 1_000;
 
-/// botocore fails on this document: no attempt follows, whatever the status.
+/// botocore fails on this document, and makes no further attempt, whatever the status.
 pub(super) struct Unreadable;
 
-/// What botocore holds for a name in its dictionary of an element.
+/// The value that botocore has for a name in its dictionary of an element.
 pub(super) enum Value<'a, 'input> {
     /// The text of an element without child elements; `None` for an empty one.
     Text(Option<String>),
@@ -27,10 +28,11 @@ pub(super) struct ErrorElement {
     pub code: String,
     /// `None` for an empty one.
     pub message: Option<String>,
-    /// Whether there is a message, empty or not. The function failed without one, but botocore goes by the code before.
+    /// Whether there is a message element. The Lambda function failed without one, but botocore looks at the
+    /// code first.
     pub has_message: bool,
     pub request_id: Option<String>,
-    /// Whether it stands where STS puts it: below the root `ErrorResponse`.
+    /// Whether the `Error` is directly below the root `ErrorResponse`, where STS puts it.
     pub is_of_sts: bool,
 }
 
@@ -43,34 +45,34 @@ pub(super) struct CallerElement {
     pub request_id: Option<String>,
 }
 
-/// Parses an XML document strictly: one that is cut off, or has anything behind its end, is none.
+/// Parses an XML document strictly: a document that is cut off, or has anything after its end, is an error.
 ///
-/// A document type may be named and nothing be declared for it: a few entities in each other grow beyond all memory, and
-/// roxmltree does not look at other declarations.
+/// A document type is accepted only without declarations: a few nested entities can expand beyond all memory,
+/// and roxmltree does not check other declarations.
 pub(super) fn parse(body: &[u8]) -> Result<Document<'_>, Unreadable> {
     let text = std::str::from_utf8(body).map_err(|_| Unreadable)?;
     let count = |wanted: u8| memchr_iter(wanted, body).count();
     if count(b'<') > MAX_TAGS || count(b'=') > MAX_TAGS {
         return Err(Unreadable);
     }
-    // Without these there are neither declarations nor instructions, nor other namespaces than STS's.
+    // Without these there are no declarations, no processing instructions, and no namespaces but that of STS.
     let is_plain = memchr3(b'!', b'?', b'}', body).is_none() && memmem::find(body, b"xmlns:").is_none();
     let allow_dtd = !is_plain && memmem::find(body, b"<!ENTITY").is_none() && !has_declarations(body);
     let options = ParsingOptions { allow_dtd, ..ParsingOptions::default() };
     let document = Document::parse_with_options(text, options).map_err(|_| Unreadable)?;
-    if is_plain || !expat_refuses(&document) { Ok(document) } else { Err(Unreadable) }
+    if is_plain || !expat_rejects(&document) { Ok(document) } else { Err(Unreadable) }
 }
 
-/// Whether there is a part with declarations in a document type.
+/// Whether the document type contains declarations.
 fn has_declarations(body: &[u8]) -> bool {
     let doctype = memmem::find(body, b"<!DOCTYPE").map_or(&[][..], |start| &body[start..]);
     doctype.iter().take_while(|byte| **byte != b'>').any(|byte| *byte == b'[')
 }
 
-/// What Python's parser takes for an error and roxmltree does not: an XML declaration with odd characters, a namespace with a
-/// brace in its name, a prefix without a namespace, and a processing instruction whose name is none, or that of the XML
-/// declaration.
-fn expat_refuses(document: &Document) -> bool {
+/// What Python's parser rejects and roxmltree accepts: an XML declaration with unexpected characters, a
+/// namespace with a brace in its name, a prefix without a namespace, and a processing instruction whose name is
+/// invalid or is that of the XML declaration.
+fn expat_rejects(document: &Document) -> bool {
     let text = document.input_text();
     let is_odd = |byte: u8| !(byte.is_ascii_alphanumeric() || b" \t\r\n<?='\".-_".contains(&byte));
     let declaration = text.trim_start_matches('\u{feff}').strip_prefix("<?xml");
@@ -85,7 +87,7 @@ fn expat_refuses(document: &Document) -> bool {
         })
 }
 
-/// Whether a processing instruction has a name that it may have, and a space behind it.
+/// Whether a processing instruction has a valid name with white space after it.
 fn is_instruction(text: &str, instruction: PI) -> bool {
     let name = instruction.target;
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte) || !byte.is_ascii();
@@ -95,7 +97,7 @@ fn is_instruction(text: &str, instruction: PI) -> bool {
         && text["<?".len() + name.len()..].starts_with(['?', ' ', '\t', '\r', '\n'])
 }
 
-/// The caller that a document names. botocore leaves members out that are not there; here all three have to be.
+/// The identity in a document. botocore leaves out members that are missing; here all three are required.
 pub(super) fn caller(root: Node) -> Option<CallerElement> {
     let result = first(root, "GetCallerIdentityResult")?;
     let member = |name| text_of(only(result, name)?);
@@ -113,9 +115,9 @@ pub(super) fn caller(root: Node) -> Option<CallerElement> {
     })
 }
 
-/// The error that a document tells; `Ok(None)` where botocore finds none, or one without a code.
+/// The error in a document. `Ok(None)` if botocore finds none, or one without a code.
 pub(super) fn error(root: Node) -> Result<Option<ErrorElement>, Unreadable> {
-    // What stands in `Errors` takes the place of what stands beside it.
+    // The members of `Errors` replace those beside it.
     let errors = match value(root, "Errors") {
         Some(Value::Members(errors)) => Some(errors),
         Some(Value::Text(_)) => return Err(Unreadable),
@@ -157,14 +159,15 @@ impl Value<'_, '_> {
     }
 }
 
-/// What botocore holds for a name, below an element.
+/// The value that botocore has for a name below an element.
 fn value<'a, 'input>(parent: Node<'a, 'input>, name: &str) -> Option<Value<'a, 'input>> {
     let first = first(parent, name)?;
     let is_dictionary = only(parent, name).is_none() || first.first_element_child().is_some();
     Some(if is_dictionary { Value::Members(first) } else { Value::Text(text_of(first)) })
 }
 
-/// An element's name without its namespace. botocore's expression for a namespace ends at a line break.
+/// An element's name without its namespace. botocore's regular expression for a namespace stops at a line
+/// break.
 fn tag<'input>(node: Node<'_, 'input>) -> Option<&'input str> {
     let name = node.is_element().then(|| node.tag_name())?;
     (!name.namespace().is_some_and(|namespace| namespace.contains('\n'))).then(|| name.name())
@@ -179,12 +182,12 @@ fn only<'a, 'input>(parent: Node<'a, 'input>, name: &str) -> Option<Node<'a, 'in
     named.next().filter(|_| named.next().is_none())
 }
 
-/// Whether two child elements have one name.
+/// Whether two child elements have the same name.
 fn has_doubles(parent: Node) -> bool {
     parent.children().filter_map(tag).any(|name| only(parent, name).is_none())
 }
 
-/// The text before the first child element, over comments, as ElementTree has it. `None` for an empty element.
+/// The text before the first child element, across comments, as in ElementTree. `None` for an empty element.
 fn text_of(node: Node) -> Option<String> {
     let before_elements = node.children().take_while(|child| !child.is_element());
     let text: String = before_elements.filter(Node::is_text).filter_map(|child| child.text()).collect();

@@ -1,4 +1,4 @@
-//! The STS of every region that may be asked, and the attempts of a call.
+//! The clients for all allowed regions, and the attempts of a call.
 
 use super::call::StsCall;
 use super::client::StsClient;
@@ -14,30 +14,31 @@ use crate::credentials::RequestedRegion;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout};
 
-/// The STS of every allowed region.
+/// Has a client for the STS of every allowed region.
 pub struct StsClientFactory {
-    /// Made at start: a request only picks one.
+    /// Made at the start. A request only picks one.
     clients: HashMap<String, Arc<StsClient>>,
-    /// The same by the hosts for which a caller may have signed. With an endpoint of the operator's that one is asked for all of them.
+    /// The clients by the hosts for which a caller may have signed. If the operator sets an endpoint, all of
+    /// them use that endpoint.
     hosts: HashMap<String, Arc<StsClient>>,
-    /// The region asked when a request names none.
+    /// The region for requests that name none.
     default_region: String,
-    /// The connections to all of them.
+    /// The connections of all clients.
     pool: Arc<Pool>,
-    /// When to try again.
+    /// When a call is tried again.
     retry: RetryPolicy,
-    /// The bound of one attempt.
+    /// The time limit of one attempt.
     attempt_timeout: Duration,
-    /// The bound of a whole call.
+    /// The time limit of a whole call.
     deadline: Duration,
 }
 
 impl StsClientFactory {
-    /// Finds out how the regions are asked. Nothing is sent.
+    /// Makes a client for each region. Nothing is sent.
     ///
     /// # Errors
     ///
-    /// [`SetupError`] when the CA certificates cannot be used or a region has no such endpoint.
+    /// [`SetupError`] when the CA certificates cannot be used or a region has no endpoint of the wanted kind.
     pub async fn new(settings: &StsSettings, transport: &Transport) -> Result<Self, SetupError> {
         let mut endpoints = Endpoints::default();
         let mut clients = HashMap::new();
@@ -68,23 +69,24 @@ impl StsClientFactory {
         })
     }
 
-    /// The STS of a host that a request was signed for, if it is one of a region that may be asked.
+    /// The client for the host that a request was signed for, if the host belongs to an allowed region.
     #[must_use]
     pub fn client_of_host(&self, host: &str) -> Option<&Arc<StsClient>> {
         self.hosts.get(host)
     }
 
-    /// The region that will be asked for a request, or `None` if the operator does not allow the one it names.
+    /// The client for the region that a request names. `None` if the operator does not allow that region.
     #[must_use]
-    pub fn client(&self, asked: Option<&str>) -> Option<&Arc<StsClient>> {
-        self.clients.get(asked.unwrap_or(&self.default_region))
+    pub fn client(&self, region: Option<&str>) -> Option<&Arc<StsClient>> {
+        self.clients.get(region.unwrap_or(&self.default_region))
     }
 
-    /// The region that will be asked for a request, or `None` if the operator does not allow it.
+    /// The client for a request. `None` if the operator does not allow the region.
     ///
-    /// Hints come with the dump of an environment, whose region may be any. A name that is no region's is passed over (some
-    /// stores that speak S3 have `auto`). Where the hinted region is not allowed the default one is asked, but only in its
-    /// own partition: in another one the credentials are not known, however good they are.
+    /// Hints come from the dump of an environment, which may contain any region. Hints that are no region's
+    /// name are ignored (some S3-compatible stores use `auto`). If the hinted region is not allowed, the
+    /// default region is used, but only if both are in one partition: other partitions do not know the
+    /// credentials, even if they are valid.
     #[must_use]
     pub fn client_for(&self, region: &RequestedRegion) -> Option<&Arc<StsClient>> {
         let hints = match region {
@@ -97,7 +99,7 @@ impl StsClientFactory {
         self.client(Some(hint)).or_else(|| self.client(None).filter(|_| same_partition))
     }
 
-    /// The regions that may be asked, in the order of their names.
+    /// The clients of all allowed regions, ordered by name.
     #[must_use]
     pub fn clients(&self) -> Vec<Arc<StsClient>> {
         let mut all: Vec<_> = self.clients.values().cloned().collect();
@@ -105,24 +107,24 @@ impl StsClientFactory {
         all
     }
 
-    /// The deadline of a caller who arrives now.
+    /// The deadline of a caller that arrives now.
     #[must_use]
     pub fn deadline(&self) -> Instant {
         Instant::now() + self.deadline
     }
 
-    /// Asks the STS of a region who signs a call, for a single caller.
-    pub async fn ask_alone(&self, client: &StsClient, call: &StsCall) -> CallOutcome {
+    /// Makes a call to the STS of a region for a single caller.
+    pub async fn call_alone(&self, client: &StsClient, call: &StsCall) -> CallOutcome {
         let out_of_time = CallOutcome::failed(client.timed_out());
         let wants_retries: WantsRetries = Arc::new(|| true);
         let (waiters, waiter) = Waiters::first(self.deadline(), &wants_retries, out_of_time);
-        let outcome = waiter.wait_for(self.ask(client, call, &waiters)).await;
+        let outcome = waiter.wait_for(self.call(client, call, &waiters)).await;
         outcome.unwrap_or_else(|| waiters.so_far())
     }
 
-    /// Asks the STS of a region who signs a call. The call ends at the latest deadline of its callers, and no
-    /// attempt begins that none of them wants.
-    pub async fn ask(&self, client: &StsClient, call: &StsCall, waiters: &Waiters) -> CallOutcome {
+    /// Makes a call to the STS of a region. The call ends at the latest deadline of its callers, and no further
+    /// attempt begins if none of them wants it.
+    pub async fn call(&self, client: &StsClient, call: &StsCall, waiters: &Waiters) -> CallOutcome {
         tokio::select! {
             biased;
             outcome = self.attempts(client, call, waiters) => outcome,
@@ -142,7 +144,7 @@ impl StsClientFactory {
             let Some(next) = next.filter(|next| waiters.want_another(*next)) else { return outcome };
             waiters.set_so_far(outcome);
             tokio::time::sleep_until(next).await;
-            // Callers may have left meanwhile.
+            // Callers may have left during the wait.
             if !waiters.want_another(next) {
                 break;
             }
@@ -150,17 +152,17 @@ impl StsClientFactory {
         waiters.so_far()
     }
 
-    /// Asks once, when a connection is free.
+    /// Makes one attempt as soon as a connection is free.
     async fn attempt(&self, client: &StsClient, call: &StsCall) -> Attempt {
         let permit = self.pool.acquire(client.permits).await;
-        // In a box of its own, so that a call that waits for a connection does not hold its memory.
+        // Boxed, so that a call that waits for a connection does not hold the memory of an attempt.
         let attempt = Box::pin(client.attempt(&self.pool, &permit, call));
         let out_of_time = |_| Attempt { outcome: Err(client.timed_out()), retry_after: None };
         timeout(self.attempt_timeout, attempt).await.unwrap_or_else(out_of_time)
     }
 }
 
-/// Who is asked about a request that was signed for a host: the host itself, or the operator's endpoint.
+/// The client for requests that were signed for a host. It calls that host, or the operator's endpoint.
 async fn client_of_host(
     host: &str,
     client: &Arc<StsClient>,
@@ -172,7 +174,7 @@ async fn client_of_host(
         return Ok(client.clone());
     }
     let endpoint_url = Some(format!("https://{host}"));
-    // The host says it all: the SDK's rules refuse an endpoint beside these.
+    // The host determines everything, and the SDK's rules reject an endpoint together with these settings.
     let settings = StsSettings { endpoint_url, use_fips: false, use_dual_stack: false, ..settings.clone() };
     let mut of_host = StsClient::new(client.name(), &settings, transport).await?;
     of_host.host = endpoints.number(of_host.endpoint());
@@ -202,7 +204,7 @@ mod tests {
     use clap::Parser as _;
     use std::sync::atomic::{AtomicU32, Ordering};
 
-    /// Nobody listens there: whoever is let ask is told so.
+    /// Nothing listens there, so a call that gets a connection fails at once.
     const NOWHERE: &str = "http://127.0.0.1:1";
 
     async fn factory(max_attempts: u32) -> StsClientFactory {
@@ -219,10 +221,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_has_no_connection_before_the_deadline_had_no_answer_in_time() {
+    async fn without_a_connection_before_the_deadline_the_outcome_is_a_timeout() {
         let mut sts = factory(1).await;
         let ask = async |sts: &StsClientFactory| {
-            sts.ask_alone(sts.client(None).unwrap(), &call()).await.outcome.unwrap_err()
+            sts.call_alone(sts.client(None).unwrap(), &call()).await.outcome.unwrap_err()
         };
         assert!(matches!(ask(&sts).await, StsFailure::Unreachable(..)));
         sts.deadline = Duration::ZERO;
@@ -231,20 +233,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_attempt_begins_that_nobody_wants_and_the_last_outcome_stands() {
+    async fn no_attempt_begins_that_no_caller_wants_and_the_last_outcome_is_kept() {
         let sts = factory(5).await;
         let client = sts.client(None).unwrap();
-        // Callers are asked twice for each attempt: before the wait for it, and after.
+        // Callers are asked twice for each further attempt: before the wait and after it.
         for (wanted, retries) in [(0, 0), (1, 0), (2, 1), (3, 1), (4, 2), (100, 4)] {
-            let asked = AtomicU32::new(0);
+            let count = AtomicU32::new(0);
             let wants_retries: WantsRetries =
-                Arc::new(move || asked.fetch_add(1, Ordering::Relaxed) < wanted);
+                Arc::new(move || count.fetch_add(1, Ordering::Relaxed) < wanted);
             let (waiters, waiter) = Waiters::first(
                 sts.deadline(),
                 &wants_retries,
                 CallOutcome::failed(StsFailure::Internal("no attempt has ended")),
             );
-            let outcome = waiter.wait_for(sts.ask(client, &call(), &waiters)).await.unwrap();
+            let outcome = waiter.wait_for(sts.call(client, &call(), &waiters)).await.unwrap();
             assert_eq!(outcome.retries, retries, "{wanted}");
             assert!(matches!(outcome.outcome, Err(StsFailure::Unreachable(..))), "{wanted}");
         }

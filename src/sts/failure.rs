@@ -11,7 +11,7 @@ use url::Url;
 pub struct Endpoint(Arc<str>);
 
 impl Endpoint {
-    /// The URL as it is asked: the SDK's rules give those of AWS without a path.
+    /// The URL as it is called: the SDK's rules give AWS's own URLs without a path.
     pub(crate) fn new(url: &str) -> Self {
         Self(Url::parse(url).map_or_else(|_| url.into(), |url| String::from(url).into()))
     }
@@ -29,25 +29,26 @@ impl std::fmt::Display for Endpoint {
     }
 }
 
-/// Where on the way to STS a connection failed: for the person who has to mend it. Callers are not told.
+/// The step on the way to STS at which a connection failed. This is for the operator; callers do not see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConnectFailure {
     /// The host's name has no address.
     Name,
-    /// Nobody takes the connection at the address.
+    /// The address accepts no connection.
     Route,
-    /// No agreement on TLS, or a certificate that is not trusted.
+    /// The TLS handshake failed, or the certificate is not trusted.
     Tls,
-    /// The proxy does not pass the connection on.
+    /// The proxy does not open the connection.
     Proxy,
 }
 
-/// STS could not be asked or did not answer. The credentials may be good or not: nobody knows.
+/// STS could not be called or did not answer. Nothing is known about the credentials.
 ///
-/// The messages are botocore's own for the same event.
+/// The messages are those of botocore for the same event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StsFailure {
-    /// No connection: no such host, refused, a failed TLS handshake, a proxy that says no.
+    /// No connection: no such host, connection refused, a failed TLS handshake, or a proxy that rejects the
+    /// request.
     #[error("Could not connect to the endpoint URL: \"{0}\"")]
     Unreachable(Endpoint, ConnectFailure),
     /// The connection ended before an answer had come.
@@ -62,25 +63,26 @@ pub enum StsFailure {
     /// An answer of more than 64 KiB, headers and body.
     #[error("The answer from endpoint URL \"{0}\" is longer than 64 KiB, and not one of STS's.")]
     TooLong(Endpoint),
-    /// An answer that STS does not give: a proxy's page, a redirect, a cut or empty body.
+    /// An answer that STS does not give: a proxy's page, a redirect, or a body that is cut off or empty.
     #[error("The answer from endpoint URL \"{endpoint}\" (HTTP status {status}) is not one of STS's.")]
     NotSts {
         /// Where it came from.
         endpoint: Endpoint,
         /// Its HTTP status.
         status: u16,
-        /// Whether it was XML at all: botocore tries a 5xx again when it was, and gives up at once otherwise.
+        /// Whether it was well-formed XML. botocore tries a 5xx again if it was, and gives up at once
+        /// otherwise.
         well_formed: bool,
-        /// The code of an error without a message: botocore goes by it, too.
+        /// The code of an error that has no message: botocore uses it, too.
         code: Option<String>,
     },
-    /// A fault of this program. The text is for the log; a caller learns only that it happened.
+    /// A fault of this program. The text is for the log; a caller learns only that a fault happened.
     #[error("internal fault: {0}")]
     Internal(&'static str),
 }
 
 impl StsFailure {
-    /// Why there is no connection.
+    /// Classifies a failed connection.
     pub(super) fn from_connect(error: &ConnectError, endpoint: &Endpoint) -> Self {
         match error {
             ConnectError::Timeout => Self::ConnectTimeout(endpoint.clone()),
@@ -88,8 +90,8 @@ impl StsFailure {
         }
     }
 
-    /// Why a request could not be sent, or its answer not be read to its end. Only the kinds of error in the chain are
-    /// looked at: their texts can repeat the request.
+    /// Classifies a request that could not be sent, or an answer that could not be read to its end. Only the
+    /// types of the errors in the chain are used: their texts can repeat the request.
     pub(super) fn from_hyper(error: &hyper::Error, endpoint: &Endpoint) -> Self {
         if find::<TooLong>(error).is_some() {
             Self::TooLong(endpoint.clone())
@@ -102,12 +104,12 @@ impl StsFailure {
 }
 
 impl ConnectFailure {
-    /// hyper-util's own types are private: they are told apart by the constant part of their texts, which
-    /// `tests/process/check.rs` holds against real failures. The texts go nowhere.
+    /// The error types of hyper-util are private, so they are recognised by the constant part of their texts.
+    /// `tests/process/check.rs` compares these with real failures. The texts are not passed on.
     pub(super) fn of(error: &(dyn Error + 'static)) -> Self {
         let starts = |text: &str| chain(error).any(|cause| cause.to_string().starts_with(text));
-        // The innermost cause comes first: a tunnel fails, too, when the proxy's own name has no address. What is left is
-        // the handshake, the last step.
+        // The innermost cause comes first: a tunnel also fails when the proxy's own name has no address. All
+        // other errors are from the handshake, the last step.
         let causes = [
             (starts("dns error"), Self::Name),
             (starts("tcp connect error"), Self::Route),
@@ -123,7 +125,8 @@ pub(super) fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> 
     chain(error).find_map(|error| error.downcast_ref())
 }
 
-/// An error and its causes. An I/O error tells only the cause of what it holds, not that itself.
+/// An error and its causes. The source of an I/O error is the cause of the error inside it, which would skip
+/// that error itself.
 fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |error| match error.downcast_ref::<std::io::Error>() {
         Some(io) => io.get_ref().map(|held| held as &(dyn Error + 'static)),

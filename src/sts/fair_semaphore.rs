@@ -4,14 +4,15 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
-/// One host may hold so many times as many permits as it leaves to the others.
+/// One host may hold at most this many times the permits that are left for the others.
 const SHARE: usize = 8;
 
-/// A number of permits, shared by the calls to several hosts. Cloning shares them.
+/// A number of permits, shared by the calls to several hosts. Clones share the permits.
 ///
-/// A host that is out of reach, whose calls take long, cannot keep the permits from the others: the more of them it holds, the
-/// more have to be left over ([`SHARE`]), and the last one is for a host that holds none. A permit that is released goes to
-/// the host that holds the fewest of those that wait, and there to the call that has waited longest.
+/// A host that is out of reach, whose calls take long, cannot take all permits from the others: the more
+/// permits it holds, the more must be left over ([`SHARE`]), and the last one is reserved for a host that holds
+/// none. A released permit goes to the waiting host that holds the fewest, and there to the call that has
+/// waited longest.
 #[derive(Clone)]
 pub(super) struct FairSemaphore(Arc<Mutex<State>>);
 
@@ -26,7 +27,7 @@ struct Host {
     waiting: VecDeque<oneshot::Sender<Permit>>,
 }
 
-/// One permit. It is released when this is dropped.
+/// One permit. It is released on drop.
 pub(super) struct Permit {
     semaphore: FairSemaphore,
     host: usize,
@@ -76,7 +77,7 @@ impl State {
         self.free > 0 && (is_alone || host.held == 0 || host.held < SHARE.saturating_mul(left))
     }
 
-    /// Counts a permit for the call that is next, if one waits that may have it.
+    /// Takes a permit for the next waiting call, if one is waiting and allowed to have it.
     fn next(&mut self) -> Option<(usize, oneshot::Sender<Permit>)> {
         for host in &mut self.hosts {
             while host.waiting.pop_front_if(|sender| sender.is_closed()).is_some() {}
@@ -100,7 +101,8 @@ impl Drop for Permit {
         let next: Vec<_> = std::iter::from_fn(|| state.next()).collect();
         drop(state);
         for (host, sender) in next {
-            // A receiver that has gone meanwhile drops the permit, here or in its channel, which releases it again.
+            // If the receiver was dropped meanwhile, the permit is dropped here or in the channel, which
+            // releases it again.
             drop(sender.send(Self { semaphore: self.semaphore.clone(), host }));
         }
     }
@@ -112,18 +114,18 @@ mod tests {
     use futures_util::FutureExt as _;
     use std::pin::Pin;
 
-    /// The permit, if it was given to who waits.
-    fn given(waiting: &mut Pin<Box<impl Future<Output = Permit>>>) -> Option<Permit> {
+    /// The permit, if the waiting call has it.
+    fn permit_of(waiting: &mut Pin<Box<impl Future<Output = Permit>>>) -> Option<Permit> {
         waiting.as_mut().now_or_never()
     }
 
-    /// Takes permits for a host until there is none for it.
+    /// Takes permits for a host until it gets no more.
     fn take_all(semaphore: &FairSemaphore, host: usize) -> Vec<Permit> {
         std::iter::from_fn(|| semaphore.acquire(host).now_or_never()).collect()
     }
 
     #[test]
-    fn one_host_alone_may_have_all_and_one_of_several_leaves_some() {
+    fn a_single_host_may_have_all_permits_and_one_of_several_leaves_some() {
         assert_eq!(take_all(&FairSemaphore::new(512, 1), 0).len(), 512);
         for (permits, most) in [(1, 1), (2, 1), (4, 3), (20, 17), (512, 455)] {
             let semaphore = FairSemaphore::new(permits, 3);
@@ -134,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn two_hosts_that_hang_leave_the_last_to_another() {
+    fn two_hosts_that_hang_leave_the_last_permit_to_another() {
         let semaphore = FairSemaphore::new(20, 3);
         let hanging = [take_all(&semaphore, 0), take_all(&semaphore, 1)];
         assert_eq!(hanging.each_ref().map(Vec::len), [17, 2]);
@@ -148,13 +150,13 @@ mod tests {
         let quick = semaphore.acquire(1).await;
         let mut third_slow = Box::pin(semaphore.acquire(0));
         let mut second_quick = Box::pin(semaphore.acquire(1));
-        assert!(given(&mut third_slow).is_none() && given(&mut second_quick).is_none());
+        assert!(permit_of(&mut third_slow).is_none() && permit_of(&mut second_quick).is_none());
         drop(quick);
-        let quick = given(&mut second_quick).expect("its host holds none");
+        let quick = permit_of(&mut second_quick).expect("its host holds none");
         drop(quick);
-        assert!(given(&mut third_slow).is_none(), "the last is left to a host that holds none");
+        assert!(permit_of(&mut third_slow).is_none(), "the last one is for a host that holds none");
         drop(slow);
-        assert!(given(&mut third_slow).is_some());
+        assert!(permit_of(&mut third_slow).is_some());
     }
 
     #[tokio::test]
@@ -162,15 +164,15 @@ mod tests {
         let semaphore = FairSemaphore::new(1, 1);
         let held = semaphore.acquire(0).await;
         let mut waiting: Vec<_> = (0..4).map(|_| Box::pin(semaphore.acquire(0))).collect();
-        assert!(waiting.iter_mut().all(|one| given(one).is_none()));
-        // The first is cancelled before it is given the permit, the second after that.
+        assert!(waiting.iter_mut().all(|one| permit_of(one).is_none()));
+        // The first is cancelled before it gets the permit, the second afterwards.
         drop(waiting.remove(0));
         drop(held);
         drop(waiting.remove(0));
-        let permit = given(&mut waiting[0]).expect("it was released again");
-        assert!(given(&mut waiting[1]).is_none());
+        let permit = permit_of(&mut waiting[0]).expect("it was released again");
+        assert!(permit_of(&mut waiting[1]).is_none());
         drop(permit);
-        drop(given(&mut waiting[1]).expect("it is the last"));
+        drop(permit_of(&mut waiting[1]).expect("it is the last"));
         let state = semaphore.state();
         assert_eq!((state.free, state.hosts[0].held), (1, 0));
     }

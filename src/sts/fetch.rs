@@ -1,5 +1,5 @@
-//! Reads a document over the way by which STS is reached (proxies, CA certificates): an issuer's keys. Each document has a
-//! connection of its own: keys are read once in some minutes.
+//! Gets a document over the same route as calls to STS (proxies, CA certificates): an issuer's keys. Each
+//! document gets a connection of its own, because keys are fetched only once in some minutes.
 
 use super::client::request_over;
 use super::failure::StsFailure;
@@ -15,11 +15,13 @@ use hyper_util::rt::TokioIo;
 use std::pin::pin;
 use tokio::time::{Instant, timeout_at};
 
-/// Gets a JSON document. With its headers it may have as many bytes as an answer of STS. A redirect is not followed.
+/// Gets a JSON document. It has the same maximum size as an answer of STS, headers included. Redirects are not
+/// followed.
 ///
 /// # Errors
 ///
-/// [`StsFailure`] with the document's URL: the transport's errors, and [`StsFailure::NotSts`] for any status but 200.
+/// [`StsFailure`] with the document's URL: the transport's errors, and [`StsFailure::NotSts`] for any status
+/// but 200.
 pub(crate) async fn get_json(
     transport: &Transport,
     url: &str,
@@ -31,7 +33,7 @@ pub(crate) async fn get_json(
 }
 
 async fn read(transport: &Transport, endpoint: &Endpoint) -> Result<Bytes, StsFailure> {
-    let invalid = StsFailure::Internal("a document's URL cannot be asked");
+    let invalid = StsFailure::Internal("the URL of a document is invalid");
     let uri: Uri = endpoint.as_str().parse().map_err(|_| invalid.clone())?;
     let route = transport.route(uri.clone());
     let request = request(uri, &route).ok_or(invalid)?;
@@ -44,7 +46,8 @@ async fn read(transport: &Transport, endpoint: &Endpoint) -> Result<Bytes, StsFa
         let status = response.status().as_u16();
         Ok((status, response.into_body().collect().await?.to_bytes()))
     });
-    // The connection is polled beside the exchange, and dropped with it. It may end first, with the answer read.
+    // The connection is polled beside the exchange, and dropped with it. It may end first, after the answer was
+    // read.
     let exchanged = tokio::select! {
         exchanged = &mut exchange => exchanged,
         _ = connection => exchange.await,
@@ -55,7 +58,7 @@ async fn read(transport: &Transport, endpoint: &Endpoint) -> Result<Bytes, StsFa
     }
 }
 
-/// What is at an endpoint is not the document that was wanted.
+/// The error for a URL whose document is not the expected one.
 pub(crate) fn not_a_document(url: &str) -> StsFailure {
     not_sts(&Endpoint::new(url), 200)
 }

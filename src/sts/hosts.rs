@@ -1,7 +1,7 @@
-//! Which hosts are STS's, and of which region: for requests that a caller signed.
+//! Which hosts are those of STS, and of which region. Used for requests that a caller signed.
 //!
-//! A host counts as a whole. The names are those that the SDK's rules give for each region (plain, FIPS, dual stack, both), and the
-//! global endpoint, which is us-east-1's.
+//! Hosts are compared as a whole. The names are those that the SDK's rules give for each region (plain, FIPS,
+//! dual stack, both), and the global endpoint, which belongs to us-east-1.
 
 use super::partitions::{all_regions, partition_of};
 use aws_sdk_sts::config::endpoint::{DefaultResolver, Params, ResolveEndpoint as _};
@@ -11,24 +11,24 @@ use std::collections::{HashMap, HashSet};
 const GLOBAL_HOST: &str = "sts.amazonaws.com";
 const GLOBAL_REGION: &str = "us-east-1";
 
-/// The hosts of STS, and the regions that may be asked.
+/// The hosts of STS, and which of their regions are allowed.
 #[derive(Debug, Clone)]
 pub struct StsHosts {
     /// From host to region.
     regions: HashMap<String, String>,
     allowed: HashSet<String>,
-    /// The partitions of the regions that are allowed.
+    /// The partitions of the allowed regions.
     partitions: HashSet<&'static str>,
 }
 
-/// What a host is.
+/// How a host is classified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StsHost<'a> {
-    /// STS's, in this region, which may be asked.
+    /// A host of STS in this region, which is allowed.
     Allowed(&'a str),
-    /// STS's, in a region that may not be asked, of a partition in which others may.
+    /// A host of STS in a region that is not allowed, in a partition that has allowed regions.
     RegionNotAllowed,
-    /// Not STS's, or STS's in a partition that is not asked.
+    /// Not a host of STS, or one in a partition without allowed regions.
     Foreign,
 }
 
@@ -48,7 +48,7 @@ impl StsHosts {
         Self { regions, allowed, partitions }
     }
 
-    /// What a host is, compared as a whole and with its case.
+    /// Classifies a host. The comparison is case-sensitive and covers the whole name.
     #[must_use]
     pub fn get(&self, host: &str) -> StsHost<'_> {
         match self.regions.get(host) {
@@ -61,11 +61,12 @@ impl StsHosts {
     }
 }
 
-/// The hosts of a region: plain, FIPS, dual stack and both, as far as its partition has them, and the global one of its region.
+/// The hosts of a region: plain, FIPS, dual stack and both, as far as its partition has them, and the global
+/// one if it belongs to the region.
 pub(super) async fn hosts_of(region: &str) -> Vec<String> {
     let mut hosts = Vec::new();
     if partition_of(region).is_none() {
-        // A name for all the world (`aws-global`): its host is a region's.
+        // A pseudo region (`aws-global`): its host belongs to a real region.
         return hosts;
     }
     for (fips, dual_stack) in [(false, false), (true, false), (false, true), (true, true)] {
@@ -75,7 +76,7 @@ pub(super) async fn hosts_of(region: &str) -> Vec<String> {
     hosts
 }
 
-/// The host that the SDK's rules give, if they give one: not every partition has each kind.
+/// The host that the SDK's rules give, if any: not every partition has each kind.
 async fn aws_host(region: &str, fips: bool, dual_stack: bool) -> Option<String> {
     let params = Params::builder().region(region).use_fips(fips).use_dual_stack(dual_stack).build().ok()?;
     let endpoint = DefaultResolver::new().resolve_endpoint(&params).await.ok()?;
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_region_that_is_not_allowed_is_told_from_another_partition_and_from_another_host() {
+    async fn a_region_that_is_not_allowed_differs_from_another_partition_and_from_another_host() {
         let hosts = hosts(&["eu-west-1"]).await;
         for host in ["sts.amazonaws.com", "sts.us-east-1.amazonaws.com", "sts.eu-central-1.api.aws"] {
             assert_eq!(hosts.get(host), StsHost::RegionNotAllowed, "{host}");

@@ -1,10 +1,12 @@
-//! Asks STS who some credentials belong to. The only module that uses the AWS SDK.
+//! Calls STS to find out who credentials belong to. The only module that uses the AWS SDK.
 //!
-//! [`StsClientFactory`] knows one endpoint per region, asked over one shared connection pool. Each call is signed with the
-//! caller's own credentials and there are no others: nothing of the host's (environment, files, instance role) can ever be
-//! verified by mistake. What came back is read by botocore's rules (`reply`), and tried again when botocore would (`retry`).
+//! [`StsClientFactory`] has one client per region, all over one connection pool. Each call is signed with the
+//! caller's own credentials, and there are no others: credentials of the host (environment, files, instance
+//! role) can never be verified by mistake. Replies are read (`reply`) and calls tried again (`retry`) by
+//! botocore's rules.
 //!
-//! This module knows no HTTP status of ours: it says [`StsResponse`] (STS answered) or [`StsFailure`] (nobody knows).
+//! This module knows none of our HTTP statuses: it returns [`StsResponse`] (STS answered) or [`StsFailure`] (no
+//! verdict).
 
 mod call;
 mod client;
@@ -40,24 +42,24 @@ pub use waiters::{Waiter, Waiters, WantsRetries};
 
 use std::time::Duration;
 
-/// How STS is reached and how long it is waited for. The doc of each setting is in [`crate::config`].
+/// How STS is reached and the time limits for its answers. [`crate::config`] documents each setting.
 #[derive(Debug, Clone)]
 pub struct StsSettings {
-    /// The region that is asked when a request names none.
+    /// The region for requests that name none.
     pub region: String,
-    /// The regions a request may name.
+    /// The regions that a request may name.
     pub allowed_regions: Vec<String>,
-    /// An endpoint instead of AWS's own, for every region.
+    /// An endpoint to use for every region instead of those of AWS.
     pub endpoint_url: Option<String>,
-    /// Ask the FIPS 140 endpoints.
+    /// Use the FIPS 140 endpoints.
     pub use_fips: bool,
-    /// Ask the endpoints that have IPv6 addresses too.
+    /// Use the endpoints that also have IPv6 addresses.
     pub use_dual_stack: bool,
-    /// Ask sts.amazonaws.com for the regions that boto3 asks there in its `legacy` setting.
+    /// Use sts.amazonaws.com for the regions for which boto3 uses it in its `legacy` setting.
     pub use_global_endpoint: bool,
     /// The CA certificates to trust instead of the system's.
     pub ca_bundle: Option<CaBundle>,
-    /// The proxies for the way to STS.
+    /// The proxies between this program and STS.
     pub proxies: Proxies,
     /// How many connections may be open at once, idle ones included.
     pub max_connections: usize,
@@ -80,16 +82,16 @@ pub struct CaBundle {
     pub file: std::path::PathBuf,
 }
 
-/// What STS said.
+/// The answer of STS.
 #[derive(Debug, Clone)]
 pub enum StsResponse {
-    /// The credentials are good, and this is whose they are.
+    /// The credentials are valid and belong to this identity.
     Identity(Identity),
-    /// STS said no, or that it cannot say; its verdict tells which.
+    /// STS rejected the call, or could not process it. The verdict says which.
     Rejection(Rejection),
 }
 
-/// The caller's identity with what boto3 tells about the answer it came in.
+/// The caller's identity, with what boto3 returns about the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// The unique id of the user, role session, federated user or account.
@@ -106,42 +108,44 @@ pub struct Identity {
     pub headers: Vec<(String, String)>,
 }
 
-/// An error that STS answered.
+/// An error that STS returned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
-    /// The error code as STS spells it, or the HTTP status when the answer had no readable body (botocore's rule).
+    /// The error code in the spelling of STS, or the HTTP status when the answer had no readable body
+    /// (botocore's rule).
     pub code: String,
-    /// STS's message, with any part of the secret values taken out. `None` for an empty element, as in boto3.
+    /// The message of STS, without any part of the secret values. `None` for an empty element, as in boto3.
     pub message: Option<String>,
     /// The HTTP status of the answer.
     pub status: u16,
-    /// STS's request id, for a support case.
+    /// The request id of STS, for a support case.
     pub request_id: Option<String>,
-    /// What this says of the credentials.
+    /// What this rejection means for the credentials.
     pub verdict: Verdict,
 }
 
 impl Rejection {
-    /// Whether the same question may be answered otherwise in a while: STS was throttling or failing.
+    /// Whether the same call may have another outcome later: STS was throttling or failing.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         self.status >= 500 || self.status == 429 || retry::is_temporary(&self.code)
     }
 }
 
-/// What came of asking.
+/// The outcome of a call to STS.
 #[derive(Debug, Clone)]
 pub struct CallOutcome {
-    /// STS's answer, or why there is none.
+    /// The answer of STS, or why there is none.
     pub outcome: Result<StsResponse, StsFailure>,
     /// How many attempts came before the last one.
     pub retries: u32,
-    /// Whether boto3 would remark that there was no attempt left, as its newer modes do even of a success.
+    /// Whether boto3 would report that there was no attempt left. Its newer modes report this even for a
+    /// success.
     pub max_attempts_reached: bool,
 }
 
 impl CallOutcome {
-    /// There is no answer, for this reason.
+    /// The outcome of a call that failed for this reason.
     pub(crate) fn failed(failure: StsFailure) -> Self {
         Self { outcome: Err(failure), retries: 0, max_attempts_reached: false }
     }

@@ -1,23 +1,23 @@
 //! The AWS regions and the partition each belongs to.
 //!
-//! The SDK resolves an endpoint for *any* name that looks like a region, so "every region that AWS has" needs a list.
-//! This one is the partition data inside `aws-sdk-sts`, which keeps it private; the test
-//! `the_regions_are_those_of_the_sdks_partition_data` reads the SDK's source and fails when the two part.
-//! The pseudo regions (`aws-global` and its like) are left out: they are names of endpoints, not places.
-//! A region that is newer than the list is known by its partition's form, as in the SDK.
+//! The SDK resolves an endpoint for *any* name that looks like a region, so "every region that AWS has" needs a
+//! list. This list is the partition data inside `aws-sdk-sts`, which keeps the data private; the test
+//! `the_regions_are_those_of_the_sdks_partition_data` reads the SDK's source and fails when the two differ. The
+//! pseudo regions (`aws-global` and others) are left out: they are names of endpoints, not regions. A region
+//! that is newer than the list is recognised by the prefixes of its partition, as in the SDK.
 
-/// A partition: AWS accounts, regions and credentials of one never work in another.
+/// A partition. Accounts, regions and credentials of one partition never work in another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Partition {
-    /// The name that ARNs carry, such as `aws-cn`.
+    /// The name in ARNs, such as `aws-cn`.
     pub name: &'static str,
-    /// What its regions' names begin with: a word and a number follow, as in `us-east-1`.
+    /// The prefixes of its regions' names. A word and a number follow, as in `us-east-1`.
     pub prefixes: &'static [&'static str],
     /// Its regions, in alphabetical order.
     pub regions: &'static [&'static str],
 }
 
-/// Every partition the SDK knows.
+/// All partitions that the SDK knows.
 pub const PARTITIONS: &[Partition] = &[
     Partition {
         name: "aws",
@@ -68,7 +68,7 @@ pub const PARTITIONS: &[Partition] = &[
     Partition { name: "aws-us-gov", prefixes: &["us-gov"], regions: &["us-gov-east-1", "us-gov-west-1"] },
 ];
 
-/// The partition of a region, be it in the list or of the form of one that is, or `None` for a name that is no region's.
+/// The partition of a region, by the list or by the prefix of the name. `None` if the name is not a region's.
 #[must_use]
 pub fn partition_of(region: &str) -> Option<&'static str> {
     let mut labels = region.rsplitn(3, '-');
@@ -79,7 +79,7 @@ pub fn partition_of(region: &str) -> Option<&'static str> {
     PARTITIONS.iter().find(of_form).filter(|_| numbered && worded).map(|partition| partition.name)
 }
 
-/// Every region of every partition.
+/// All regions of all partitions.
 pub fn all_regions() -> impl Iterator<Item = &'static str> {
     PARTITIONS.iter().flat_map(|partition| partition.regions.iter().copied())
 }

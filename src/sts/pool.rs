@@ -1,10 +1,11 @@
-//! The connections to STS: bounded in all, and reused after good answers.
+//! The pool of connections to STS: their total number is limited, and they are reused after good answers.
 //!
-//! No more connections than the operator allows are open at once, over all hosts and idle ones included. A call needs a
-//! [`Permit`], of which there are as many and which the regions share fairly. With it the call takes an idle connection to its host or opens one; if as many
-//! are open as allowed, it closes the one that has been idle the longest, to whichever host. A call never waits for a
-//! connection of another call: while it holds a permit without a connection, at least one of the open ones is idle or is
-//! just being closed.
+//! At most as many connections are open as the operator allows, for all hosts together and idle ones included.
+//! A call needs a [`Permit`]; there are as many permits as connections, and the regions share them fairly. With
+//! a permit the call takes an idle connection to its host or opens one. If the maximum is open, it closes the
+//! connection that has been idle the longest, whatever its host. A call never waits for a connection of another
+//! call: while it holds a permit without a connection, at least one of the open connections is idle or is being
+//! closed.
 
 use super::ConnectFailure;
 use super::fair_semaphore::{FairSemaphore, Permit};
@@ -24,8 +25,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
-/// Shorter than the time after which STS's own side closes an idle connection (about 20 s have been seen), so that
-/// a call is seldom sent into a connection that is just being closed.
+/// Shorter than the time after which STS closes an idle connection (measured: about 20 s), so that a call is
+/// rarely sent over a connection that is being closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The body of a request.
@@ -34,12 +35,12 @@ pub(super) type Body = Full<Bytes>;
 /// All connections to STS.
 pub(super) struct Pool {
     transport: Transport,
-    /// The calls that may use a connection.
+    /// Limits the calls that may use a connection.
     calls: FairSemaphore,
-    /// The connections that may be open. The task of each holds a permit until its socket is closed.
+    /// Limits the open connections. The task of each holds a permit until its socket is closed.
     open: Arc<Semaphore>,
     idle: Mutex<Idle>,
-    /// How long a connection may be idle.
+    /// The maximum idle time of a connection.
     idle_timeout: Duration,
 }
 
@@ -48,8 +49,8 @@ pub(super) struct Pool {
 struct Idle {
     /// In the order in which they were last used.
     connections: VecDeque<IdleConnection>,
-    /// Whether a task closes them in time.
-    is_watched: bool,
+    /// Whether a task runs that closes them after the idle timeout.
+    has_cleanup_task: bool,
 }
 
 struct IdleConnection {
@@ -57,14 +58,14 @@ struct IdleConnection {
     connection: Connection,
 }
 
-/// A connection for one request at a time. It is closed when this is dropped.
+/// A connection for one request at a time. It is closed on drop.
 pub(super) struct Connection {
-    /// The number of the host that it leads to.
+    /// The number of its host.
     host: usize,
     sender: SendRequest<Body>,
     received: Received,
     task: AbortHandle,
-    /// Whether it was idle before: STS may have closed it meanwhile.
+    /// Whether it comes from the pool: STS may have closed it meanwhile.
     pub(super) is_reused: bool,
 }
 
@@ -79,12 +80,13 @@ impl Pool {
         })
     }
 
-    /// Waits until a call to the STS of a region may use a connection. Regions are told apart by the numbers of their own hosts.
+    /// Waits until a call to the STS of a region may use a connection. Regions are identified by the numbers of
+    /// their own hosts.
     pub(super) async fn acquire(&self, region: usize) -> Permit {
         self.calls.acquire(region).await
     }
 
-    /// An idle connection to a host, or a new one. It is for whoever holds the permit.
+    /// An idle connection to a host, or a new one, for the holder of a permit.
     pub(super) async fn connection(
         &self,
         _: &Permit,
@@ -106,9 +108,9 @@ impl Pool {
         let (sender, connection) =
             handshake(TokioIo::new(stream)).await.map_err(|_| ConnectError::Failed(ConnectFailure::Route))?;
         let task = tokio::spawn(async move {
-            // Released after the connection is dropped: locals are dropped in reverse order.
+            // Released after the connection was dropped: locals are dropped in reverse order.
             let _open = open;
-            // The call that waits for an answer is told how the connection ends.
+            // The call that waits for the answer gets the error of the connection.
             let _ = connection.await;
         });
         Ok(Connection { host, sender, received, task: task.abort_handle(), is_reused: false })
@@ -120,12 +122,12 @@ impl Pool {
         let idle_connection = IdleConnection { since: Instant::now(), connection };
         let mut idle = self.idle();
         idle.connections.push_back(idle_connection);
-        if !std::mem::replace(&mut idle.is_watched, true) {
+        if !std::mem::replace(&mut idle.has_cleanup_task, true) {
             tokio::spawn(close_in_time(Arc::downgrade(self)));
         }
     }
 
-    /// Waits until another connection may be opened. An idle one is closed for it if need be.
+    /// Waits until another connection may be opened. Closes an idle connection if necessary.
     async fn may_open(&self) -> OwnedSemaphorePermit {
         loop {
             if let Ok(permit) = self.open.clone().try_acquire_owned() {
@@ -154,7 +156,8 @@ impl Idle {
         self.connections.remove(newest).map(|idle| idle.connection)
     }
 
-    /// Closes the connection that has been idle the longest. One that STS closed is not open any more, and does not count.
+    /// Closes the connection that has been idle the longest. Connections that STS closed are no longer open and
+    /// do not count.
     fn close_oldest(&mut self) {
         while let Some(oldest) = self.connections.pop_front() {
             if !oldest.connection.sender.is_closed() {
@@ -163,16 +166,16 @@ impl Idle {
         }
     }
 
-    /// Closes the connections that have been idle for too long. Returns when to look again.
+    /// Closes the connections that have been idle for too long. Returns when the next one is due.
     fn close_old(&mut self, after: Duration) -> Option<Instant> {
         while self.connections.pop_front_if(|idle| idle.since.elapsed() >= after).is_some() {}
         let next = self.connections.front().map(|oldest| oldest.since + after);
-        self.is_watched = next.is_some();
+        self.has_cleanup_task = next.is_some();
         next
     }
 }
 
-/// Runs as long as there are idle connections.
+/// Closes idle connections after their timeout. Runs as long as there are any.
 async fn close_in_time(pool: Weak<Pool>) {
     while let Some(next) = pool.upgrade().and_then(|pool| pool.idle().close_old(pool.idle_timeout)) {
         sleep_until(next).await;
@@ -180,7 +183,8 @@ async fn close_in_time(pool: Weak<Pool>) {
 }
 
 impl Connection {
-    /// Sends a request and waits for the head of the answer. The error has the request in it if nothing of it was sent.
+    /// Sends a request and waits for the head of the answer. The error contains the request if nothing of it
+    /// was sent.
     pub(super) async fn send(
         &mut self,
         request: Request<Body>,

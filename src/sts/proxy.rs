@@ -1,8 +1,9 @@
-//! Which proxy is used for STS. Decided once, at the start: all endpoints have one scheme and one port.
+//! Which proxy is used for STS. This is decided once, at the start: all endpoints have the same scheme and
+//! port.
 //!
-//! The connector's own matcher (hyper-util's) ignores a proxy that it cannot parse and connects directly. So the variables are
-//! normalised here to the form that it parses, and the matcher is then asked what it makes of them: a proxy that it would ignore
-//! is an error.
+//! The connector's own matcher (hyper-util's) ignores a proxy that it cannot parse and connects directly. So
+//! the variables are normalised here to the form that the matcher parses, and the result is checked against the
+//! matcher: a proxy that it would ignore is an error.
 
 use http::Uri;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
@@ -25,7 +26,7 @@ pub struct Proxies {
     pub http: Option<Proxy>,
     /// The proxy for both, where the one above is not set.
     pub all: Option<Proxy>,
-    /// The variable with the hosts that are asked directly, and its value.
+    /// The variable with the hosts that are reached directly, and its value.
     pub no_proxy: Option<(&'static str, String)>,
 }
 
@@ -36,17 +37,17 @@ pub struct Proxy {
     variable: &'static str,
     /// Its URL in the connector's form, with user and password.
     url: SecretString,
-    /// Whether the connector has this kind of proxy.
+    /// Whether the connector supports this kind of proxy.
     supported: bool,
 }
 
 impl Proxy {
-    /// Parses the value of a variable as curl and boto3 do: white space around it is ignored, and the default scheme is
-    /// `http`.
+    /// Parses the value of a variable as curl and boto3 do: surrounding white space is ignored, and the default
+    /// scheme is `http`.
     ///
     /// # Errors
     ///
-    /// One line without the value.
+    /// A text of one line that does not repeat the value.
     pub fn new(variable: &'static str, text: &str) -> Result<Self, String> {
         let wanted = || format!("{variable}: {WANTED}");
         let text = text.trim();
@@ -58,7 +59,7 @@ impl Proxy {
         if text.contains(char::is_control) {
             return Err(wanted());
         }
-        // It percent-encodes characters that user and password may not have.
+        // The parser percent-encodes characters that are not allowed in user and password.
         let url = Url::parse(&text).map_err(|_| wanted())?;
         let nothing_behind =
             matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none();
@@ -81,28 +82,28 @@ pub enum Via {
     Proxy(String),
 }
 
-/// The way to all endpoints of one scheme and port.
+/// The route to all endpoints of one scheme and port.
 #[derive(Debug)]
 pub(super) enum ProxyRules {
     /// No proxy is set.
     Direct,
     /// NO_PROXY names every endpoint.
     NoProxy,
-    /// A proxy, for those that NO_PROXY does not name.
+    /// A proxy, for endpoints that NO_PROXY does not name.
     Proxy {
         /// Its URL, with user and password.
         url: SecretString,
-        /// What the matcher makes of it and of NO_PROXY.
+        /// The connector's matcher for the proxy and NO_PROXY.
         matcher: Box<Matcher>,
     },
 }
 
 impl ProxyRules {
-    /// The route to endpoints such as this.
+    /// The rules for endpoints with the same scheme and port as this one.
     ///
     /// # Errors
     ///
-    /// One line with the variable, when the connector would not do what it says.
+    /// A text of one line that names the variable, when the connector would not do what the variable says.
     pub(super) fn new(proxies: &Proxies, endpoint: &Url) -> Result<Self, String> {
         let own = if endpoint.scheme() == "https" { &proxies.https } else { &proxies.http };
         let Some(Proxy { variable, url, supported }) = own.as_ref().or(proxies.all.as_ref()) else {
@@ -119,10 +120,10 @@ impl ProxyRules {
             return Ok(Self::NoProxy);
         }
         if !supported {
-            let there_is = "must be a proxy for HTTP, with a URL that begins with http:// or https://";
-            return Err(format!("{variable}: {there_is}"));
+            let wanted = "must be a proxy for HTTP, with a URL that begins with http:// or https://";
+            return Err(format!("{variable}: {wanted}"));
         }
-        // Without rules the matcher must return a proxy for any host.
+        // Without NO_PROXY rules the matcher must return a proxy for any host.
         let taken = Matcher::builder().all(url.expose_secret()).build();
         let any_host = Uri::from_static("https://sts.amazonaws.com/");
         if taken.intercept(&any_host).is_none() {
@@ -157,9 +158,9 @@ impl ProxyRules {
     }
 }
 
-/// The entries of NO_PROXY that can be meant for an endpoint with this port, in the form that the connector's matcher
-/// reads: without ports, which it has no rule for, `*.example.com` as `.example.com`, and `*` for addresses, too. `None` if
-/// there is an entry that could never match.
+/// The entries of NO_PROXY that can match an endpoint with this port, in the form that the connector's matcher
+/// reads: without ports, which it does not support, `*.example.com` as `.example.com`, and `*` for addresses,
+/// too. `None` if an entry could never match.
 fn no_proxy(hosts: &str, port: Option<u16>) -> Option<String> {
     let entries = hosts.split(|c: char| c == ',' || c.is_whitespace()).filter(|entry| !entry.is_empty());
     let rules: Vec<_> = entries.map(rule).collect::<Option<_>>()?;
@@ -167,7 +168,7 @@ fn no_proxy(hosts: &str, port: Option<u16>) -> Option<String> {
     Some(of_port.map(|(rule, _)| rule).collect::<Vec<_>>().join(","))
 }
 
-/// One entry's rule, and the port that it is for, if it is for one alone.
+/// The rule for one entry, and the port if the entry is for one port only.
 fn rule(entry: &str) -> Option<(String, Option<u16>)> {
     if entry == "*" {
         return Some(("*,0.0.0.0/0,::/0".to_owned(), None));
@@ -183,7 +184,8 @@ fn rule(entry: &str) -> Option<(String, Option<u16>)> {
     if let Ok(address) = host.parse::<IpAddr>() {
         return Some((address.to_string(), port));
     }
-    // The rules for URLs read the beginning of an address, such as `192.168.`, as one; and `a;b` as a name.
+    // The URL parser would read the beginning of an address, such as `192.168.`, as an address, and `a;b` as a
+    // name.
     match Host::parse(host.strip_prefix("*.").unwrap_or(host).trim_matches('.')).ok()? {
         Host::Domain(name) if name.bytes().all(is_of_a_name) => Some((format!(".{name}"), port)),
         _ => None,
@@ -194,7 +196,7 @@ fn is_of_a_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._".contains(&byte)
 }
 
-/// Whether this is a network such as `10.0.0.0/8`.
+/// Whether the entry is a network such as `10.0.0.0/8`.
 fn is_network(entry: &str) -> bool {
     let parts = entry.split_once('/').map(|(ip, bits)| (ip.parse::<IpAddr>(), bits.parse::<u8>()));
     match parts {

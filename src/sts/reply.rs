@@ -1,9 +1,9 @@
-//! What an HTTP reply of STS means, by botocore's rules.
+//! Interprets an HTTP reply of STS by botocore's rules.
 //!
-//! The SDK's own reading is not used: it takes an answer that was cut off for a success (`account: "1234"`), a code
-//! from XML that ends in the middle, and has none for an empty 503. The rules are those of `botocore/parsers.py`
-//! (`ResponseParser.parse`, and [`super::document`]), made stricter in one place: a success must name all three of Arn,
-//! UserId and Account, or nobody was named.
+//! The SDK's own parser is not used: it takes an answer that was cut off for a success (`account: "1234"`), or
+//! a code from XML that ends in the middle, and has no code for an empty 503. The rules are those of
+//! `botocore/parsers.py` (`ResponseParser.parse`, and [`super::document`]), and stricter in one point: a
+//! success must have all of Arn, UserId and Account.
 
 use super::document::{self, ErrorElement, Unreadable};
 use super::{Endpoint, Identity, Rejection, StsFailure, StsResponse, Verdict, retry};
@@ -16,7 +16,8 @@ use std::borrow::Cow;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// More than ten times the longest answer of STS, headers and body. What is longer is not one.
+/// More than ten times the length of the longest answer of STS, headers and body. A longer answer is not from
+/// STS.
 pub(super) const MAX_REPLY_BYTES: usize = 64 * 1024;
 
 /// The header with STS's request id.
@@ -26,7 +27,7 @@ const REQUEST_ID: &str = "x-amzn-requestid";
 const HEADERS: [&str; 5] =
     ["content-length", "content-type", "date", REQUEST_ID, "x-amz-sts-extended-request-id"];
 
-/// A reply whose body has been read to its end. It may repeat the question's secrets, and so has no `Debug`.
+/// A reply whose body was read to its end. It may repeat the secrets of the call, so it has no `Debug`.
 pub(super) struct Reply {
     status: u16,
     headers: HeaderMap,
@@ -34,7 +35,7 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    /// Reads an answer's body, whose length its connection bounds, into one buffer.
+    /// Reads an answer's body into one buffer. The connection limits its length.
     pub(super) async fn receive(response: Response<Incoming>) -> Result<Self, hyper::Error> {
         let (head, mut frames) = response.into_parts();
         let mut body = Zeroizing::new(Vec::new());
@@ -46,15 +47,15 @@ impl Reply {
         Ok(Self { status: head.status.as_u16(), headers: head.headers, body })
     }
 
-    /// When STS wants to be asked again.
+    /// The wait that STS wants before the next attempt.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         let mut values = self.headers.get_all("x-amz-retry-after").iter();
         let only = values.next().filter(|_| values.next().is_none())?;
         retry::retry_after(only.to_str().ok()?)
     }
 
-    /// Reads the reply to a call that had these secrets. No part of them is in what comes out, even if STS or a proxy
-    /// repeated it.
+    /// Interprets the reply to a call with these secrets. The result contains no part of them, even if STS or a
+    /// proxy repeated it.
     pub(super) fn read(&self, endpoint: &Endpoint, secrets: [&str; 2]) -> Result<StsResponse, StsFailure> {
         let not_sts = |well_formed, code| StsFailure::NotSts {
             endpoint: endpoint.clone(),
@@ -81,9 +82,9 @@ impl Reply {
         .ok_or_else(|| not_sts(true, None))
     }
 
-    /// A 5xx with no body, or a page of a proxy for one: botocore makes an error of the status itself.
+    /// A 5xx without a body, or with a proxy's HTML page: botocore makes an error of the status itself.
     fn without_a_document(&self, redactor: &Redactor) -> Option<Rejection> {
-        // What Python takes for blank.
+        // The characters that Python counts as white space.
         let blanks = self.body.iter().take_while(|byte| b" \t\n\x0b\x0c\r".contains(byte)).count();
         let body = &self.body[blanks..];
         let generic = self.status >= 500 && (body.is_empty() || body.starts_with(b"<html>"));
@@ -97,7 +98,7 @@ impl Reply {
     }
 
     fn rejection(&self, error: ErrorElement, redactor: &Redactor) -> Rejection {
-        // Before the texts are cleaned: a made-up secret may be a word of STS's own.
+        // Before the texts are redacted: a made-up secret may be a word that STS itself uses.
         let verdict = Verdict::of(self.status, &error);
         Rejection {
             code: redactor.clean(error.code),
@@ -114,7 +115,7 @@ impl Reply {
     fn identity(&self, root: Node, redactor: &Redactor) -> Option<Identity> {
         let caller = document::caller(root)?;
         let headers = self.clean_headers(redactor);
-        // The id in the document is that of a header, which has been looked at.
+        // The id in the document is usually that of a header, which is redacted already.
         let is_known = |id: &String| headers.iter().any(|(_, value)| value == id);
         let request_id = caller.request_id.map(|id| if is_known(&id) { id } else { redactor.clean(id) });
         Some(Identity {
@@ -127,11 +128,11 @@ impl Reply {
         })
     }
 
-    /// The headers as boto3 has them: in the order received, names in lower case, doubled ones joined, bytes beyond ASCII
-    /// as Latin-1. A name that repeats a secret is left out.
+    /// The headers as boto3 has them: in the order received, names in lower case, repeated ones joined, bytes
+    /// beyond ASCII as Latin-1. A header whose name repeats a secret is left out.
     fn clean_headers(&self, redactor: &Redactor) -> Vec<(String, String)> {
         let mut headers: Vec<(String, String)> = Vec::with_capacity(self.headers.keys_len());
-        // Those of one name come one after the other.
+        // Headers with the same name come one after the other.
         for (name, value) in &self.headers {
             let value = match value.to_str() {
                 Ok(text) => Cow::Borrowed(text),
@@ -170,7 +171,7 @@ fn is_harmless(name: &str, value: &str) -> bool {
     }
 }
 
-/// Whether a text is a date of HTTP (RFC 9110, section 5.6.7): `Tue, 13 Jan 2026 00:03:48 GMT`.
+/// Whether a text is an HTTP date (RFC 9110, section 5.6.7): `Tue, 13 Jan 2026 00:03:48 GMT`.
 fn is_date(text: &[u8]) -> bool {
     const FORM: &[u8; 29] = b"Aaa, 00 Aaa 0000 00:00:00 GMT";
     let has_form = |(byte, form): (&u8, &u8)| match form {
@@ -182,7 +183,7 @@ fn is_date(text: &[u8]) -> bool {
     text.len() == FORM.len() && text.iter().zip(FORM).all(has_form)
 }
 
-/// Adds bytes to a buffer. When it has to grow, the one that it grows out of is wiped, too.
+/// Appends bytes to a buffer. If the buffer is reallocated, the old memory is wiped, too.
 fn append(buffer: &mut Zeroizing<Vec<u8>>, bytes: &[u8]) {
     let needed = buffer.len() + bytes.len();
     if needed > buffer.capacity() {

@@ -1,8 +1,9 @@
-//! When a call is tried again: botocore's rules, so that RetryAttempts and the final answer agree with boto3's.
+//! When a call is tried again. The rules are botocore's, so that RetryAttempts and the final answer agree with
+//! boto3's.
 //!
-//! The SDK's own strategy is not used: its retry quota is one bucket for the whole process, so that one caller's
-//! throttling would take the retries from all others, it knows no 429, and it gives up while the deadline still
-//! has room or sleeps past it. Legacy mode is that of botocore 1.43 (`data/_retry.json`, `retryhandler.py`), standard mode
+//! The SDK's own strategy is not used: its retry quota is shared by the whole process, so one throttled caller
+//! would use up the retries of all others. It does not retry on a 429, and it gives up before the deadline or
+//! sleeps past it. Legacy mode is that of botocore 1.43 (`data/_retry.json`, `retryhandler.py`), standard mode
 //! that of botocore 1.44 (`retries/standard.py`, `retries/special.py`, `retries/quota.py`).
 
 use super::{StsFailure, StsResponse};
@@ -15,8 +16,8 @@ pub enum RetryMode {
     Legacy,
     /// The default since 1.44: three attempts, more error codes, `x-amz-retry-after`.
     Standard,
-    /// As standard: the client-side rate limit that adaptive adds belongs to one boto3 client, and the function made
-    /// a new one for each request.
+    /// The same as standard: the client-side rate limit of adaptive mode belongs to one boto3 client, and the
+    /// Lambda function made a new client for each request.
     Adaptive,
 }
 
@@ -25,34 +26,35 @@ pub enum RetryMode {
 pub struct RetryPolicy {
     /// The mode.
     pub mode: RetryMode,
-    /// How many attempts in all.
+    /// The maximum number of attempts.
     pub max_attempts: u32,
-    /// The longest wait before the second attempt; it doubles for each further one. In standard mode this is what throttling
-    /// gets, and other failures a twentieth.
+    /// The longest wait before the second attempt. It doubles for each further attempt. In standard mode it
+    /// applies to throttling, and a twentieth of it to other failures.
     pub backoff: Duration,
 }
 
-/// What came of one attempt.
+/// The outcome of one attempt.
 pub(super) struct Attempt {
     pub outcome: Result<StsResponse, StsFailure>,
-    /// When STS wants to be asked again (the header `x-amz-retry-after`, in milliseconds).
+    /// The wait that STS wants (the header `x-amz-retry-after`, in milliseconds).
     pub retry_after: Option<Duration>,
 }
 
 /// The further attempts of one call.
 pub(super) struct Retries {
     policy: RetryPolicy,
-    /// What botocore's quota has left. It is one client's, and the function made a new one for each request.
+    /// The rest of botocore's retry quota. The quota belongs to one client, and the Lambda function made a new
+    /// one for each request.
     quota: u32,
 }
 
-/// The longest wait between two attempts, whatever their number.
+/// The longest wait between two attempts, for any number of attempts.
 const MAX_BACKOFF: Duration = Duration::from_secs(20);
 
-/// So much longer than the wait would be otherwise STS may have an attempt put off.
+/// STS may make the wait longer by at most this time.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// In standard mode the wait after throttling is so many times that after other failures: 1 s to 50 ms.
+/// In standard mode the wait after throttling is this many times the wait after other failures: 1 s to 50 ms.
 const THROTTLING_SCALE: u32 = 20;
 
 const QUOTA: u32 = 500;
@@ -62,7 +64,7 @@ const THROTTLING_COST: u32 = 5;
 struct Rules {
     statuses: &'static [u16],
     codes: &'static [&'static str],
-    /// The only status at which a code counts.
+    /// If set, codes count only with this status.
     status_of_codes: Option<u16>,
 }
 
@@ -85,7 +87,7 @@ const STANDARD: Rules = Rules {
     status_of_codes: None,
 };
 
-/// What standard mode takes for throttling.
+/// The errors that standard mode treats as throttling.
 const THROTTLING: Rules = Rules {
     statuses: &[429],
     codes: &[
@@ -107,17 +109,18 @@ const THROTTLING: Rules = Rules {
     status_of_codes: None,
 };
 
-/// Whether a code says "not now": throttled, or a fault that passes.
+/// Whether a code means that the error is temporary: throttling or a passing fault.
 pub(super) fn is_temporary(code: &str) -> bool {
     STANDARD.codes.contains(&code) || THROTTLING.codes.contains(&code)
 }
 
-/// Whether an answer with this status and code says that STS throttles, whatever the mode.
+/// Whether an answer with this status and code means that STS is throttling, in any mode.
 pub(crate) fn is_throttling(status: u16, code: Option<&str>) -> bool {
     THROTTLING.know_answer(status, code.unwrap_or_default())
 }
 
-/// Reads the header `x-amz-retry-after`: milliseconds, as `int()` of Python reads them. Anything else is passed over.
+/// Parses the header `x-amz-retry-after`: milliseconds, as `int()` of Python reads them. Other values are
+/// ignored.
 pub(super) fn retry_after(value: &str) -> Option<Duration> {
     let digits = value.trim();
     let digits = digits.strip_prefix('+').unwrap_or(digits);
@@ -126,7 +129,7 @@ pub(super) fn retry_after(value: &str) -> Option<Duration> {
 }
 
 impl RetryMode {
-    /// How many attempts a mode makes when `AWS_MAX_ATTEMPTS` does not say.
+    /// The number of attempts if `AWS_MAX_ATTEMPTS` is not set.
     #[must_use]
     pub fn default_max_attempts(self) -> u32 {
         match self {
@@ -141,15 +144,15 @@ impl RetryPolicy {
         Retries { policy: self, quota: QUOTA }
     }
 
-    /// Whether boto3 puts `MaxAttemptsReached` into the result: in its standard mode, whatever the last attempt came
-    /// to (`MaxAttemptsChecker` in `retries/standard.py`).
+    /// Whether boto3 puts `MaxAttemptsReached` into the result: in its standard mode, whatever the outcome of
+    /// the last attempt (`MaxAttemptsChecker` in `retries/standard.py`).
     pub(super) fn max_attempts_reached(&self, attempts: u32) -> bool {
         self.mode != RetryMode::Legacy && attempts >= self.max_attempts
     }
 }
 
 impl Retries {
-    /// How long to wait before another attempt, after so many; `None` when there is to be no other.
+    /// The wait before the next attempt, after this many. `None` if no other attempt follows.
     pub(super) fn next(&mut self, attempts: u32, last: &Attempt) -> Option<Duration> {
         if attempts >= self.policy.max_attempts {
             return None;
@@ -163,7 +166,7 @@ impl Retries {
     }
 
     fn next_standard(&mut self, attempts: u32, last: &Attempt) -> Option<Duration> {
-        let is_throttled = THROTTLING.know(&last.outcome);
+        let is_throttled = THROTTLING.match_outcome(&last.outcome);
         if !is_throttled && !STANDARD.apply_to(&last.outcome) {
             return None;
         }
@@ -183,14 +186,14 @@ fn with_jitter(backoff: Duration, attempts: u32) -> Duration {
 impl Rules {
     fn apply_to(&self, outcome: &Result<StsResponse, StsFailure>) -> bool {
         match outcome {
-            Ok(_) | Err(StsFailure::NotSts { .. }) => self.know(outcome),
+            Ok(_) | Err(StsFailure::NotSts { .. }) => self.match_outcome(outcome),
             Err(StsFailure::Internal(_) | StsFailure::TooLong(_)) => false,
             Err(_) => true,
         }
     }
 
-    /// Whether they have an answer's status or code.
-    fn know(&self, outcome: &Result<StsResponse, StsFailure>) -> bool {
+    /// Whether the rules contain an answer's status or code.
+    fn match_outcome(&self, outcome: &Result<StsResponse, StsFailure>) -> bool {
         match outcome {
             Ok(StsResponse::Rejection(no)) => self.know_answer(no.status, &no.code),
             Err(StsFailure::NotSts { status, well_formed: true, code, .. }) => {
@@ -227,7 +230,7 @@ mod tests {
         RetryPolicy { mode, max_attempts: 1_000, backoff: Duration::from_secs(1) }
     }
 
-    /// The waits before a further attempt, after so many.
+    /// Samples of the wait before the next attempt, after this many.
     fn waits(mode: RetryMode, attempts: u32, last: &Attempt) -> Vec<Duration> {
         (0..200).map(|_| policy(mode).begin().next(attempts, last).unwrap()).collect()
     }

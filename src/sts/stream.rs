@@ -1,4 +1,4 @@
-//! The bytes of a connection to STS, so many for each answer and no more.
+//! A connection to STS that limits the number of bytes of each answer.
 
 use super::reply::MAX_REPLY_BYTES;
 use std::io::{self, IoSlice};
@@ -8,23 +8,23 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// What a connection is made of: a socket, TLS, a tunnel through a proxy.
+/// The layers of a connection: a socket, TLS, a tunnel through a proxy.
 pub(super) trait Bytes: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Bytes for T {}
 
-/// A connection. It fails when an answer is longer than [`MAX_REPLY_BYTES`], however its bytes are framed: headers, chunks
-/// and what is between them count as the body does.
+/// A connection. Reading fails when an answer is longer than [`MAX_REPLY_BYTES`], however it is framed: headers
+/// and chunk framing count like the body.
 pub(super) struct Stream {
     bytes: Box<dyn Bytes>,
     received: Received,
 }
 
-/// How many bytes of the present answer have come.
+/// The number of bytes of the current answer that have arrived.
 #[derive(Clone, Default)]
 pub(super) struct Received(Arc<AtomicUsize>);
 
-/// An answer is longer than any of STS's.
+/// An answer is longer than any answer of STS.
 #[derive(Debug, thiserror::Error)]
 #[error("the answer is too long")]
 pub(super) struct TooLong;
@@ -34,14 +34,14 @@ impl Stream {
         Self { bytes, received: Received::default() }
     }
 
-    /// Its count.
+    /// The counter of its bytes.
     pub(super) fn received(&self) -> Received {
         self.received.clone()
     }
 }
 
 impl Received {
-    /// The next byte will be the first of an answer.
+    /// Resets the counter: the next byte is the first of an answer.
     pub(super) fn reset(&self) {
         self.0.store(0, Ordering::Relaxed);
     }

@@ -15,33 +15,33 @@ use tokio::time::timeout;
 use tower::ServiceExt as _;
 use url::Url;
 
-/// Stands for AWS's own endpoints, which are many hosts on one port. Of NO_PROXY only `*` matches it.
+/// Represents AWS's own endpoints, which are many hosts with one port. In NO_PROXY only `*` matches it.
 const AWS: &str = "https://sts.aws.invalid/";
 
 /// Why the clients for STS could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    /// There is nothing to check the certificate of STS against.
+    /// There are no CA certificates to verify STS with.
     #[error("{0}")]
     Trust(#[from] ClientTlsError),
-    /// There is no such endpoint, such as FIPS in a partition without it.
+    /// The SDK has no such endpoint for the region, such as FIPS in a partition without it.
     #[error("{setting}: the SDK knows no such endpoint for region {region}")]
     NoEndpoint {
-        /// The variable to look at.
+        /// The variable that the operator has to change.
         setting: &'static str,
         /// The region.
         region: String,
     },
-    /// A proxy that would not be used. One line that names the variable.
+    /// A proxy that would not be used. The text is one line that names the variable.
     #[error("{0}")]
     Proxy(String),
-    /// The endpoint is no URL, though it was checked before.
+    /// The endpoint is not a URL, although it was checked before.
     #[error("AWS_ENDPOINT_URL_STS: it is no URL")]
     NoUrl,
 }
 
 impl SetupError {
-    /// The setting that a region has no endpoint for.
+    /// The error for a region without an endpoint of the wanted kind.
     pub(super) fn no_endpoint(region: &str, settings: &StsSettings) -> Self {
         let setting = match (settings.use_fips, settings.use_dual_stack) {
             (true, _) => "AWS_USE_FIPS_ENDPOINT",
@@ -52,7 +52,7 @@ impl SetupError {
     }
 }
 
-/// The way to STS. Cloning shares it.
+/// The route to STS. Clones share it.
 #[derive(Clone)]
 pub struct Transport {
     tls: ClientTls,
@@ -60,11 +60,11 @@ pub struct Transport {
     connect_timeout: Duration,
 }
 
-/// The way to one endpoint.
+/// The route to one endpoint.
 pub(super) enum Route {
-    /// To itself.
+    /// Directly to the endpoint.
     Direct(Uri),
-    /// To a proxy that is asked for the URL: the way to an endpoint without TLS.
+    /// To a proxy that forwards the request: for an endpoint without TLS.
     Forward { proxy: Uri, authorization: Option<HeaderValue> },
     /// Through a proxy that opens a tunnel (`CONNECT`).
     Tunnel { proxy: Uri, authorization: Option<HeaderValue>, target: Uri },
@@ -72,9 +72,9 @@ pub(super) enum Route {
 
 /// Why there is no connection.
 pub(super) enum ConnectError {
-    /// It was not there in time.
+    /// The connection was not ready in time.
     Timeout,
-    /// A step on the way failed.
+    /// A step on the route failed.
     Failed(ConnectFailure),
 }
 
@@ -112,7 +112,7 @@ impl Transport {
         endpoint.as_str().parse().map_or(Via::Direct, |url| self.proxies.via(&url))
     }
 
-    /// The way to an endpoint.
+    /// The route to an endpoint.
     pub(super) fn route(&self, endpoint: Uri) -> Route {
         let Some(proxy) = self.proxies.proxy(&endpoint) else { return Route::Direct(endpoint) };
         let (authorization, proxy) = (proxy.basic_auth().cloned(), proxy.uri().clone());
@@ -123,7 +123,7 @@ impl Transport {
         }
     }
 
-    /// Makes a connection.
+    /// Opens a connection.
     pub(super) async fn connect(&self, route: &Route) -> Result<Stream, ConnectError> {
         let tls = self.tls.config();
         let mut tcp = HttpConnector::new();

@@ -1,15 +1,15 @@
-//! What an answer says of the credentials.
+//! What an answer of STS means for the credentials.
 
 use super::document::ErrorElement;
 
-/// The three things that can be said of credentials. Never one for another.
+/// The three possible statements about credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Verdict {
     /// STS named their owner.
     Valid,
-    /// STS says that these credentials are no good.
+    /// STS says that these credentials are not valid.
     Invalid,
-    /// Could not find out: nothing is known about the credentials.
+    /// It could not be found out whether the credentials are valid.
     Indeterminate,
 }
 
@@ -24,19 +24,19 @@ impl Verdict {
         }
     }
 
-    /// The verdict of an error.
+    /// The verdict for an error.
     pub(super) fn of(status: u16, error: &ErrorElement) -> Self {
-        let told = (error.code.as_str(), error.message.as_deref().unwrap_or_default());
-        let is_invalid = error.is_of_sts && INVALID_STATUSES.contains(&status) && INVALID.contains(&told);
+        let answer = (error.code.as_str(), error.message.as_deref().unwrap_or_default());
+        let is_invalid = error.is_of_sts && INVALID_STATUSES.contains(&status) && INVALID.contains(&answer);
         if is_invalid { Self::Invalid } else { Self::Indeterminate }
     }
 }
 
-/// The answers that are about the credentials and about nothing else: code and message, as they were recorded.
+/// The errors that are about the credentials and nothing else: code and message, as recorded from STS.
 ///
-/// `InvalidClientTokenId` without the dot at its end is said of a key that the region or partition does not know, and may
-/// be good elsewhere; `SignatureDoesNotMatch` is also said of a skewed clock and of a wrong region.
-/// Everything that is not in this list is indeterminate, whatever it may turn out to be.
+/// `InvalidClientTokenId` without the full stop is also returned for a key that the region or partition does
+/// not know, which may be valid elsewhere; `SignatureDoesNotMatch` is also returned for a skewed clock and for
+/// a wrong region. Every error that is not in this list is indeterminate.
 const INVALID: [(&str, &str); 3] = [
     ("InvalidClientTokenId", "The security token included in the request is invalid."),
     ("ExpiredToken", "The security token included in the request is expired"),
@@ -47,5 +47,6 @@ const INVALID: [(&str, &str); 3] = [
     ),
 ];
 
-/// The statuses with which STS refuses a key. With another one these words come from something in between.
+/// The statuses with which STS rejects a key. With another status the error is from something between this
+/// program and STS.
 const INVALID_STATUSES: [u16; 2] = [400, 403];

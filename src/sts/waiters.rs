@@ -1,7 +1,8 @@
-//! The callers that wait for one call to STS. Each has a deadline of its own, and the call ends at the latest of them.
+//! The callers that wait for one call to STS. Each has its own deadline, and the call ends at the latest of
+//! them.
 //!
-//! The call has no timer. Each caller has one and polls the call when it fires; the call then checks whether a caller with
-//! a later deadline is left ([`Waiters::time_is_up`]).
+//! The call has no timer. Each caller has one and polls the call when it fires. The call then checks whether a
+//! caller with a later deadline is left ([`Waiters::time_is_up`]).
 
 use super::CallOutcome;
 use std::collections::BTreeMap;
@@ -10,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use tokio::time::{Instant, sleep_until};
 
-/// Whether a caller still wants further attempts. Asked before each attempt but the first.
+/// Whether a caller still wants further attempts. Called before each attempt but the first.
 pub type WantsRetries = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// The callers that wait for the outcome of one call.
@@ -24,7 +25,7 @@ struct State {
     /// The outcome for a caller whose deadline comes before the call has ended.
     so_far: CallOutcome,
     /// All deadlines have passed, and the call is ending. Nobody can join it.
-    over: bool,
+    ended: bool,
 }
 
 impl Waiters {
@@ -36,14 +37,14 @@ impl Waiters {
     ) -> (Arc<Self>, Waiter) {
         let key = (deadline, 0);
         let present = BTreeMap::from([(key, wants_retries.clone())]);
-        let waiters = Arc::new(Self(Mutex::new(State { present, joined: 1, so_far, over: false })));
+        let waiters = Arc::new(Self(Mutex::new(State { present, joined: 1, so_far, ended: false })));
         (waiters.clone(), Waiter { waiters, key })
     }
 
-    /// A further caller; `None` when the call is already ending.
+    /// Adds a caller. `None` if the call is already ending.
     pub fn join(self: &Arc<Self>, deadline: Instant, wants_retries: &WantsRetries) -> Option<Waiter> {
         let mut state = self.lock();
-        if state.over {
+        if state.ended {
             return None;
         }
         let key = (deadline, state.joined);
@@ -59,43 +60,44 @@ impl Waiters {
         still_waiting.any(|(_, wants_retries)| wants_retries())
     }
 
-    /// Sets the outcome for the case that time runs out during the next attempt: an answer of STS tells more than a
-    /// timeout.
+    /// Sets the outcome for the case that the deadline comes during the next attempt: an answer of STS says
+    /// more than a timeout.
     pub(super) fn set_so_far(&self, outcome: CallOutcome) {
         self.lock().so_far = outcome;
     }
 
-    /// The outcome if time runs out now.
+    /// The outcome if the deadline comes now.
     #[must_use]
     pub fn so_far(&self) -> CallOutcome {
         self.lock().so_far.clone()
     }
 
-    /// Resolves when all deadlines have passed. It wakes nobody: a caller polls the call at its own deadline.
+    /// Resolves when all deadlines have passed. It has no timer of its own: callers poll the call at their
+    /// deadlines.
     pub(super) async fn time_is_up(&self) {
         poll_fn(|_| {
             let mut state = self.lock();
             let latest = state.present.last_key_value().map(|((deadline, _), _)| *deadline);
-            state.over = latest.is_some_and(|deadline| deadline <= Instant::now());
-            if state.over { Poll::Ready(()) } else { Poll::Pending }
+            state.ended = latest.is_some_and(|deadline| deadline <= Instant::now());
+            if state.ended { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
     }
 
-    /// A poisoned lock is no reason to stop: no step above panics between two changes that belong together.
+    /// A poisoned lock can still be used: no step above panics between two changes that belong together.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// One waiting caller. It stops waiting when this is dropped.
+/// One waiting caller. It stops waiting on drop.
 pub struct Waiter {
     waiters: Arc<Waiters>,
     key: (Instant, u64),
 }
 
 impl Waiter {
-    /// Waits for the call; `None` when this caller's deadline comes first.
+    /// Waits for the call. `None` if this caller's deadline comes first.
     pub async fn wait_for<T>(self, call: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             // The call is polled before the timer, so that it can end itself at the last deadline.

@@ -52,10 +52,10 @@ impl Drop for Guarded {
 }
 
 /// What RFC 6750 (section 3) has a server say, and the one error shape around it.
-async fn assert_refused(response: Response, key_given: bool) {
+async fn assert_refused(response: Response, has_key: bool) {
     let challenge = header(&response, "www-authenticate").unwrap().to_owned();
     assert!(challenge.starts_with("Bearer realm=\"sts-verify\""), "{challenge}");
-    assert_eq!(challenge.contains("error=\"invalid_token\""), key_given, "{challenge}");
+    assert_eq!(challenge.contains("error=\"invalid_token\""), has_key, "{challenge}");
     assert_eq!(header(&response, "access-control-allow-origin"), Some("*"));
     assert_eq!(response.status(), 401);
     let body: Value = response.json().await.unwrap();

@@ -18,7 +18,7 @@ use crate::batch::pace::Spacing;
 use crate::batch::queue::Delayed;
 use crate::identity::Canaries;
 use crate::proof::ProofVerifier;
-use crate::sts::coalescing::QuestionIds;
+use crate::sts::coalescing::CallKeys;
 use asking::{Asked, Job, Lane};
 use question::{Next, Understood};
 use std::collections::HashMap;
@@ -81,7 +81,7 @@ pub async fn run(
     let mut runner = Runner {
         rate: settings.rate.map(Spacing::per_second),
         gathered: Instant::now() + GATHERING,
-        ids: QuestionIds::new()?,
+        ids: CallKeys::new()?,
         asker,
         settings,
         items: Some(items),
@@ -103,7 +103,7 @@ struct Runner {
     settings: BatchSettings,
     /// Not there where nothing is asked.
     asker: Option<Arc<Asker>>,
-    ids: QuestionIds,
+    ids: CallKeys,
     /// Not there once all is read.
     items: Option<mpsc::Receiver<Item>>,
     known: KnownAnswers,

@@ -1,4 +1,4 @@
-//! What is told of each error, for people. No text holds any part of a request.
+//! The error messages, for people. No message contains any part of a request.
 
 use super::ApiError;
 use crate::sts::StsFailure;
@@ -9,7 +9,7 @@ impl ApiError {
     pub(super) fn message(&self) -> Option<Cow<'static, str>> {
         Some(match self {
             Self::Rejected(no) => return no.message.clone().map(Cow::from),
-            Self::Invalid(refusal) => refusal.to_string().into(),
+            Self::Invalid(error) => error.to_string().into(),
             Self::Proof(error) => error.to_string().into(),
             Self::Sts(StsFailure::Internal(_)) => Self::Internal.fixed_message().into(),
             Self::Sts(failure) => failure.to_string().into(),
@@ -22,51 +22,51 @@ impl ApiError {
         })
     }
 
-    /// The message of an error that has always the same.
+    /// The message of an error whose message is always the same.
     fn fixed_message(&self) -> &'static str {
         match self {
             Self::Internal => "An internal error occurred; the log has the details under this request id.",
             Self::RegionNotAllowed => {
-                "This service does not ask the STS of that region (region, AWS_REGION or AWS_DEFAULT_REGION)."
+                "This service does not use the STS of that region (region, AWS_REGION or AWS_DEFAULT_REGION)."
             }
             Self::TooLarge => "The request body is too large.",
             Self::TooManyLines => {
-                "The batch has more lines than this service takes; post the rest in another."
+                "The batch has more lines than this service takes; post the rest in another batch."
             }
             Self::BatchDeadline => {
-                "The time of the batch was over before this line was answered; post it again."
+                "The deadline of the batch came before this line was answered; post it again."
             }
             Self::BodyTimeout => "The request body did not arrive in time.",
             Self::BodyCutOff => "The request body ended too early.",
-            Self::NotFound => "There is nothing at this path; POST /verify is what you want.",
+            Self::NotFound => "There is nothing at this path; use POST /verify.",
             Self::NoSuchPolicy => "There is no policy of that name (STS_VERIFY_POLICIES_FILE).",
             Self::NoProof => {
-                "There is no proof, neither in x-sts-verify-proof nor as Authorization: Bearer PROOF."
+                "The request has no proof, either in x-sts-verify-proof or as Authorization: Bearer PROOF."
             }
-            Self::Forbidden => "The policy does not let this principal pass.",
+            Self::Forbidden => "The policy does not allow this principal.",
             Self::MethodNotAllowed => "This path does not take that method; see the Allow header.",
             Self::MisdirectedRequest => "This service is not allowed to answer for that host.",
             Self::InvalidRequestContent => "Could not parse the request body into JSON.",
             Self::UnsupportedInvocationType => {
-                "X-Amz-Invocation-Type must be RequestResponse or DryRun: an answer that nobody waits for is none."
+                "X-Amz-Invocation-Type must be RequestResponse or DryRun; asynchronous invocations are not supported."
             }
-            Self::Unauthorized { key_given: false } => {
-                "This service wants an API key, as Authorization: Bearer KEY or as x-api-key: KEY."
+            Self::Unauthorized { has_key: false } => {
+                "This service requires an API key, as Authorization: Bearer KEY or as x-api-key: KEY."
             }
-            Self::Unauthorized { key_given: true } => "The API key is none of this service's.",
-            Self::RateLimited { .. } => "This caller asks more often than this service allows.",
+            Self::Unauthorized { has_key: true } => "The API key is not one of this service's keys.",
+            Self::RateLimited { .. } => "This caller sends more requests than this service allows.",
             Self::AuthenticationLimited { .. } => {
-                "Too many requests without a good API key came from this address."
+                "Too many requests without a valid API key came from this address."
             }
             Self::ProofNotAccepted => "This service does not accept what was posted (STS_VERIFY_ACCEPT).",
             Self::ReplayStoreUnavailable => {
-                "It cannot be found out whether the proof was used before: the store of used proofs cannot be asked."
+                "It cannot be found out whether the proof was used before: the store of used proofs cannot be reached."
             }
-            Self::Overloaded => "As many requests as this service takes are waiting for STS.",
+            Self::Overloaded => "The maximum number of requests is already waiting for STS.",
             Self::BodiesOverloaded => "Request bodies take as much memory as this service allows.",
-            Self::ConnectionsOverloaded => "As many connections as this service takes are open.",
-            Self::TooManyConnections => "This address has as many connections as allowed.",
-            // Those of `message`.
+            Self::ConnectionsOverloaded => "The maximum number of connections is open.",
+            Self::TooManyConnections => "This address has its maximum number of connections open.",
+            // See `message`.
             Self::Rejected(_)
             | Self::Invalid(_)
             | Self::Proof(_)

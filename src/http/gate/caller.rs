@@ -1,4 +1,4 @@
-//! Whose proof it is, as a policy and the headers of an answer need it.
+//! The maker of a proof, with the values that a policy and the response headers need.
 
 use super::headers::{
     ACCOUNT, ARN, ORG_ID, ORG_PATH, PARTITION, PRINCIPAL, PRINCIPAL_TYPE, SESSION_NAME, USER_ID,
@@ -13,7 +13,7 @@ use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
 
-/// The maker of a good proof.
+/// The maker of a valid proof.
 pub(crate) struct Caller {
     pub(crate) arn: CallerArn,
     user_id: String,
@@ -22,8 +22,8 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    /// Whom STS names. `None` where STS names nobody in this way: another account beside the ARN, another partition, an unknown
-    /// kind, a user ID that is none.
+    /// The caller that STS names. `None` if the identity is inconsistent: the account differs from that in the
+    /// ARN, the partition is another, the kind is unknown, or the user ID is malformed.
     pub(crate) fn of_identity(identity: &Identity, region: &str) -> Option<Self> {
         let arn = CallerArn::parse(&identity.arn).ok()?;
         // STS names a role's session, never the role.
@@ -44,12 +44,12 @@ impl Caller {
         Subject { arn: &self.arn, org_id: self.org_id.as_deref(), org_paths: &self.org_paths }
     }
 
-    /// About how much memory it takes.
+    /// About how much memory the caller takes.
     pub(crate) fn bytes(&self) -> usize {
         3 * self.arn.to_string().len() + self.user_id.len() + 256
     }
 
-    /// The answer that lets the caller pass.
+    /// The response that lets the caller pass.
     pub(crate) fn response(&self) -> Response {
         let arn = &self.arn;
         let mut response = Response::new(Body::empty());
@@ -64,7 +64,7 @@ impl Caller {
             (ORG_ID, self.org_id.as_deref().unwrap_or_default()),
             (ORG_PATH, &self.org_paths.join(",")),
         ] {
-            // What an upstream is told must be what was found.
+            // The upstream must get exactly the values that were verified.
             let Ok(value) = value_of(value) else { return ApiError::Internal.into_response() };
             let _: Option<HeaderValue> = response.headers_mut().insert(HeaderName::clone(&name), value);
         }

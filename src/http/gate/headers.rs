@@ -1,4 +1,4 @@
-//! The headers that a gate's answers have, all of them on each.
+//! The headers of a gate's responses. Every response has all of them.
 
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue};
@@ -14,26 +14,26 @@ pub(crate) const SESSION_NAME: HeaderName = HeaderName::from_static("x-sts-sessi
 /// `user`, `role`, `federated-user` or `root`.
 pub(crate) const PRINCIPAL_TYPE: HeaderName = HeaderName::from_static("x-sts-principal-type");
 pub(crate) const PARTITION: HeaderName = HeaderName::from_static("x-sts-partition");
-/// The organisation, which tokens alone tell.
+/// The organisation, which only tokens contain.
 pub(crate) const ORG_ID: HeaderName = HeaderName::from_static("x-sts-org-id");
-/// The paths in the organisation, with commas between them.
+/// The paths in the organisation, separated by commas.
 pub(crate) const ORG_PATH: HeaderName = HeaderName::from_static("x-sts-org-path");
 
-/// All of them, with what the OpenAPI document says of each.
+/// All of them, with their descriptions in the OpenAPI document.
 pub(crate) const HEADERS: [(HeaderName, &str); 9] = [
     (ACCOUNT, "The AWS account"),
     (PRINCIPAL, "The ARN of the principal, without a session"),
-    (ARN, "The ARN as STS gives it; for a token that of the principal"),
-    (USER_ID, "The unique ID as STS gives it; empty for a token"),
+    (ARN, "The ARN as STS returns it; for a token the ARN of the principal"),
+    (USER_ID, "The unique ID as STS returns it; empty for a token"),
     (SESSION_NAME, "The name of a role's session"),
     (PRINCIPAL_TYPE, "user, role, federated-user or root"),
     (PARTITION, "The partition, such as aws or aws-cn"),
-    (ORG_ID, "The ID of the organisation; for tokens alone"),
-    (ORG_PATH, "The paths of the account in its organisation, by commas; for tokens alone"),
+    (ORG_ID, "The ID of the organisation; for tokens only"),
+    (ORG_PATH, "The paths of the account in its organisation, separated by commas; for tokens only"),
 ];
 
-/// Routes whose every answer has all of them, empty where there is nothing to say: a proxy copies each from the answer, so that a
-/// client's own is replaced.
+/// Adds all of the headers to every response of these routes, empty where there is no value: a proxy copies
+/// each of them from the response, so that values that the client sent are replaced.
 pub(crate) fn with_headers(routes: Router) -> Router {
     routes.layer(MapResponseLayer::new(complete))
 }

@@ -1,4 +1,4 @@
-//! What a gate says and keeps: who made a proof, the headers of its answers, and its cache.
+//! The gate's answers: the maker of a proof, the response headers, and the cache.
 
 mod cache;
 mod caller;

@@ -1,4 +1,4 @@
-//! The one line that a request leaves in the log. Its span, where spans are exported, has the same life
+//! The log line of each request. If spans are exported, the request's span begins and ends with it
 //! ([`crate::observability::spans`]).
 //!
 //! A line names the route that matched, never the path or query as it was sent, and an access key as its first and
@@ -25,7 +25,7 @@ use std::time::Instant;
 use tower::{Service, ServiceExt as _, service_fn};
 use tracing::info;
 
-/// Gives each request an id, a trace, a line in the log and its place in the metrics.
+/// Gives each request an id, a trace, a line in the log, and counts it in the metrics.
 pub(crate) fn access_log<S>(
     inner: S,
     metrics: Arc<Metrics>,
@@ -56,11 +56,12 @@ where
     })
 }
 
-/// In an answer's extensions: its line is written when its body has ended, and says then what came of it.
+/// In the extensions of a response: the line is written when the body has ended, with the outcome.
 #[derive(Clone)]
 pub(crate) struct LogAtEndOfBody;
 
-/// The line of an answer whose body is being sent. Dropped before its end, it says that the client left.
+/// The line of a response whose body is being sent. If it is dropped before the end, the line says that the
+/// client left.
 struct LineAtEnd {
     line: Option<AccessLine>,
     status: u16,
@@ -84,14 +85,14 @@ impl Drop for LineAtEnd {
     }
 }
 
-/// The line of one request. Dropped before it was written, it says that the client left.
+/// The line of one request. If it is dropped before it was written, it says that the client left.
 struct AccessLine {
     method: &'static str,
     route: Option<MatchedPath>,
     id: HeaderValue,
     metrics: Arc<Metrics>,
     started: Instant,
-    /// What the layers and the handler have learnt about the request.
+    /// What the layers and the handler have found out about the request.
     record: SharedRecord,
     written: bool,
 }
@@ -183,7 +184,7 @@ impl Drop for AccessLine {
     }
 }
 
-/// The method's name, if it is a usual one: any word can be sent as a method.
+/// The method's name if it is a standard one: clients can send any word as a method.
 fn method_name(method: &Method) -> &'static str {
     const USUAL: [Method; 9] = [
         Method::GET,
@@ -197,5 +198,5 @@ fn method_name(method: &Method) -> &'static str {
         Method::CONNECT,
     ];
     const NAMES: [&str; 9] = ["GET", "POST", "OPTIONS", "HEAD", "PUT", "DELETE", "PATCH", "TRACE", "CONNECT"];
-    USUAL.iter().position(|usual| usual == method).map_or("other", |place| NAMES[place])
+    USUAL.iter().position(|usual| usual == method).map_or("other", |index| NAMES[index])
 }

@@ -1,4 +1,4 @@
-//! Answers only for the hosts that the operator lists, if any are listed.
+//! Accepts requests only for the hosts that the operator lists, if there is a list.
 
 use crate::config::AllowedHosts;
 use crate::http::error::ApiError;
@@ -9,15 +9,15 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use std::sync::Arc;
 
-/// What stands before the routes.
+/// The state of the layer.
 #[derive(Clone)]
 pub(crate) struct HostGuard {
     pub hosts: Arc<AllowedHosts>,
-    /// The routes that answer for any host: probes ask those of health by the address of a process.
+    /// The routes that accept any host: health probes use the address of a process.
     pub exempt: &'static [&'static str],
 }
 
-/// Lets a request through if it is for a host of the operator's.
+/// Lets a request through if it is for an allowed host.
 pub(crate) async fn check_host(State(guard): State<HostGuard>, request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     let exempt = route.is_some_and(|route| guard.exempt.contains(&route));
@@ -28,8 +28,8 @@ pub(crate) async fn check_host(State(guard): State<HostGuard>, request: Request,
     }
 }
 
-/// Every host that the request names has to be allowed, and there has to be one. A target in absolute form names one, too,
-/// and counts more than `Host` (RFC 9112, section 3.2.2).
+/// Whether the request names at least one host and all of them are allowed. A target in absolute form also
+/// names one, and takes precedence over `Host` (RFC 9112, section 3.2.2).
 fn is_allowed(hosts: &AllowedHosts, request: &Request) -> bool {
     let target = request.uri().authority().map(|authority| authority.as_str().as_bytes());
     let headers = request.headers().get_all(HOST).into_iter().map(HeaderValue::as_bytes);

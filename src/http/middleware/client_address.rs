@@ -1,14 +1,14 @@
-//! Who asks, as far as a limit must know: an API key, or an address that nobody can choose freely.
+//! Identifies the caller for rate limits: by an API key, or by an address that a client cannot make up.
 
 use crate::callers::{CallerId, KeyId};
 use axum::extract::{ConnectInfo, Request};
 use axum::http::{HeaderMap, HeaderName};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-/// Each proxy on the way appends the address of the one that it heard from.
+/// Each proxy appends the address from which it got the request.
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// Who sent a request: a key, or else an address.
+/// The caller of a request: its key, or else its address.
 pub(crate) fn caller_of(request: &Request, proxies: usize) -> CallerId {
     match request.extensions().get::<KeyId>() {
         Some(key) => CallerId::Key(*key),
@@ -16,9 +16,9 @@ pub(crate) fn caller_of(request: &Request, proxies: usize) -> CallerId {
     }
 }
 
-/// Behind `proxies` trusted ones the caller is the entry that the outermost of them appended: the last but
-/// `proxies - 1`. What stands left of it a client may have made up. An entry that is missing or no address gives
-/// no right to be anybody, so the peer is taken, which cannot be made up.
+/// With `proxies` trusted proxies, the caller is the entry that the outermost of them appended: the one at
+/// position `proxies` from the right. A client may have made up the entries left of it. If the entry is missing
+/// or is not an address, the peer's address is used, because that cannot be made up.
 pub(super) fn address_of(request: &Request, proxies: usize) -> CallerId {
     let peer = || request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
     let address = forwarded(request.headers(), proxies).or_else(peer);
@@ -33,7 +33,7 @@ fn forwarded(headers: &HeaderMap, nth: usize) -> Option<IpAddr> {
     address(std::str::from_utf8(entry).ok()?.trim())
 }
 
-/// An address by itself, in brackets, or with a port: AWS's load balancers can be told to append the client's.
+/// An address alone, in brackets, or with a port: AWS's load balancers can be set to append the client's port.
 fn address(text: &str) -> Option<IpAddr> {
     let bare = || text.parse().ok();
     let with_port = || text.parse().ok().map(|address: SocketAddr| address.ip());
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_makes_nobody_else_of_the_peer() {
+    fn an_entry_that_is_not_an_address_is_ignored_and_the_peer_is_the_caller() {
         for text in [
             "",
             "unknown",

@@ -1,4 +1,4 @@
-//! What stands around the routes.
+//! The layers around the routes.
 
 pub(crate) mod access_log;
 pub(crate) mod allowed_hosts;

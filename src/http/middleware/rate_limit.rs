@@ -1,4 +1,4 @@
-//! How often each caller may ask: the layer before the routes that ask STS.
+//! Limits how often each caller may send requests: the layer before the routes that call STS.
 
 use super::client_address::caller_of;
 use crate::callers::CallerLimit;
@@ -9,16 +9,16 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use std::sync::Arc;
 
-/// What stands before the routes that ask STS.
+/// The state of the layer.
 #[derive(Clone)]
 pub(crate) struct CallerGuard {
     pub limit: Arc<CallerLimit>,
-    /// How many proxies in front append to X-Forwarded-For.
+    /// The number of trusted proxies that append to X-Forwarded-For.
     pub trusted_proxies: usize,
     pub metrics: Arc<Metrics>,
 }
 
-/// Lets a request through if its caller has not asked too often. Its body has not been read by then.
+/// Lets a request through if its caller is within its limit. Nothing of the body was read before.
 pub(crate) async fn limit_callers(
     State(guard): State<CallerGuard>,
     request: Request,

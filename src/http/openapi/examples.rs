@@ -1,4 +1,4 @@
-//! Examples of requests and of every answer. The answers are made by the code that makes the real ones.
+//! Examples of requests and of every response. The responses are made by the code that makes the real ones.
 
 use crate::credentials::ValidationError;
 use crate::http::error::ApiError;
@@ -13,27 +13,27 @@ use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::{Content, RefOr, Response};
 
-/// Access key id, secret access key and session token.
+/// Access key ID, secret access key and session token.
 type Values = (&'static str, &'static str, Option<&'static str>);
 
-/// The credentials in the AWS documentation, which belong to nobody, with a token of our own invention.
+/// The credentials in the AWS documentation, which belong to nobody, with an invented token.
 const SESSION: Values = (
     "ASIAIOSFODNN7EXAMPLE",
     "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
     Some("IQoJb3JpZ2luX2VjEXAMPLETOKEN//////////wEaCXVzLWVhc3QtMSJHMEUC"),
 );
 
-/// The same as a long-term key.
+/// A long-term key.
 const LONG_TERM: Values = ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", None);
 
-/// One example: a key, a line about it, and the JSON.
+/// One example: its key, a summary, and the JSON.
 type Example = (String, String, Value);
 
-/// A request for each spelling and each form of a proof. In the sandbox there is one for each of its callers instead of the
-/// proofs: its examples can be tried out, and a proof that is written down is too old.
+/// A request for each spelling and each form of a proof. In the sandbox there is one for each of its callers
+/// instead of the proofs: the sandbox examples can be tried out, and a fixed proof would have expired.
 pub(super) fn requests(sandbox: bool) -> Vec<Example> {
     let callers = sts_sandbox::table();
-    // The first callers of the table are good ones.
+    // The first callers of the table have valid credentials.
     let good = |with_token: bool| {
         let caller = callers.iter().filter(|_| sandbox).find(|one| one.session_token.is_some() == with_token);
         let documented = if with_token { SESSION } else { LONG_TERM };
@@ -86,7 +86,7 @@ pub(super) fn add_requests(operation: &mut Operation, examples: &[Example]) {
     }
 }
 
-/// Adds an example of each answer to the responses of /verify.
+/// Adds an example of each response to the operation for /verify.
 pub(super) fn add_responses(operation: &mut Operation) {
     let mut by_status: BTreeMap<String, Vec<Example>> = BTreeMap::new();
     by_status.insert(
@@ -95,7 +95,7 @@ pub(super) fn add_responses(operation: &mut Operation) {
             ("user".to_owned(), "An IAM user, by credentials or a signed request".to_owned(), identity()),
             (
                 "web-identity-token".to_owned(),
-                "A role, by a web identity token: STS was not asked".to_owned(),
+                "A role, by a web identity token: STS was not called".to_owned(),
                 token_identity(),
             ),
         ],
@@ -117,9 +117,9 @@ pub(super) fn add_responses(operation: &mut Operation) {
 /// Adds a batch of two lines, and its answers in another order.
 pub(super) fn add_batch(operation: &mut Operation, requests: &[Example]) {
     let lines = requests.iter().take(2).map(|(_, _, body)| format!("{body}\n"));
-    let refusal = ApiError::Invalid(ValidationError::Missing("stsSecretKey")).answer();
+    let error = ApiError::Invalid(ValidationError::Missing("stsSecretKey")).answer();
     let answers = [
-        json!({"line": 2, "status": refusal.status.as_u16(), "verdict": null, "retry_after": null, "body": refusal.body}),
+        json!({"line": 2, "status": error.status.as_u16(), "verdict": null, "retry_after": null, "body": error.body}),
         json!({"line": 1, "status": 200, "verdict": "valid", "retry_after": null, "body": identity()}),
     ];
     let answers = answers.map(|answer| format!("{answer}\n")).concat();
@@ -165,7 +165,7 @@ fn identity() -> Value {
     }})
 }
 
-/// One of every error, under its code (and a word more where a code means several things).
+/// One of every error, under its code, with a suffix where a code has several meanings.
 fn errors() -> Vec<(&'static str, ApiError)> {
     let endpoint = || Endpoint::new("https://sts.us-east-1.amazonaws.com");
     let mut errors = vec![
@@ -199,8 +199,8 @@ fn errors() -> Vec<(&'static str, ApiError)> {
                 code: None,
             }),
         ),
-        ("Unauthorized", ApiError::Unauthorized { key_given: false }),
-        ("Unauthorized-wrong", ApiError::Unauthorized { key_given: true }),
+        ("Unauthorized", ApiError::Unauthorized { has_key: false }),
+        ("Unauthorized-wrong", ApiError::Unauthorized { has_key: true }),
         ("RateLimited", ApiError::RateLimited { retry_after: 12 }),
         ("Overloaded", ApiError::Overloaded),
         ("ConnectTimeoutError", ApiError::Sts(StsFailure::ConnectTimeout(endpoint()))),
@@ -224,16 +224,16 @@ fn rejections() -> impl Iterator<Item = (&'static str, ApiError)> {
     })
 }
 
-/// What is said of proofs alone.
+/// The errors that only proofs have.
 fn proof_errors() -> impl Iterator<Item = (&'static str, ApiError)> {
-    let refused = ProofError::EXAMPLES.into_iter().map(|error| (error.code(), ApiError::Proof(error)));
-    refused.chain([
+    let proof_errors = ProofError::EXAMPLES.into_iter().map(|error| (error.code(), ApiError::Proof(error)));
+    proof_errors.chain([
         ("ProofNotAccepted", ApiError::ProofNotAccepted),
         ("ReplayStoreUnavailable", ApiError::ReplayStoreUnavailable),
     ])
 }
 
-/// What STS was recorded to answer: a name for the case, code, message, HTTP status.
+/// Recorded errors of STS: a name for the case, code, message, HTTP status.
 const REJECTIONS: [(&str, &str, &str, u16); 15] = [
     (
         "InvalidClientTokenId",

@@ -1,8 +1,9 @@
 //! The OpenAPI document, generated from the handlers, and Swagger UI at /docs.
 //!
-//! The document's paths and schemas come from the annotations on the handlers; this module adds what these cannot
-//! say: the request's many spellings, the headers of answers, and an example for each spelling and each error code.
-//! `openapi/openapi.json` is the same document as committed; a test holds the two together.
+//! The document's paths and schemas come from the annotations on the handlers. This module adds what
+//! annotations cannot express: the many spellings of a request, the response headers, and an example for each
+//! spelling and each error code. `openapi/openapi.json` is a committed copy; a test checks that the two are
+//! equal.
 
 mod examples;
 
@@ -29,15 +30,15 @@ use utoipa::openapi::{
 };
 use utoipa_swagger_ui::{Config, SwaggerFile};
 
-/// Where the document is served.
+/// The path of the document.
 const DOCUMENT_PATH: &str = "/openapi.json";
 
-/// The same, as seen from a page below /docs/. Behind a proxy that puts a prefix before the service's paths, an absolute path
-/// would be another service's.
+/// The path of the document as seen from a page below /docs/. Behind a proxy that adds a prefix to the
+/// service's paths, an absolute path would lead to another service.
 const DOCUMENT_FROM_DOCS: &str = "../openapi.json";
 
-/// What Swagger UI needs and nothing else. The hash is of the one inline style sheet of Swagger UI 5.32.6; the
-/// conformance suite drives a real browser and fails on any violation.
+/// Allows what Swagger UI needs and nothing else. The hash is that of the one inline style sheet of Swagger UI
+/// 5.32.6; the conformance suite runs a real browser and fails on any violation.
 const DOCS_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; \
      style-src 'self' 'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='; img-src 'self' data:; \
@@ -45,16 +46,16 @@ const DOCS_POLICY: HeaderValue = HeaderValue::from_static(
 );
 
 const DESCRIPTION: &str = "\
-Are these AWS credentials good, and whose are they? The service asks AWS STS (GetCallerIdentity) with exactly the \
-credentials posted to /verify and answers who they belong to, or STS's own reason why not.
+Are these AWS credentials valid, and whose are they? The service asks AWS STS (GetCallerIdentity) with exactly the \
+credentials posted to /verify and answers who they belong to, or the error that STS returned.
 
 Mind that Swagger UI shows the curl command of a request with the secrets in it, and browsers keep what is typed: use \
 it with credentials that are about to expire, or with the sandbox's.";
 
-const SHARED: &str = "Only if STS was not asked for this answer (RFC 9211): `sts-verify; hit; ttl=N` for one that was \
-                      kept, `sts-verify; fwd=miss; collapsed` for that of a call under way for the same question";
+const SHARED: &str = "Only if STS was not called for this answer (RFC 9211): `sts-verify; hit; ttl=N` for a cached \
+                      answer, `sts-verify; fwd=miss; collapsed` for the answer of a call that was already in progress";
 
-/// The part of the document that no handler knows.
+/// The parts of the document that do not come from handlers.
 pub(crate) fn base() -> OpenApi {
     let tag = |name: &str, text: &str| TagBuilder::new().name(name).description(Some(text)).build();
     let info = InfoBuilder::new()
@@ -66,11 +67,11 @@ pub(crate) fn base() -> OpenApi {
         .build();
     let bearer = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
-        .description(Some("An API key, where the service was given any: only its callers may ask then"));
+        .description(Some("An API key. Required if the operator has configured API keys"));
     let own = ApiKeyValue::with_description(API_KEY_HEADER.as_str(), "The same key in a header of its own");
     let proof = ApiKeyValue::with_description(
         "x-sts-verify-proof",
-        "A proof, for a gate; or `Authorization: Bearer PROOF`",
+        "A proof, for a gate; `Authorization: Bearer PROOF` is the alternative",
     );
     let components = ComponentsBuilder::new()
         .security_scheme("bearer", SecurityScheme::Http(bearer.build()))
@@ -80,20 +81,21 @@ pub(crate) fn base() -> OpenApi {
     OpenApiBuilder::new()
         .info(info)
         .paths(PathsBuilder::new().build())
-        // Where the document is, whatever prefix a proxy has put before it (OpenAPI 3.1, section 4.8.5).
+        // The folder of the document, whatever prefix a proxy adds (OpenAPI 3.1, section 4.8.5).
         .servers(Some([ServerBuilder::new().url(".").description(Some("This service")).build()]))
         .security(Some([SecurityRequirement::default()]))
         .tags(Some([
-            tag("verify", "Ask STS whose credentials these are"),
-            tag("gate", "May this caller pass? For the proxies of other services"),
+            tag("verify", "Find out from STS whose credentials these are"),
+            tag("gate", "Authentication for the proxies of other services"),
             tag("lambda", "The interface of the Lambda function that this service replaces"),
-            tag("health", "What the process says of itself"),
+            tag("health", "The state of the process"),
         ]))
         .components(Some(components))
         .build()
 }
 
-/// Adds headers and examples. In the sandbox the examples are of its own callers, so that they can be tried out.
+/// Adds headers and examples. In the sandbox the examples use the sandbox's callers, so that they can be tried
+/// out.
 pub(crate) fn complete(document: &mut OpenApi, sandbox: bool) {
     for (path, item) in &mut document.paths.paths {
         for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
@@ -130,24 +132,32 @@ fn describe_headers(operation: &mut Operation, verdicts: bool) {
         let mut add = |name: &str, header: Header| headers.insert(name.to_owned(), RefOr::T(header));
         add(
             "x-request-id",
-            text_header("The request's id, in the log too; the caller's own if it sent a sane one"),
+            text_header(
+                "The request's id, which is also in the log; the caller's own id if it has a safe form",
+            ),
         );
         if status == "401" {
             add("www-authenticate", text_header("How to authenticate (RFC 6750)"));
         }
         if status == "415" {
-            add("accept", text_header("The media type to send, where it was another (RFC 9110)"));
-            add("accept-encoding", text_header("`identity`, where there was a Content-Encoding (RFC 9110)"));
+            add("accept", text_header("The media type to send, if the request had another one (RFC 9110)"));
+            add(
+                "accept-encoding",
+                text_header("`identity`, if the request had a Content-Encoding (RFC 9110)"),
+            );
         }
         if verdicts && matches!(status.as_str(), "200" | "400" | "502" | "504") {
             add("x-sts-verdict", verdict_header());
             add("cache-status", text_header(SHARED));
         }
         if verdicts && matches!(status.as_str(), "200" | "400") {
-            add("age", text_header("For how many seconds a kept answer has been kept (RFC 9111)"));
+            add("age", text_header("The age of a cached answer in seconds (RFC 9111)"));
         }
         if verdicts && matches!(status.as_str(), "200" | "400" | "429" | "502" | "503" | "504") {
-            add("retry-after", text_header("Seconds after which to try again, where that may help"));
+            add(
+                "retry-after",
+                text_header("The number of seconds after which to try again, where that may help"),
+            );
         }
     }
 }
@@ -177,7 +187,7 @@ fn describe_gates_headers(gate: &mut Operation) {
             add(name.as_str(), text);
         }
         if matches!(status.as_str(), "429" | "503") {
-            add("retry-after", "Seconds after which to try again");
+            add("retry-after", "The number of seconds after which to try again");
         }
     }
 }
@@ -190,22 +200,23 @@ fn text_header(description: &str) -> Header {
 fn verdict_header() -> Header {
     let words = ["valid", "invalid", "indeterminate"];
     let schema = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words));
-    let description = "What can be said of the credentials; absent when STS was not asked. Indeterminate means that \
+    let description = "The verdict on the credentials; absent when STS was not called. Indeterminate means that \
                        it could not be found out";
     HeaderBuilder::new().schema(Some(schema)).description(Some(description)).build()
 }
 
-/// Serves the document alone.
+/// Serves only the document.
 pub(crate) fn with_document<S>(routes: Router<S>, document: &OpenApi) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
-    // A document made of strings and maps always serializes. Answers share it: an unread one takes no memory of its own.
+    // A document of strings and maps always serializes. Responses share the bytes, so an unread response takes
+    // no memory of its own.
     let json = Bytes::from(document.to_json().unwrap_or_default());
     routes.route(DOCUMENT_PATH, get(async move || ([(CONTENT_TYPE, "application/json")], json)))
 }
 
-/// Serves the document and Swagger UI, whose files are inside this program: nothing is loaded from elsewhere.
+/// Serves the document and Swagger UI, whose files are part of this program: nothing is loaded from elsewhere.
 pub(crate) fn with_docs<S>(routes: Router<S>, document: &OpenApi) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
@@ -218,14 +229,14 @@ where
     let page = get(move |uri: Uri| async move { docs_file(uri.path(), config) });
     let policy = SetResponseHeaderLayer::overriding(CONTENT_SECURITY_POLICY, DOCS_POLICY);
     let docs = Router::new()
-        // Relative, too.
+        // Relative, for the same reason.
         .route("/docs", get(async || (StatusCode::SEE_OTHER, [(LOCATION, "docs/")])))
         .route("/docs/", page.clone())
         .route("/docs/{*rest}", page);
     with_document(routes, document).merge(docs.layer(policy))
 }
 
-/// A file of Swagger UI. Its path is taken as it was sent: what is escaped in it is none of theirs.
+/// A file of Swagger UI. The path is used without decoding: no file has a name that needs escapes.
 fn docs_file(path: &str, config: Arc<Config<'static>>) -> Response {
     let name = path.strip_prefix("/docs/").unwrap_or_default();
     match utoipa_swagger_ui::serve(name, config) {

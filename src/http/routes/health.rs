@@ -1,10 +1,10 @@
-//! What the process says of itself. Nobody else is asked: a brown-out of STS must not take every replica out of a
-//! load balancer at once, when each of them could say `indeterminate`.
+//! The health of the process. It does not depend on others: while STS fails, a load balancer must not lose
+//! every replica at once, because each of them can still answer `indeterminate`.
 //!
-//! | path | says | used by |
+//! | path | answer | used by |
 //! |---|---|---|
 //! | `GET /livez` | 200 while the process runs, stopping or not | liveness probes, `sts-verify healthcheck` |
-//! | `GET /readyz`, `/healthz`, `/health` | 200, and 503 once it was told to stop | readiness probes, load balancers |
+//! | `GET /readyz`, `/healthz`, `/health` | 200, and 503 while it is stopping | readiness probes, load balancers |
 
 use crate::http::state::AppState;
 use axum::Json;
@@ -23,22 +23,22 @@ pub(crate) struct Health {
     status: &'static str,
 }
 
-/// Is the process alive?
+/// Liveness
 ///
-/// Whatever else is wrong, and while it is stopping: a restart would help nobody.
+/// 200 while the process runs, also while it is stopping and whatever else fails: a restart would not help.
 #[utoipa::path(get, path = "/livez", operation_id = "livez", tag = "health", responses(
-    (status = 200, description = "It is", body = Health),
+    (status = 200, description = "The process runs", body = Health),
 ))]
 pub(crate) async fn livez() -> Json<Health> {
     Json(Health { status: "ok" })
 }
 
-/// May it be sent requests?
+/// Readiness
 ///
-/// Asks nobody: STS being down does not make this service unready.
+/// 200 if the service accepts requests. It does not depend on STS.
 #[utoipa::path(get, path = "/readyz", operation_id = "readyz", tag = "health", responses(
-    (status = 200, description = "It may", body = Health),
-    (status = 503, description = "No: it was told to stop", body = Health),
+    (status = 200, description = "The service accepts requests", body = Health),
+    (status = 503, description = "The service is stopping", body = Health),
 ))]
 pub(crate) async fn readyz(State(app): State<AppState>) -> (StatusCode, Json<Health>) {
     if app.is_stopping() {
@@ -48,23 +48,23 @@ pub(crate) async fn readyz(State(app): State<AppState>) -> (StatusCode, Json<Hea
     }
 }
 
-/// May it be sent requests?
+/// Readiness
 ///
-/// The same as /readyz, under a name that Kubernetes had before.
+/// The same as /readyz, under a name from earlier versions of Kubernetes.
 #[utoipa::path(get, path = "/healthz", operation_id = "healthz", tag = "health", responses(
-    (status = 200, description = "It may", body = Health),
-    (status = 503, description = "No: it was told to stop", body = Health),
+    (status = 200, description = "The service accepts requests", body = Health),
+    (status = 503, description = "The service is stopping", body = Health),
 ))]
 pub(crate) async fn healthz(app: State<AppState>) -> (StatusCode, Json<Health>) {
     readyz(app).await
 }
 
-/// May it be sent requests?
+/// Readiness
 ///
-/// The same as /readyz, under a name that many load balancers ask for by default.
+/// The same as /readyz, under the default name of many load balancers.
 #[utoipa::path(get, path = "/health", operation_id = "health", tag = "health", responses(
-    (status = 200, description = "It may", body = Health),
-    (status = 503, description = "No: it was told to stop", body = Health),
+    (status = 200, description = "The service accepts requests", body = Health),
+    (status = 503, description = "The service is stopping", body = Health),
 ))]
 pub(crate) async fn health(app: State<AppState>) -> (StatusCode, Json<Health>) {
     readyz(app).await

@@ -1,8 +1,8 @@
-//! The Lambda's own interface, for programs that invoke the function by name: `POST
+//! The Lambda interface, for programs that invoke the function by name: `POST
 //! /2015-03-31/functions/{function}/invocations` (the Invoke operation of Lambda's API).
 //!
-//! The payload is the event that the function took ([`event`]). The answer is the envelope that the function returned. What
-//! Lambda itself says around it is [`service`]'s.
+//! The payload is the event that the function accepted ([`event`]). The response is the envelope that the
+//! function returned. [`service`] adds what Lambda itself sends.
 
 mod event;
 mod service;
@@ -31,43 +31,43 @@ pub(crate) const PATH: &str = "/2015-03-31/functions/{function}/invocations";
 
 const INVOCATION_TYPE: HeaderName = HeaderName::from_static("x-amz-invocation-type");
 
-/// The version of the function that was run; there is one.
+/// The version of the function that ran. There is only one.
 pub(crate) const EXECUTED_VERSION: HeaderName = HeaderName::from_static("x-amz-executed-version");
 
-/// The headers by which a client says how it wants the function to be run.
+/// The headers with which a client says how to run the function.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "for the OpenAPI document; the headers themselves are read as bytes")]
 struct InvokeHeaders {
-    /// Event is refused: there is nobody to tell the answer to.
+    /// `Event` is rejected: nothing could receive the answer.
     #[param(rename = "x-amz-invocation-type", inline, nullable = false)]
     kind: Option<InvocationType>,
-    /// Tail asks for the request's log line, in `x-amz-log-result`.
+    /// `Tail` returns the request's log line in `x-amz-log-result`.
     #[param(rename = "x-amz-log-type", inline, nullable = false)]
     log: Option<LogType>,
 }
 
-/// What of the log is answered.
+/// The part of the log that the response contains.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "for the OpenAPI document")]
 enum LogType {
-    /// The default: nothing.
+    /// The default: none.
     None,
-    /// Its end.
+    /// The end of the log.
     Tail,
 }
 
-/// The invocation types that are served.
+/// The supported invocation types.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "for the OpenAPI document")]
 enum InvocationType {
-    /// The default: answer when the function has.
+    /// The default: answer when the function has returned.
     RequestResponse,
-    /// Answer 204 without running it.
+    /// Answer 204 without running the function.
     DryRun,
 }
 
-/// What the function returned: an answer for API Gateway to send.
+/// The value that the function returned: a response for API Gateway to send.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Envelope<'a> {
@@ -84,11 +84,11 @@ pub(crate) struct Envelope<'a> {
 struct EnvelopeHeaders {
     #[serde(rename = "Content-Type")]
     content_type: &'static str,
-    /// Absent where the operator lists origins and the event's is none of them.
+    /// Absent if the operator lists origins and the event's origin is not one of them.
     #[serde(rename = "Access-Control-Allow-Origin", skip_serializing_if = "Option::is_none")]
     #[schema(example = "*")]
     allow_origin: Option<String>,
-    /// `Origin` where the operator lists origins.
+    /// `Origin` if the operator lists origins.
     #[serde(rename = "Vary", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     vary: Option<&'static str>,
@@ -96,30 +96,30 @@ struct EnvelopeHeaders {
 
 /// Invoke as a Lambda function
 ///
-/// Takes what the Lambda function took: the credentials under any of their names, or an API Gateway proxy event (REST
-/// or HTTP API, base64 or not) with these as its body. Answers the envelope that the function returned; `statusCode`
-/// in it is what POST /verify would have answered, and the verdict is in the header `x-sts-verdict`, too.
-/// The name of the function is not looked at.
+/// Takes the events of the Lambda function: the credentials under any of their names, or an API Gateway proxy
+/// event (REST or HTTP API, base64 or not) with the credentials in its body. Answers the envelope that the
+/// function returned. Its `statusCode` is that of POST /verify, and the verdict is also in the header
+/// `x-sts-verdict`. The function's name is ignored.
 #[utoipa::path(
     post,
     path = PATH,
     operation_id = "invoke",
     tag = "lambda",
     params(
-        ("function" = String, Path, description = "Any name or ARN: there is one function here"),
+        ("function" = String, Path, description = "Any name or ARN: there is only one function"),
         InvokeHeaders,
     ),
     security((), ("bearer" = []), ("apiKey" = [])),
     request_body(content = Object, content_type = "application/json", description = "The event: the credentials, or an API Gateway proxy event"),
     responses(
         (status = 200, description = "The function's answer", body = Envelope),
-        (status = 204, description = "DryRun: the invocation would be taken"),
-        (status = 400, description = "The payload is not JSON, or the invocation type is not served", body = ServiceError),
-        (status = 401, description = "The service wants an API key, and the request has no good one", body = ServiceError),
+        (status = 204, description = "DryRun: the invocation is acceptable"),
+        (status = 400, description = "The payload is not JSON, or the invocation type is not supported", body = ServiceError),
+        (status = 401, description = "The service requires an API key, and the request has no valid one", body = ServiceError),
         (status = 408, description = "The payload did not arrive in time", body = ServiceError),
         (status = 413, description = "The payload is too large", body = ServiceError),
         (status = 421, description = "The service is not allowed to answer for that host", body = ServiceError),
-        (status = 429, description = "This caller asks too often", body = ServiceError),
+        (status = 429, description = "This caller sends too many requests", body = ServiceError),
         (status = 500, description = "A fault of this service", body = ServiceError),
     )
 )]
@@ -145,7 +145,7 @@ pub(crate) async fn invoke(State(app): State<AppState>, request: Request) -> Res
 }
 
 impl EnvelopeHeaders {
-    /// The headers for whoever passes the envelope on to a browser on a page of this origin.
+    /// The headers for a caller that passes the envelope on to a browser, for a page of this origin.
     fn new(allowed: &CorsOrigins, origin: Option<String>) -> Self {
         let (allow_origin, vary) = match allowed {
             CorsOrigins::Any => (Some("*".to_owned()), None),

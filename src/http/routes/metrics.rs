@@ -1,4 +1,4 @@
-//! `GET /metrics`: figures for Prometheus, in the format that it asks for.
+//! `GET /metrics`: the metrics for Prometheus, in the format that the request accepts.
 
 use crate::http::error::ErrorBody;
 use crate::http::state::AppState;
@@ -9,11 +9,11 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use mime::Mime;
 
-/// Figures for Prometheus
+/// Metrics for Prometheus
 ///
-/// In OpenMetrics text where `Accept` names it, else in Prometheus' own text format.
+/// In OpenMetrics text if `Accept` prefers it, else in Prometheus' text format.
 #[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "health", responses(
-    (status = 200, description = "The figures", content(
+    (status = 200, description = "The metrics", content(
         (String = "text/plain"),
         (String = "application/openmetrics-text"),
     )),
@@ -25,8 +25,8 @@ pub(crate) async fn metrics(State(app): State<AppState>, headers: HeaderMap) -> 
     (head, app.metrics.text(format)).into_response()
 }
 
-/// OpenMetrics is for who names it and likes the other format no better (RFC 9110, section 12.5.1): a reader that takes
-/// anything may be older than it.
+/// OpenMetrics only if `Accept` names it and prefers it (RFC 9110, section 12.5.1): a client that accepts
+/// anything may be older than OpenMetrics.
 fn wanted(headers: &HeaderMap) -> Format {
     let lines = headers.get_all(ACCEPT).into_iter().filter_map(|line| line.to_str().ok());
     let ranges: Vec<Mime> =
@@ -35,7 +35,7 @@ fn wanted(headers: &HeaderMap) -> Format {
         ranges.iter().filter(|range| is_meant(range)).map(quality).reduce(f32::max)
     };
     let open = best(&|range| is(range, "application/openmetrics-text") && has_version(range, &["1.0.0"]));
-    // The most specific range counts, whatever wider ones say.
+    // The most specific range counts, whatever wider ranges say.
     let text = best(&|range| is(range, "text/plain") && has_version(range, &["0.0.4", "1.0.0"]))
         .or_else(|| best(&|range| is(range, "text/*")))
         .or_else(|| best(&|range| is(range, "*/*")));
@@ -49,12 +49,12 @@ fn is(range: &Mime, name: &str) -> bool {
     range.essence_str() == name
 }
 
-/// Whether a range is of one of these versions, or of any.
+/// Whether a range is for one of these versions, or for any.
 fn has_version(range: &Mime, versions: &[&str]) -> bool {
     range.get_param("version").is_none_or(|version| versions.contains(&version.as_str()))
 }
 
-/// How much a range is wanted, from 0 to 1. A value that is no number is passed over.
+/// The quality value of a range, from 0 to 1. A value that is not a number is ignored.
 fn quality(range: &Mime) -> f32 {
     range.get_param("q").and_then(|q| q.as_str().parse().ok()).unwrap_or(1.0)
 }
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn openmetrics_is_for_who_names_it_and_likes_it_best() {
+    fn openmetrics_is_only_for_clients_that_name_and_prefer_it() {
         for accept in [
             // Prometheus 2.49, 3.0, and 3.0 with native histograms.
             "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn everybody_else_gets_the_classic_format() {
+    fn other_clients_get_the_classic_format() {
         for accept in [
             "",
             "*/*",
@@ -98,7 +98,7 @@ mod tests {
             "text/plain",
             "application/*",
             "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
-            // Prometheus 2.5: of the draft alone.
+            // Prometheus 2.5: only the draft version.
             "application/openmetrics-text; version=0.0.1,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
             "application/openmetrics-text;q=0.3,text/plain;version=0.0.4;q=0.5",
             "application/openmetrics-text;q=0.3,text/*;q=0.5",

@@ -1,105 +1,104 @@
-//! A bounded cache whose entries each have a time of their own to live.
+//! A bounded cache in which each entry has its own time to live.
 
-use super::id::QuestionId;
+use super::key::CallKey;
 use moka::Expiry;
 use moka::sync::Cache;
 use std::time::{Duration, Instant};
 
-/// What one entry stands for in memory. A longer one counts for as many as it takes.
+/// The memory that one entry may take. A longer value counts as several entries.
 const ENTRY_BYTES: usize = 1024;
 
-/// Values by the question that they answer. Cheap to clone; clones share the entries.
+/// Values by the key of their call. Clones share the entries.
 #[derive(Clone)]
-pub(crate) struct ExpiringCache<V>(Cache<QuestionId, Kept<V>>);
+pub(crate) struct ExpiringCache<V>(Cache<CallKey, CacheEntry<V>>);
 
-/// A value that is kept for a while.
+/// A cached value.
 #[derive(Clone)]
-pub(crate) struct Kept<V> {
+pub(crate) struct CacheEntry<V> {
     pub value: V,
     since: Instant,
-    /// How long it is kept.
     time_to_live: Duration,
-    /// About how much memory it takes.
+    /// About how much memory the value takes.
     bytes: usize,
 }
 
-impl<V> Kept<V> {
-    /// How long it has been kept, and how long it will be yet.
-    pub(crate) fn age_and_rest(&self) -> (Duration, Duration) {
+impl<V> CacheEntry<V> {
+    /// The age of the entry, and its remaining time to live.
+    pub(crate) fn age_and_time_left(&self) -> (Duration, Duration) {
         let age = self.since.elapsed();
         (age, self.time_to_live.saturating_sub(age))
     }
 }
 
 impl<V: Clone + Send + Sync + 'static> ExpiringCache<V> {
-    /// A cache for so many entries of [`ENTRY_BYTES`].
+    /// A cache for this many entries of [`ENTRY_BYTES`].
     pub(crate) fn new(entries: usize) -> Self {
         let cache = Cache::builder()
             .max_capacity(entries.saturating_mul(ENTRY_BYTES) as u64)
-            .weigher(|_, kept: &Kept<V>| kept.bytes.max(ENTRY_BYTES).try_into().unwrap_or(u32::MAX))
+            .weigher(|_, entry: &CacheEntry<V>| entry.bytes.max(ENTRY_BYTES).try_into().unwrap_or(u32::MAX))
             .expire_after(ByEntry)
             .build();
         Self(cache)
     }
 
-    /// Keeps a value of about so many bytes for a time; zero is not at all.
-    pub(crate) fn insert(&self, id: QuestionId, value: V, bytes: usize, time_to_live: Duration) {
+    /// Caches a value of about this many bytes. A time to live of zero means that it is not cached.
+    pub(crate) fn insert(&self, key: CallKey, value: V, bytes: usize, time_to_live: Duration) {
         if !time_to_live.is_zero() {
-            self.0.insert(id, Kept { value, since: Instant::now(), time_to_live, bytes });
+            self.0.insert(key, CacheEntry { value, since: Instant::now(), time_to_live, bytes });
         }
     }
 
-    pub(crate) fn get(&self, id: &QuestionId) -> Option<Kept<V>> {
-        self.0.get(id)
+    pub(crate) fn get(&self, key: &CallKey) -> Option<CacheEntry<V>> {
+        self.0.get(key)
     }
 }
 
-/// Each entry lives as long as it was inserted for.
+/// Each entry expires after the time that it was inserted with.
 struct ByEntry;
 
-impl<V> Expiry<QuestionId, Kept<V>> for ByEntry {
-    fn expire_after_create(&self, _: &QuestionId, kept: &Kept<V>, _: Instant) -> Option<Duration> {
-        Some(kept.time_to_live)
+impl<V> Expiry<CallKey, CacheEntry<V>> for ByEntry {
+    fn expire_after_create(&self, _: &CallKey, entry: &CacheEntry<V>, _: Instant) -> Option<Duration> {
+        Some(entry.time_to_live)
     }
 
     fn expire_after_update(
         &self,
-        _: &QuestionId,
-        kept: &Kept<V>,
+        _: &CallKey,
+        entry: &CacheEntry<V>,
         _: Instant,
         _: Option<Duration>,
     ) -> Option<Duration> {
-        Some(kept.time_to_live)
+        Some(entry.time_to_live)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::id::QuestionIds;
+    use super::super::key::CallKeys;
     use super::*;
 
     #[test]
-    fn no_more_is_kept_than_there_is_room_for() {
-        let ids = QuestionIds::new().unwrap();
+    fn the_cache_does_not_grow_beyond_its_size() {
+        let keys = CallKeys::new().unwrap();
         for (bytes, at_most) in [(10, 50), (10 * ENTRY_BYTES, 5)] {
             let cache = ExpiringCache::new(50);
             for n in 0..2_000 {
-                cache.insert(ids.of("test", [n.to_string().as_str()]), n, bytes, Duration::from_mins(1));
+                cache.insert(keys.of("test", [n.to_string().as_str()]), n, bytes, Duration::from_mins(1));
             }
             cache.0.run_pending_tasks();
-            let kept = cache.0.entry_count();
-            assert!((1..=at_most).contains(&kept), "{kept}");
+            let count = cache.0.entry_count();
+            assert!((1..=at_most).contains(&count), "{count}");
             assert!(cache.0.weighted_size() <= 50 * ENTRY_BYTES as u64);
         }
     }
 
     #[test]
-    fn a_value_that_comes_again_lives_as_long_as_it_says_then() {
-        let (cache, id) = (ExpiringCache::new(50), QuestionIds::new().unwrap().of("test", [""]));
-        cache.insert(id, "first", 10, Duration::from_hours(1));
-        cache.insert(id, "second", 10, Duration::from_nanos(1));
-        while cache.get(&id).is_some() {}
-        cache.insert(id, "third", 10, Duration::ZERO);
-        assert!(cache.get(&id).is_none(), "zero is not at all");
+    fn a_value_that_is_inserted_again_gets_the_new_time_to_live() {
+        let (cache, key) = (ExpiringCache::new(50), CallKeys::new().unwrap().of("test", [""]));
+        cache.insert(key, "first", 10, Duration::from_hours(1));
+        cache.insert(key, "second", 10, Duration::from_nanos(1));
+        while cache.get(&key).is_some() {}
+        cache.insert(key, "third", 10, Duration::ZERO);
+        assert!(cache.get(&key).is_none(), "zero means not at all");
     }
 }

@@ -1,5 +1,5 @@
-//! Calls without STS: who shares them, how long each caller waits, and what ends them. The clock is paused: it advances to the
-//! next timer when all tasks wait.
+//! Coalesced calls without STS: which callers share them, how long each caller waits, and what ends them. The
+//! clock is paused: it advances to the next timer when all tasks wait.
 
 use super::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,13 +10,13 @@ use tokio::time::{advance, sleep};
 /// How long each caller waits.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A coalescer, and calls that are answered when the test says so.
+/// A coalescer, and calls that get their answer when the test sends it.
 struct Bench {
     coalescer: Arc<Coalescer>,
     answer: watch::Sender<Option<u32>>,
     begun: Arc<AtomicUsize>,
-    /// Calls that have an outcome or were dropped.
-    over: Arc<AtomicUsize>,
+    /// Counts the calls that have an outcome or were dropped.
+    ended: Arc<AtomicUsize>,
 }
 
 /// Counts when it is dropped.
@@ -35,22 +35,22 @@ fn out_of_time() -> CallOutcome {
 impl Bench {
     fn new(valid: Duration) -> Self {
         let policy = CachePolicy { valid, expired: Duration::ZERO, entries: 10 };
-        let (begun, over) = (Arc::default(), Arc::default());
+        let (begun, ended) = (Arc::default(), Arc::default());
         let coalescer = Arc::new(Coalescer::new(policy).unwrap());
-        Self { coalescer, answer: watch::Sender::new(None), begun, over }
+        Self { coalescer, answer: watch::Sender::new(None), begun, ended }
     }
 
-    /// Asks the same as all others, now.
+    /// Looks up the same call as every other caller of the test, now.
     fn look_up(&self) -> Lookup {
-        let id = self.coalescer.ids.of("test", ["the same"]);
-        let question = Question { id, is_kept: true };
+        let key = self.coalescer.keys.of("test", ["the same"]);
+        let keyed = KeyedCall { key, is_cacheable: true };
         let deadline = Instant::now() + PATIENCE;
         let wants_retries: WantsRetries = Arc::new(|| true);
-        self.coalescer.join(question, deadline, &wants_retries, out_of_time(), |waiters| {
+        self.coalescer.join(keyed, deadline, &wants_retries, out_of_time(), |waiters| {
             self.begun.fetch_add(1, Ordering::Relaxed);
-            let (over, mut answer) = (CountedDrop(self.over.clone()), self.answer.subscribe());
+            let (ended, mut answer) = (CountedDrop(self.ended.clone()), self.answer.subscribe());
             async move {
-                let _over = over;
+                let _ended = ended;
                 let answered = async {
                     let retries = answer.wait_for(Option::is_some).await.unwrap().unwrap();
                     identity(retries)
@@ -67,7 +67,7 @@ impl Bench {
     fn join(&self) -> PendingCall {
         match self.look_up() {
             Lookup::Call(pending) => pending,
-            Lookup::Kept(..) => panic!("nothing was kept"),
+            Lookup::Cached(..) => panic!("nothing was cached"),
         }
     }
 
@@ -75,13 +75,13 @@ impl Bench {
         tokio::spawn(self.join().outcome())
     }
 
-    /// How many calls were begun, and how many are over.
+    /// How many calls were begun, and how many have ended.
     fn calls(&self) -> (usize, usize) {
-        (self.begun.load(Ordering::Relaxed), self.over.load(Ordering::Relaxed))
+        (self.begun.load(Ordering::Relaxed), self.ended.load(Ordering::Relaxed))
     }
 }
 
-/// An answer that is told from others by its number of retries.
+/// An identity that is recognised by its number of retries.
 fn identity(retries: u32) -> CallOutcome {
     let text = String::new;
     let (user_id, account, arn) = (text(), text(), text());
@@ -101,9 +101,9 @@ async fn each_caller_has_a_deadline_of_its_own_and_the_call_that_of_the_last() {
     for _ in 0..5 {
         callers.push(bench.ask());
         sleep(PATIENCE / 2).await;
-        assert_eq!(bench.calls(), (1, 0), "the call goes on as long as one waits");
+        assert_eq!(bench.calls(), (1, 0), "the call goes on as long as one caller waits");
     }
-    // Those who came first are told; whoever came last still waits.
+    // The first callers get an outcome at their deadline. The last one still waits.
     for caller in callers.drain(..4) {
         assert!(!was_answered(&caller.await.unwrap()));
     }
@@ -117,11 +117,11 @@ async fn each_caller_has_a_deadline_of_its_own_and_the_call_that_of_the_last() {
 async fn the_call_itself_ends_at_the_deadline_of_the_last_and_is_not_just_dropped() {
     let bench = Bench::new(Duration::ZERO);
     let ended = Arc::new(AtomicUsize::new(0));
-    let id = bench.coalescer.ids.of("test", ["another"]);
+    let key = bench.coalescer.keys.of("test", ["another"]);
     let wants_retries: WantsRetries = Arc::new(|| true);
     let counted = ended.clone();
     let lookup = bench.coalescer.join(
-        Question { id, is_kept: true },
+        KeyedCall { key, is_cacheable: true },
         Instant::now() + PATIENCE,
         &wants_retries,
         out_of_time(),
@@ -131,9 +131,9 @@ async fn the_call_itself_ends_at_the_deadline_of_the_last_and_is_not_just_droppe
             waiters.so_far()
         },
     );
-    let Lookup::Call(pending) = lookup else { panic!("nothing was kept") };
+    let Lookup::Call(pending) = lookup else { panic!("nothing was cached") };
     assert!(!was_answered(&*pending.outcome().await));
-    assert_eq!(ended.load(Ordering::Relaxed), 1, "metrics and traces are told of it");
+    assert_eq!(ended.load(Ordering::Relaxed), 1, "metrics and traces record the end");
 }
 
 #[tokio::test(start_paused = true)]
@@ -148,7 +148,7 @@ async fn the_call_goes_on_whoever_leaves_and_is_dropped_with_the_last_caller() {
         }
         callers.clear();
         assert_eq!(bench.calls(), (round, round), "dropped at once");
-        assert!(lock(&bench.coalescer.calls).by_question.is_empty());
+        assert!(lock(&bench.coalescer.calls).by_key.is_empty());
     }
     let last = bench.ask();
     bench.answer.send_replace(Some(0));
@@ -167,7 +167,7 @@ async fn the_caller_that_began_a_call_may_leave() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_that_runs_out_of_time_is_told_what_sts_said_so_far() {
+async fn a_caller_at_its_deadline_gets_the_latest_answer_of_sts() {
     let bench = Bench::new(Duration::ZERO);
     let (early, _other) = (bench.join(), bench.ask());
     early.waiters.set_so_far(identity(3));
@@ -179,7 +179,7 @@ async fn no_caller_joins_a_call_that_is_ending() {
     let bench = Bench::new(Duration::ZERO);
     let mut late = bench.join();
     advance(PATIENCE).await;
-    // The call ends in this poll, and its last caller has not seen it yet.
+    // The call ends in this poll, but its last caller has not seen that yet.
     assert!(futures_util::poll!(&mut late.shared).is_ready());
     let fresh = bench.ask();
     bench.answer.send_replace(Some(0));
@@ -191,12 +191,12 @@ async fn no_caller_joins_a_call_that_is_ending() {
 #[tokio::test(start_paused = true)]
 async fn a_panic_in_the_call_is_an_error_for_each_caller_and_no_hang() {
     let coalescer = Bench::new(Duration::from_mins(1)).coalescer;
-    let id = coalescer.ids.of("test", ["a panic"]);
+    let key = coalescer.keys.of("test", ["a panic"]);
     let wants_retries: WantsRetries = Arc::new(|| true);
     let join = || {
         let deadline = Instant::now() + PATIENCE;
         let lookup = coalescer.join(
-            Question { id, is_kept: true },
+            KeyedCall { key, is_cacheable: true },
             deadline,
             &wants_retries,
             out_of_time(),
@@ -205,24 +205,24 @@ async fn a_panic_in_the_call_is_an_error_for_each_caller_and_no_hang() {
                 panic!("a fault of ours")
             },
         );
-        let Lookup::Call(pending) = lookup else { panic!("a fault is not kept") };
+        let Lookup::Call(pending) = lookup else { panic!("a fault is not cached") };
         tokio::spawn(pending.outcome())
     };
     for caller in [join(), join(), join()] {
         let outcome = caller.await.expect("the caller does not panic");
         assert!(matches!(outcome.outcome, Err(StsFailure::Internal("the call to STS panicked"))));
     }
-    assert!(lock(&coalescer.calls).by_question.is_empty());
-    assert!(join().await.is_ok(), "the next caller begins anew");
+    assert!(lock(&coalescer.calls).by_key.is_empty());
+    assert!(join().await.is_ok(), "the next caller begins a new call");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_is_kept_from_the_moment_at_which_the_call_ends() {
+async fn an_answer_is_cached_from_the_moment_at_which_the_call_ends() {
     let bench = Bench::new(Duration::from_mins(1));
     let caller = bench.ask();
     bench.answer.send_replace(Some(7));
     caller.await.unwrap();
-    let Lookup::Kept(outcome, source) = bench.look_up() else { panic!("it was not kept") };
+    let Lookup::Cached(outcome, source) = bench.look_up() else { panic!("it was not cached") };
     assert_eq!((outcome.retries, source.name(), bench.calls()), (7, Some("cache"), (1, 1)));
 }
 
@@ -231,7 +231,7 @@ async fn another_attempt_begins_only_if_somebody_wants_it_and_will_still_be_ther
     let now = Instant::now();
     let (no, yes): (WantsRetries, WantsRetries) = (Arc::new(|| false), Arc::new(|| true));
     let (waiters, first) = Waiters::first(now + PATIENCE, &yes, out_of_time());
-    assert!(waiters.want_another(now) && !waiters.want_another(now + PATIENCE), "none at its deadline");
+    assert!(waiters.want_another(now) && !waiters.want_another(now + PATIENCE), "not at its deadline");
     let second = waiters.join(now + 2 * PATIENCE, &no).unwrap();
     assert!(waiters.want_another(now) && !waiters.want_another(now + PATIENCE), "the second wants none");
     drop(first);
@@ -250,7 +250,7 @@ async fn callers_of_several_threads_who_come_and_go_leave_nothing_behind() {
             let coalescer = coalescer.clone();
             tokio::spawn(async move {
                 for round in 0..200 {
-                    let id = coalescer.ids.of("test", [["one", "two"][(caller + round) % 2]]);
+                    let key = coalescer.keys.of("test", [["one", "two"][(caller + round) % 2]]);
                     let wants_retries: WantsRetries = Arc::new(|| true);
                     let deadline = Instant::now() + PATIENCE;
                     let begin = |_| async {
@@ -258,13 +258,13 @@ async fn callers_of_several_threads_who_come_and_go_leave_nothing_behind() {
                         identity(0)
                     };
                     let lookup = coalescer.join(
-                        Question { id, is_kept: true },
+                        KeyedCall { key, is_cacheable: true },
                         deadline,
                         &wants_retries,
                         out_of_time(),
                         begin,
                     );
-                    let Lookup::Call(pending) = lookup else { panic!("nothing was kept") };
+                    let Lookup::Call(pending) = lookup else { panic!("nothing was cached") };
                     tokio::select! {
                         biased;
                         outcome = pending.outcome() => assert!(was_answered(&outcome)),
@@ -277,5 +277,5 @@ async fn callers_of_several_threads_who_come_and_go_leave_nothing_behind() {
     for caller in callers {
         caller.await.unwrap();
     }
-    assert!(lock(&coalescer.calls).by_question.is_empty());
+    assert!(lock(&coalescer.calls).by_key.is_empty());
 }

@@ -10,10 +10,11 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-/// After so long a test gives up; nothing depends on it.
+/// The time after which a test fails. No result depends on it.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A server that answers every request, with the connections that it has accepted and those that have ended.
+/// A server that answers every request and counts the connections that it has accepted and those that have
+/// ended.
 struct Host {
     route: Route,
     accepted: watch::Receiver<usize>,
@@ -47,7 +48,7 @@ fn pool(max_connections: usize, hosts: usize) -> Arc<Pool> {
     Pool::new(Transport::new(&settings).unwrap(), max_connections, hosts)
 }
 
-/// Asks a host once. Returns the connection before it is kept or closed, and its permit.
+/// Sends one request to a host. Returns the connection, before it is kept or closed, and its permit.
 async fn ask(pool: &Arc<Pool>, number: usize, host: &Host) -> (Permit, Connection) {
     let permit = pool.acquire(number).await;
     let Ok(mut connection) = pool.connection(&permit, number, &host.route).await else {
@@ -66,7 +67,7 @@ async fn ask_and_keep(pool: &Arc<Pool>, number: usize, host: &Host) -> bool {
     is_reused
 }
 
-/// Waits until so many connections of a host have ended.
+/// Waits until this many connections of a host have ended.
 async fn ended(host: &Host, count: usize) {
     let come = timeout(PATIENCE, host.ended.clone().wait_for(|ended| *ended == count)).await.map(drop);
     come.unwrap_or_else(|_| panic!("{} have ended", *host.ended.borrow()));
@@ -86,7 +87,7 @@ async fn a_kept_connection_is_reused_for_its_own_host_and_one_that_is_dropped_is
 }
 
 #[tokio::test]
-async fn where_as_many_are_open_as_allowed_the_one_that_was_idle_the_longest_makes_way() {
+async fn at_the_limit_the_connection_that_was_idle_the_longest_is_closed() {
     let (pool, hosts) = (pool(2, 3), [host().await, host().await, host().await]);
     ask_and_keep(&pool, 0, &hosts[0]).await;
     ask_and_keep(&pool, 1, &hosts[1]).await;
@@ -100,9 +101,9 @@ async fn where_as_many_are_open_as_allowed_the_one_that_was_idle_the_longest_mak
 }
 
 #[tokio::test]
-async fn a_host_whose_calls_hang_leaves_its_share_to_the_others() {
+async fn a_host_whose_calls_hang_leaves_permits_to_the_others() {
     let (pool, good) = (pool(2, 2), host().await);
-    // Nobody answers here, and the calls to it hold what they can get.
+    // This host never answers, and the calls to it hold all permits that they can get.
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let route = Route::Direct(format!("http://{}/", silent.local_addr().unwrap()).parse().unwrap());
     let route = Arc::new(route);
@@ -121,9 +122,10 @@ async fn a_host_whose_calls_hang_leaves_its_share_to_the_others() {
     assert!(stuck.iter().all(|call| !call.is_finished()));
 }
 
-/// Calls to three hosts, of which some keep the connection, some close it, and some are given up half way.
+/// Makes calls to three hosts. Some keep the connection, some close it, and some are cancelled before the
+/// answer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn no_call_waits_for_ever_and_no_connection_is_lost() {
+async fn no_call_waits_forever_and_no_connection_is_lost() {
     const MOST: usize = 3;
     let pool = pool(MOST, 3);
     let hosts = Arc::new([host().await, host().await, host().await]);
@@ -142,8 +144,8 @@ async fn no_call_waits_for_ever_and_no_connection_is_lost() {
         })
     });
     let answered = join_all(calls).await;
-    assert!(answered.into_iter().all(Result::unwrap), "those that were not given up are answered");
-    // All that is open is idle, and nothing else holds a permit.
+    assert!(answered.into_iter().all(Result::unwrap), "calls that were not cancelled are answered");
+    // All open connections are idle, and nothing else holds a permit.
     while pool.open.available_permits() + pool.idle().connections.len() != MOST {
         tokio::task::yield_now().await;
     }

@@ -1,4 +1,4 @@
-//! Values as operators write them, and what the connector makes of them.
+//! Values as operators write them, and how the connector reads them.
 
 use super::*;
 use base64::Engine as _;
@@ -15,7 +15,7 @@ fn via(https_proxy: &str, no_proxy: &str, endpoint: &str) -> Via {
     route(https_proxy, no_proxy, endpoint).unwrap().via(&endpoint.parse().unwrap())
 }
 
-/// User and password as the proxy is told them.
+/// The user and password that are sent to the proxy.
 fn authorization(https_proxy: &str) -> String {
     let route = route(https_proxy, "", AWS).unwrap();
     let proxy = route.proxy(&AWS.parse().unwrap()).unwrap();
@@ -45,7 +45,7 @@ fn a_proxy_is_used_however_its_url_is_written() {
 
 #[test]
 fn user_and_password_reach_the_proxy_as_they_are() {
-    for (userinfo, told) in [
+    for (userinfo, sent) in [
         ("operator:secret", "operator:secret"),
         ("operator:p%40ss%3Aw", "operator:p@ss:w"),
         (r#"operator:"<>{}|^`\[]"#, r#"operator:"<>{}|^`\[]"#),
@@ -58,12 +58,12 @@ fn user_and_password_reach_the_proxy_as_they_are() {
     ] {
         // A backslash ends the host in the URLs of browsers.
         let written = userinfo.replace('\\', "%5C");
-        assert_eq!(authorization(&format!("http://{written}@proxy.example:3128")), told, "{userinfo}");
+        assert_eq!(authorization(&format!("http://{written}@proxy.example:3128")), sent, "{userinfo}");
     }
 }
 
 #[test]
-fn a_value_that_is_no_proxys_is_refused_without_being_repeated() {
+fn a_value_that_is_not_a_proxy_is_rejected_without_being_repeated() {
     for text in [
         "http://",
         "http://operator:zqxj@",
@@ -72,7 +72,7 @@ fn a_value_that_is_no_proxys_is_refused_without_being_repeated() {
         "http://zqxj.example:3128 http://zqxj.example:3129",
         "http://zqxj.example:3128/proxy.pac",
         "http://zqxj.example:3128?a=b",
-        // What a password may not have in any spelling but %23, %3F, %2F.
+        // Characters that a password may contain only as %23, %3F and %2F.
         "http://operator:zq#xj@proxy.example:3128",
         "http://operator:12#zqxj@proxy.example:3128",
         "http://operator:12/zqxj@proxy.example:3128",
@@ -83,16 +83,13 @@ fn a_value_that_is_no_proxys_is_refused_without_being_repeated() {
         "socks5h://operator:zqxj@proxy.example:1080",
         "ftp://zqxj.example",
     ] {
-        let refused = route(text, "", AWS).unwrap_err();
-        assert!(
-            refused.starts_with("HTTPS_PROXY: must be ") && !refused.contains("zqxj"),
-            "{text}: {refused}"
-        );
+        let error = route(text, "", AWS).unwrap_err();
+        assert!(error.starts_with("HTTPS_PROXY: must be ") && !error.contains("zqxj"), "{text}: {error}");
     }
 }
 
 #[test]
-fn only_the_proxy_that_is_used_has_to_be_one_that_the_connector_has() {
+fn only_the_proxy_that_is_used_must_be_of_a_supported_kind() {
     let socks = || Some(Proxy::new("ALL_PROXY", "socks5://proxy.example:1080").unwrap());
     let https = Some(Proxy::new("HTTPS_PROXY", "proxy.example:3128").unwrap());
     let of = |proxies: &Proxies, url: &str| ProxyRules::new(proxies, &Url::parse(url).unwrap());
@@ -109,7 +106,7 @@ fn only_the_proxy_that_is_used_has_to_be_one_that_the_connector_has() {
 }
 
 #[test]
-fn hosts_in_no_proxy_are_asked_directly() {
+fn hosts_in_no_proxy_are_reached_directly() {
     let endpoint = "https://sts.a.example:8443/";
     for hosts in [
         "sts.a.example",
@@ -145,7 +142,7 @@ fn hosts_in_no_proxy_are_asked_directly() {
 }
 
 #[test]
-fn addresses_and_networks_in_no_proxy_are_asked_directly() {
+fn addresses_and_networks_in_no_proxy_are_reached_directly() {
     for (hosts, endpoint) in [
         ("10.1.2.3", "https://10.1.2.3/"),
         ("10.1.2.3:443", "https://10.1.2.3/"),
@@ -164,7 +161,7 @@ fn addresses_and_networks_in_no_proxy_are_asked_directly() {
 }
 
 #[test]
-fn an_entry_of_no_proxy_that_could_never_match_is_refused() {
+fn an_entry_of_no_proxy_that_could_never_match_is_rejected() {
     for hosts in [
         "a.example;b.example",
         "https://sts.a.example",
@@ -180,13 +177,13 @@ fn an_entry_of_no_proxy_that_could_never_match_is_refused() {
         ".",
         "<local>",
     ] {
-        let refused = route("proxy.example:3128", hosts, AWS).unwrap_err();
+        let error = route("proxy.example:3128", hosts, AWS).unwrap_err();
         assert!(
-            refused.starts_with("NO_PROXY: must be ") && (hosts.len() < 4 || !refused.contains(hosts)),
-            "{hosts}: {refused}"
+            error.starts_with("NO_PROXY: must be ") && (hosts.len() < 4 || !error.contains(hosts)),
+            "{hosts}: {error}"
         );
     }
-    // Where there is no proxy it means nothing.
+    // Without a proxy the variable has no effect.
     let alone = Proxies { no_proxy: Some(("NO_PROXY", "10.*".to_owned())), ..Proxies::default() };
     assert!(ProxyRules::new(&alone, &Url::parse(AWS).unwrap()).is_ok());
 }

@@ -1,4 +1,4 @@
-//! The answers of a batch on their way to a client that may be slow to take them.
+//! The answers of a batch that the client has not read yet.
 
 use crate::http::connection::ClientConnection;
 use crate::http::verification::Verification;
@@ -8,46 +8,47 @@ use std::io;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-/// So much is kept for a client that uploads first and reads later. Above that no further line is read.
-const MAX_KEPT_BYTES: usize = 2 * 1024 * 1024;
+/// The maximum size of unread answers, for a client that uploads first and reads later. Above it no further
+/// line is read.
+const MAX_UNREAD_BYTES: usize = 2 * 1024 * 1024;
 
-/// Takes answers.
+/// Receives the answers.
 pub(super) struct Answers {
     lines: mpsc::UnboundedSender<Bytes>,
-    /// How many bytes the client has not taken.
-    kept: watch::Sender<usize>,
+    /// The number of bytes that the client has not read.
+    unread: watch::Sender<usize>,
 }
 
-/// Gives them to the client.
+/// Sends the answers to the client.
 pub(super) struct AnswerBody {
     lines: mpsc::UnboundedReceiver<Bytes>,
-    kept: watch::Sender<usize>,
+    unread: watch::Sender<usize>,
 }
 
 pub(super) fn channel() -> (Answers, AnswerBody) {
     let (sender, receiver) = mpsc::unbounded_channel();
-    let kept = watch::Sender::new(0);
-    (Answers { lines: sender, kept: kept.clone() }, AnswerBody { lines: receiver, kept })
+    let unread = watch::Sender::new(0);
+    (Answers { lines: sender, unread: unread.clone() }, AnswerBody { lines: receiver, unread })
 }
 
 impl Answers {
     pub(super) fn put(&self, number: u64, verification: &Verification) {
         let line = line(number, verification);
-        self.kept.send_modify(|kept| *kept += line.len());
-        // A client that has left takes no more, and ends the batch.
+        self.unread.send_modify(|unread| *unread += line.len());
+        // This fails if the client has left, which ends the batch.
         let _ = self.lines.send(line.into());
     }
 
     /// Resolves when there is room for another answer.
     pub(super) async fn room(&self) {
-        // It fails only when the sender is gone, which is here.
-        let _ = self.kept.subscribe().wait_for(|kept| *kept <= MAX_KEPT_BYTES).await;
+        // This fails only when the sender is gone, but it is owned here.
+        let _ = self.unread.subscribe().wait_for(|unread| *unread <= MAX_UNREAD_BYTES).await;
     }
 }
 
 impl AnswerBody {
-    /// The body of the response. Who drops it ends the work. A client that has ended its side is taken for one that has left: between two
-    /// answers there is nothing to send by which the two could be told apart.
+    /// The body of the response. Dropping it ends the work. A client that has closed its side is treated as
+    /// gone: between two answers nothing can be sent that would show whether it still reads.
     pub(super) fn of(self, work: JoinSet<()>, client: ClientConnection) -> Body {
         Body::from_stream(stream::unfold((self, work), move |(mut answers, work)| {
             let client = client.clone();
@@ -60,7 +61,7 @@ impl AnswerBody {
                         return Some((Err(left), (answers, work)));
                     }
                 };
-                answers.kept.send_modify(|kept| *kept -= line.len());
+                answers.unread.send_modify(|unread| *unread -= line.len());
                 Some((Ok(line), (answers, work)))
             }
         }))
@@ -72,8 +73,8 @@ fn line(number: u64, verification: &Verification) -> String {
     let Verification { status, body, verdict, retry_after, .. } = verification;
     let verdict = verdict.map_or("null".to_owned(), |verdict| format!("\"{}\"", verdict.as_str()));
     let retry_after = retry_after.map_or("null".to_owned(), |seconds| seconds.to_string());
-    // The claims of a token are as they were signed. Between the parts of JSON a line end is as good as a space, and there is
-    // none in them.
+    // The claims of a token are sent as they were signed. Line ends in JSON occur only between tokens, where a
+    // space means the same.
     let body = body.replace(['\n', '\r'], " ");
     format!(
         "{{\"line\":{number},\"status\":{},\"verdict\":{verdict},\"retry_after\":{retry_after},\"body\":{body}}}\n",
@@ -103,7 +104,7 @@ mod tests {
     async fn there_is_room_again_when_the_client_has_taken_enough() {
         let (answers, body) = channel();
         let mut answer = Verification::error(&ApiError::TooLarge, None);
-        answer.body = format!("\"{}\"", "x".repeat(MAX_KEPT_BYTES / 2));
+        answer.body = format!("\"{}\"", "x".repeat(MAX_UNREAD_BYTES / 2));
         answers.put(1, &answer);
         answers.room().await;
         answers.put(2, &answer);

@@ -1,21 +1,21 @@
-//! The lines of a body, as they come. No more is read than the line at hand takes.
+//! Splits a body into lines as it arrives. It reads no further than the current line needs.
 
 use axum::body::{Body, BodyDataStream, Bytes};
 use futures_util::StreamExt as _;
 use memchr::memchr;
 use zeroize::Zeroizing;
 
-/// Reads lines of a bounded length.
+/// Reads lines of limited length.
 pub(super) struct Lines {
     body: BodyDataStream,
-    /// What has come and belongs to lines that are not begun yet.
+    /// The bytes that arrived after the current line.
     rest: Bytes,
-    /// What there is of the line at hand.
+    /// The current line as far as it has arrived.
     line: Zeroizing<Vec<u8>>,
     is_too_long: bool,
     max_bytes: usize,
     max_count: u64,
-    /// How many lines there were.
+    /// The number of lines so far.
     count: u64,
     is_at_end: bool,
 }
@@ -23,17 +23,17 @@ pub(super) struct Lines {
 /// A line with its number, from 1.
 pub(super) struct Line {
     pub number: u64,
-    pub text: Result<Zeroizing<Vec<u8>>, BadLine>,
+    pub text: Result<Zeroizing<Vec<u8>>, LineError>,
 }
 
-/// Why there is no text.
+/// Why a line has no text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum BadLine {
-    /// It is longer than it may be.
+pub(super) enum LineError {
+    /// It is longer than allowed.
     TooLong,
-    /// There are more lines than there may be, blank ones counted. It is the last.
+    /// The body has more lines than allowed, blank ones included. This is the last one.
     TooMany,
-    /// The body broke off. It is the last.
+    /// The body was cut off. This is the last line.
     CutOff,
 }
 
@@ -51,7 +51,7 @@ impl Lines {
         }
     }
 
-    /// The next line that is not blank. Dropped before it is there, nothing is lost.
+    /// The next line that is not blank. Cancel safe: nothing is lost when this is dropped.
     pub(super) async fn next(&mut self) -> Option<Line> {
         while !self.is_at_end {
             if let Some(end) = memchr(b'\n', &self.rest) {
@@ -68,7 +68,7 @@ impl Lines {
                 Some(Ok(more)) => self.rest = more,
                 Some(Err(_)) => {
                     self.is_at_end = true;
-                    return Some(Line { number: self.count + 1, text: Err(BadLine::CutOff) });
+                    return Some(Line { number: self.count + 1, text: Err(LineError::CutOff) });
                 }
                 None => {
                     self.is_at_end = true;
@@ -81,7 +81,7 @@ impl Lines {
     }
 
     fn add(&mut self, text: &[u8]) {
-        // Its end may be CRLF.
+        // The line may end in CRLF.
         if self.line.len() + text.len() > self.max_bytes.saturating_add(1) {
             self.is_too_long = true;
             self.line = Zeroizing::default();
@@ -91,7 +91,7 @@ impl Lines {
         }
     }
 
-    /// Ends the line at hand; `None` for a blank one.
+    /// Ends the current line. `None` if it is blank.
     fn finish(&mut self) -> Option<Line> {
         self.count += 1;
         let number = self.count;
@@ -100,10 +100,10 @@ impl Lines {
         let is_too_long = std::mem::take(&mut self.is_too_long) || text.len() > self.max_bytes;
         if number > self.max_count {
             self.is_at_end = true;
-            return Some(Line { number, text: Err(BadLine::TooMany) });
+            return Some(Line { number, text: Err(LineError::TooMany) });
         }
         if is_too_long {
-            return Some(Line { number, text: Err(BadLine::TooLong) });
+            return Some(Line { number, text: Err(LineError::TooLong) });
         }
         (!text.trim_ascii().is_empty()).then_some(Line { number, text: Ok(text) })
     }
@@ -117,7 +117,7 @@ mod tests {
 
     type Piece = Result<&'static str, io::Error>;
 
-    async fn lines(pieces: Vec<Piece>) -> Vec<(u64, Result<String, BadLine>)> {
+    async fn lines(pieces: Vec<Piece>) -> Vec<(u64, Result<String, LineError>)> {
         let mut lines = Lines::new(Body::from_stream(stream::iter(pieces)), 8, 6);
         let mut all = Vec::new();
         while let Some(Line { number, text }) = lines.next().await {
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn lines_come_in_any_pieces_and_blank_ones_are_counted() {
+    async fn lines_arrive_in_any_pieces_and_blank_ones_are_counted() {
         let good = |number, text: &str| (number, Ok(text.to_owned()));
         let whole = "{\"a\":1}\n\n \r\n{}\r\n{\"b\":2}";
         let all = [good(1, "{\"a\":1}"), good(4, "{}"), good(5, "{\"b\":2}")];
@@ -139,39 +139,39 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_line_that_is_too_long_is_told_and_the_next_is_read() {
+    async fn a_line_that_is_too_long_is_an_error_and_the_next_is_read() {
         let input = ["12345678\r\n123456", "789\n1\n", "123", "456", "789", "123456789\n12345678", "\r"];
         let all = lines(input.map(Ok).into()).await;
         assert_eq!(
             all,
             [
                 (1, Ok("12345678".to_owned())),
-                (2, Err(BadLine::TooLong)),
+                (2, Err(LineError::TooLong)),
                 (3, Ok("1".to_owned())),
-                (4, Err(BadLine::TooLong)),
+                (4, Err(LineError::TooLong)),
                 (5, Ok("12345678".to_owned())),
             ]
         );
         let all = lines(vec![Ok("123456789\r\n12345678\r\r\n")]).await;
-        assert_eq!(all, [(1, Err(BadLine::TooLong)), (2, Err(BadLine::TooLong))]);
+        assert_eq!(all, [(1, Err(LineError::TooLong)), (2, Err(LineError::TooLong))]);
     }
 
     #[tokio::test]
-    async fn the_first_line_above_the_most_is_the_last_whatever_it_holds() {
+    async fn the_first_line_above_the_maximum_is_the_last_whatever_it_contains() {
         for line in ["1", "", " ", "123456789"] {
             let endless = (0..100).map(|_| Ok("\n")).chain([Ok("1\n")]);
             let all = lines(vec![Ok("\n\n\n\n1\n1\n"), Ok(line)].into_iter().chain(endless).collect()).await;
-            assert_eq!(all, [(5, Ok("1".to_owned())), (6, Ok("1".to_owned())), (7, Err(BadLine::TooMany))]);
+            assert_eq!(all, [(5, Ok("1".to_owned())), (6, Ok("1".to_owned())), (7, Err(LineError::TooMany))]);
         }
         assert_eq!(lines(vec![Ok("\n\n\n\n\n1\n")]).await, [(6, Ok("1".to_owned()))]);
     }
 
     #[tokio::test]
-    async fn a_body_that_breaks_off_ends_with_the_line_at_which_it_did() {
+    async fn a_body_that_is_cut_off_ends_with_the_line_that_is_cut_off() {
         let broken = || Err(io::Error::other("the connection is gone"));
         assert_eq!(
             lines(vec![Ok("1\n2"), broken(), Ok("3\n")]).await,
-            [(1, Ok("1".to_owned())), (2, Err(BadLine::CutOff))]
+            [(1, Ok("1".to_owned())), (2, Err(LineError::CutOff))]
         );
     }
 }

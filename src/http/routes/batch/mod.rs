@@ -1,7 +1,8 @@
-//! `POST /verify/batch`: many questions in one request, one a line, answered line by line as soon as each answer is known.
+//! `POST /verify/batch`: many verify requests in one HTTP request, one per line. Each is answered as soon as
+//! its answer is known.
 //!
-//! The work is a task of its own, which ends with the response's body: while a client does not read, what it was answered is kept,
-//! up to a bound. Nothing of a line is kept longer than its question takes.
+//! The work runs in a task of its own, which ends with the response body. Answers that the client has not read
+//! are kept, up to a limit. Nothing of a line is kept after its answer.
 
 mod answers;
 mod lines;
@@ -19,46 +20,47 @@ use axum::extract::{Request, State};
 use axum::http::HeaderName;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use lines::{BadLine, Lines};
+use lines::{LineError, Lines};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use work::Batch;
 
-/// Where batches are posted.
+/// The path of the route.
 pub(crate) const PATH: &str = "/verify/batch";
 
-/// The type of bodies with a JSON value a line.
+/// The media type of bodies with one JSON value per line.
 pub(crate) const NDJSON: &str = "application/x-ndjson";
 
-/// nginx keeps answers back otherwise until it has many of them.
+/// Without it nginx buffers responses.
 const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// Verify many AWS credentials
 ///
-/// Each line of the body is what POST /verify takes; blank lines are passed over. For each line comes one line in any order, as
-/// soon as it is known: its number from 1, and the status, the verdict, the seconds of `Retry-After` and the body that POST
-/// /verify would have answered. What is wrong with one line ends no other.
+/// Each line of the body is a request as for POST /verify; blank lines are ignored. Each line gets one line in
+/// the response, in any order, as soon as its answer is known: the line's number, counted from 1, and the
+/// status, the verdict, the seconds of `Retry-After` and the body that POST /verify would have answered. An
+/// error in one line does not end the others.
 ///
-/// Each line counts for the caller's rate limit and takes a place among the requests in flight; it waits for both. The first line
-/// above the most is answered with 413 and ends the reading. At the deadline of the batch the lines that were read and have no
-/// answer get 504.
+/// Each line counts for the caller's rate limit and needs a permit among the requests in flight; it waits for
+/// both. The first line above the maximum number is answered with 413 and ends the reading. At the deadline of
+/// the batch, lines that were read and not answered get 504.
 #[utoipa::path(
     post,
     path = "/verify/batch",
     operation_id = "verifyBatch",
     tag = "verify",
     security((), ("bearer" = []), ("apiKey" = [])),
-    request_body(content = String, content_type = "application/x-ndjson", description = "One JSON object a line"),
+    request_body(content = String, content_type = "application/x-ndjson", description = "One JSON object per line"),
     responses(
-        (status = 200, description = "The first line was read; an answer a line", body = String, content_type = "application/x-ndjson"),
+        (status = 200, description = "The first line was read; one answer per line", body = String, content_type = "application/x-ndjson"),
         (status = 400, description = "The body ended within its first line", body = ErrorBody),
-        (status = 401, description = "The service wants an API key, and the request has no good one", body = ErrorBody),
+        (status = 401, description = "The service requires an API key, and the request has no valid one", body = ErrorBody),
         (status = 408, description = "No line came before the deadline of the batch", body = ErrorBody),
-        (status = 415, description = "The Content-Type is another, or there is a Content-Encoding", body = ErrorBody),
+        (status = 415, description = "The Content-Type is another one, or there is a Content-Encoding", body = ErrorBody),
         (status = 421, description = "The service is not allowed to answer for that host", body = ErrorBody),
-        (status = 429, description = "Too many requests without a good API key", body = ErrorBody),
+        (status = 429, description = "Too many requests without a valid API key", body = ErrorBody),
         (status = 500, description = "A fault of this service", body = ErrorBody),
     )
 )]
@@ -74,7 +76,7 @@ pub(crate) async fn verify_batch(State(app): State<AppState>, request: Request) 
     let first = match timeout_at(deadline, lines.next()).await {
         Err(_) => return ApiError::BodyTimeout.into_response(),
         Ok(None) => return streamed(Body::empty()),
-        Ok(Some(line)) if line.text.as_ref().is_err_and(|bad| *bad == BadLine::CutOff) => {
+        Ok(Some(line)) if line.text.as_ref().is_err_and(|bad| *bad == LineError::CutOff) => {
             return ApiError::BodyCutOff.into_response();
         }
         Ok(Some(first)) => first,

@@ -1,7 +1,8 @@
-//! Works a batch off: reads a line when there is a place for it, and tells its answer when it is known.
+//! Processes a batch: reads a line when fewer lines than allowed are in flight, and sends its answer as soon as
+//! it is known.
 
 use super::answers::Answers;
-use super::lines::{BadLine, Line, Lines};
+use super::lines::{Line, LineError, Lines};
 use crate::callers::CallerId;
 use crate::http::context::RequestContext;
 use crate::http::error::ApiError;
@@ -18,43 +19,43 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout_at};
 use zeroize::Zeroizing;
 
-/// What comes of a line that was asked about.
-type Asked = BoxFuture<'static, (u64, Verification)>;
+/// The future answer to a line.
+type PendingAnswer = BoxFuture<'static, (u64, Verification)>;
 
 /// A batch.
 pub(super) struct Batch {
     pub app: AppState,
     pub caller: CallerId,
-    /// What the log will say of the batch.
+    /// The log record of the batch.
     pub record: SharedRecord,
     pub lines: Lines,
     pub answers: Answers,
     /// The lines that were read and have no answer yet.
     pub unanswered: BTreeSet<u64>,
-    /// Who waits for the caller's limit: one line at a time, the others behind it.
+    /// Held by the line that waits for the caller's rate limit: one at a time, the others wait behind it.
     pub turn: Arc<Mutex<()>>,
 }
 
 impl Batch {
-    /// Works it off, or until the deadline.
+    /// Processes the batch until its end or the deadline.
     pub(super) async fn run(mut self, first: Line, deadline: Instant) {
         if timeout_at(deadline, self.work(first)).await.is_ok() {
             return;
         }
         for number in std::mem::take(&mut self.unanswered) {
-            self.tell(number, &Verification::error(&ApiError::BatchDeadline, None));
+            self.send(number, &Verification::error(&ApiError::BatchDeadline, None));
         }
     }
 
     async fn work(&mut self, first: Line) {
-        let mut asked = FuturesUnordered::new();
-        let mut reads = self.take(first, &asked);
+        let mut in_flight = FuturesUnordered::new();
+        let mut reads_on = self.start(first, &in_flight);
         loop {
-            let has_place = reads && asked.len() < self.app.batch.in_flight;
+            let has_room = reads_on && in_flight.len() < self.app.batch.in_flight;
             tokio::select! {
-                Some((number, answer)) = asked.next(), if !asked.is_empty() => self.tell(number, &answer),
-                line = self.next_line(), if has_place => {
-                    reads = line.is_some_and(|line| self.take(line, &asked));
+                Some((number, answer)) = in_flight.next(), if !in_flight.is_empty() => self.send(number, &answer),
+                line = self.next_line(), if has_room => {
+                    reads_on = line.is_some_and(|line| self.start(line, &in_flight));
                 }
                 else => return,
             }
@@ -66,27 +67,27 @@ impl Batch {
         self.lines.next().await
     }
 
-    /// Asks about a line. Tells whether more are to be read.
-    fn take(&mut self, Line { number, text }: Line, asked: &FuturesUnordered<Asked>) -> bool {
-        let refusal = match text {
-            Err(BadLine::CutOff) => ApiError::BodyCutOff,
-            Err(BadLine::TooMany) => ApiError::TooManyLines,
-            Err(BadLine::TooLong) => ApiError::TooLarge,
+    /// Starts the verification of a line. Returns whether to read further lines.
+    fn start(&mut self, Line { number, text }: Line, in_flight: &FuturesUnordered<PendingAnswer>) -> bool {
+        let error = match text {
+            Err(LineError::CutOff) => ApiError::BodyCutOff,
+            Err(LineError::TooMany) => ApiError::TooManyLines,
+            Err(LineError::TooLong) => ApiError::TooLarge,
             Ok(text) => {
                 self.unanswered.insert(number);
-                asked.push(self.ask(number, text));
+                in_flight.push(self.verify(number, text));
                 return true;
             }
         };
-        let goes_on = refusal == ApiError::TooLarge;
-        self.tell(number, &Verification::error(&refusal, None));
-        goes_on
+        let reads_on = error == ApiError::TooLarge;
+        self.send(number, &Verification::error(&error, None));
+        reads_on
     }
 
-    fn ask(&self, number: u64, text: Zeroizing<Vec<u8>>) -> Asked {
+    fn verify(&self, number: u64, text: Zeroizing<Vec<u8>>) -> PendingAnswer {
         let (app, caller, batch) = (self.app.clone(), self.caller, self.record.clone());
         let turn = self.turn.clone();
-        let asked = async move {
+        let verification = async move {
             if let Some(limit) = &app.callers {
                 let _turn = turn.lock().await;
                 while let Err(wait) = limit.count(caller).await {
@@ -102,14 +103,14 @@ impl Batch {
             }
             answer
         };
-        // A panic would take the whole batch with it.
-        let asked = AssertUnwindSafe(asked).catch_unwind();
-        let answer =
-            asked.map(|answer| answer.unwrap_or_else(|_| Verification::error(&ApiError::Internal, None)));
+        // A panic would end the whole batch.
+        let verification = AssertUnwindSafe(verification).catch_unwind();
+        let answer = verification
+            .map(|answer| answer.unwrap_or_else(|_| Verification::error(&ApiError::Internal, None)));
         answer.map(move |answer| (number, answer)).boxed()
     }
 
-    fn tell(&mut self, number: u64, answer: &Verification) {
+    fn send(&mut self, number: u64, answer: &Verification) {
         self.unanswered.remove(&number);
         let code = answer.error.as_ref().map(ApiError::code);
         self.app.metrics.batch_line_answered(code.as_deref());

@@ -11,8 +11,8 @@ const PROOF: HeaderName = HeaderName::from_static("x-sts-verify-proof");
 const PROOF_NAME: &str = "x-sts-verify-proof";
 const AUTHORIZATION_NAME: &str = "Authorization";
 
-/// The proof, in its own header or else in `Authorization: Bearer PROOF`. `None` if there is none: an empty header is none, and so is
-/// an `Authorization` of another scheme.
+/// The proof, from its own header or else from `Authorization: Bearer PROOF`. `None` if there is none: an empty
+/// header counts as none, and so does an `Authorization` with another scheme.
 pub(super) fn presented(headers: &HeaderMap) -> Result<Option<PostedProof>, ValidationError> {
     let own = only(headers, &PROOF, PROOF_NAME)?.map(str::trim).filter(|text| !text.is_empty());
     if let Some(text) = own {
@@ -22,7 +22,7 @@ pub(super) fn presented(headers: &HeaderMap) -> Result<Option<PostedProof>, Vali
     authorization.map(|text| proof_in_header(text, AUTHORIZATION_NAME)).transpose()
 }
 
-/// The value of a header that may be there once.
+/// The value of a header that may occur only once.
 fn only<'a>(
     headers: &'a HeaderMap,
     header: &HeaderName,
@@ -36,7 +36,7 @@ fn only<'a>(
     value.to_str().map(Some).map_err(|_| ValidationError::Invalid(name, "must be printable ASCII"))
 }
 
-/// What follows `Bearer`, in any case (RFC 9110, section 11.1).
+/// The text after `Bearer`, which is case-insensitive (RFC 9110, section 11.1).
 fn bearer(value: &str) -> Option<&str> {
     let (scheme, proof) = value.trim().split_once(' ')?;
     let proof = proof.trim();
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_twice_or_is_no_proof_is_refused_and_not_repeated() {
+    fn a_repeated_header_or_an_invalid_proof_is_rejected_and_not_repeated() {
         let own = ("x-sts-verify-proof", TOKEN.as_bytes());
         let bearer: (&str, &[u8]) = ("authorization", b"Bearer a.b.c");
         for (headers, text) in [

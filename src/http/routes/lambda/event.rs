@@ -1,7 +1,8 @@
-//! The event: the credentials themselves, or an API Gateway proxy event (REST or HTTP API) whose `body` holds them.
+//! The event: the credentials, or an API Gateway proxy event (REST or HTTP API) with the credentials in its
+//! `body`.
 //!
-//! It is read as the function read it, in Python: `isBase64Encoded` may be any value that Python takes for true, and
-//! base64 may have line ends and other characters in it.
+//! It is read as the function, which was written in Python, read it: `isBase64Encoded` may be any value that
+//! Python treats as true, and base64 may contain line ends and other characters.
 
 use crate::http::body::BodyBytes;
 use crate::http::error::ApiError;
@@ -15,7 +16,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
-/// What some editors and PowerShell write before UTF-8. Lambda passes over it.
+/// Some editors and PowerShell write this before UTF-8. Lambda ignores it.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Python ignores the bits that do not fill a byte.
@@ -26,10 +27,10 @@ const PYTHON_BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::RequireNone),
 );
 
-/// The members of a JSON object, each as it stands. Of two with one name Python takes the last.
+/// The members of a JSON object, unparsed. If a name occurs twice, the last one counts, as in Python.
 type Members<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
 
-/// What the function looked at of an event.
+/// The parts of an event that the function used.
 pub(super) struct Event {
     /// The JSON with the credentials. `None` for a proxy event whose body cannot be read.
     pub body: Option<BodyBytes>,
@@ -42,13 +43,13 @@ impl Event {
     ///
     /// # Errors
     ///
-    /// What Lambda refuses without asking the function: a payload that is no JSON.
+    /// A payload that is not JSON, which Lambda rejects without running the function.
     pub(super) fn read(mut payload: BodyBytes) -> Result<Self, ApiError> {
         if payload.starts_with(BYTE_ORDER_MARK) {
             payload.remove_first(BYTE_ORDER_MARK.len());
         }
         if payload.is_empty() {
-            // Lambda gives the function an empty event then.
+            // Lambda gives the function an empty event in this case.
             payload = Zeroizing::new(b"{}".to_vec()).into();
         }
         let json: &RawValue =
@@ -66,7 +67,7 @@ impl Event {
     }
 }
 
-/// A body that is no string is the JSON itself.
+/// The JSON in a `body` member. If the member is not a string, it is the JSON itself.
 fn read_body(body: &RawValue, encoded: bool) -> Option<Zeroizing<Vec<u8>>> {
     if !body.get().starts_with('"') {
         return Some(Zeroizing::new(body.get().as_bytes().to_vec()));
@@ -75,7 +76,7 @@ fn read_body(body: &RawValue, encoded: bool) -> Option<Zeroizing<Vec<u8>>> {
     if encoded { decode_as_python(&text) } else { Some(text) }
 }
 
-/// What `if event.get("isBase64Encoded")` makes of a value.
+/// Whether Python's `if event.get("isBase64Encoded")` treats a value as true.
 fn is_true_in_python(value: &RawValue) -> bool {
     match Value::deserialize(value) {
         Ok(Value::Bool(flag)) => flag,
@@ -87,8 +88,8 @@ fn is_true_in_python(value: &RawValue) -> bool {
     }
 }
 
-/// What Python 3.13's `base64.b64decode` makes of a text: `binascii.a2b_base64` without its strict mode. Characters that
-/// are not in the alphabet are passed over, if they are ASCII; the text ends where padding fills up a group of four.
+/// Decodes a text like Python 3.13's `base64.b64decode`: `binascii.a2b_base64` without its strict mode. ASCII
+/// characters that are not in the alphabet are ignored. The text ends where padding completes a group of four.
 fn decode_as_python(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     if !text.is_ascii() {
         return None;
@@ -116,7 +117,7 @@ fn decode_as_python(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     whole.then(|| PYTHON_BASE64.decode(&*digits).ok().map(Zeroizing::new)).flatten()
 }
 
-/// The request's `Origin`, from `headers` or, as load balancers may send it, from `multiValueHeaders`.
+/// The request's `Origin`, from `headers` or from `multiValueHeaders`, which load balancers may send.
 fn origin(members: &Members) -> Option<String> {
     let of = |name: &str| {
         let headers: Members = Members::deserialize(*members.get(name)?).ok()?;
@@ -131,7 +132,7 @@ fn origin(members: &Members) -> Option<String> {
 mod tests {
     use super::*;
 
-    /// Each as `base64.b64decode` of Python 3.13 was seen to answer.
+    /// Each result was recorded from `base64.b64decode` of Python 3.13.
     #[test]
     fn base64_is_decoded_as_python_decodes_it() {
         for (text, expected) in [
@@ -139,7 +140,7 @@ mod tests {
             ("eyJhIjoxfQ==", Some(b"{\"a\":1}")),
             ("eyJh\nIjox\r\nfQ==\n", Some(b"{\"a\":1}")),
             (" eyJh-Ijox_fQ= = ", Some(b"{\"a\":1}")),
-            // Padding where no group can end is passed over, and what stands behind the end, too.
+            // Padding where no group can end is ignored, and so is what follows the end.
             ("=eyJhIjoxfQ==", Some(b"{\"a\":1}")),
             ("eyJh==IjoxfQ==", Some(b"{\"a\":1}")),
             ("eyJhIjoxfQ==eyJh", Some(b"{\"a\":1}")),

@@ -1,5 +1,5 @@
-//! What the Lambda service says around the function: a layer around all else, so that whatever answers on this route,
-//! be it a limit, a wrong method or a panic, answers as Lambda's clients expect it.
+//! What the Lambda service itself sends. It is the outermost layer, so that every response on this route, also
+//! for a limit, a wrong method or a panic, has the format that Lambda's clients expect.
 
 use super::PATH;
 use crate::http::error::ApiError;
@@ -26,17 +26,17 @@ pub(crate) const LOG_RESULT: HeaderName = HeaderName::from_static("x-amz-log-res
 /// The request's id, under the name that AWS's clients read.
 pub(crate) const AMAZON_REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
-/// The name of the error, from which clients make the class of their exception.
+/// The name of the error, from which clients derive the class of their exception.
 pub(crate) const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
-/// How much of the log Lambda gives: 4 KB.
+/// The length of the log's end that Lambda returns: 4 KB.
 const LOG_BYTES: usize = 4096;
 
-/// What Lambda itself refuses, without asking the function.
+/// The body of an error of Lambda itself, without a run of the function.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct ServiceError<'a> {
-    /// Whose fault it is: the client's (`User`) or the service's.
+    /// Who is at fault: the client (`User`) or the service.
     #[serde(rename = "Type")]
     #[schema(example = "User")]
     fault: Fault,
@@ -45,15 +45,15 @@ pub(crate) struct ServiceError<'a> {
     message: Cow<'a, str>,
 }
 
-/// Whose fault an error is.
+/// Who is at fault for an error.
 #[derive(Debug, Serialize, ToSchema)]
 enum Fault {
     User,
     Service,
 }
 
-/// Completes the answers on the route of the Lambda's own interface. It has to be outside of the access log, which gives the
-/// request its id and its line.
+/// Completes the responses on the route of the Lambda interface. It must be outside of the access log, which
+/// gives the request its id and its line.
 pub(crate) fn speak_as_lambda<S>(
     inner: S,
 ) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone
@@ -79,7 +79,7 @@ where
     })
 }
 
-/// The end of a text, in base64: what does not fit is left out at its beginning.
+/// The end of a text, in base64. What does not fit is left out at the beginning.
 fn log_result(line: &str) -> HeaderValue {
     let end = &line.as_bytes()[line.len().saturating_sub(LOG_BYTES)..];
     HeaderValue::try_from(BASE64_STANDARD.encode(end)).unwrap_or(HeaderValue::from_static(""))
@@ -89,7 +89,7 @@ fn complete(response: &mut Response) {
     if let Some(id) = response.headers().get(REQUEST_ID_HEADER).cloned() {
         response.headers_mut().insert(AMAZON_REQUEST_ID, id);
     }
-    // In a 200 the error is the function's: it is in the envelope.
+    // With status 200 the error is the function's: it is in the envelope.
     if response.status().is_success() {
         return;
     }
@@ -103,14 +103,15 @@ fn complete(response: &mut Response) {
     *response.body_mut() = Body::from(body);
 }
 
-/// Lambda's name for an error, or AWS's where Lambda has none. What is left has our own: no client of Lambda expects it.
+/// Lambda's name for an error, or AWS's if Lambda has none. Other errors keep our code, which no client of
+/// Lambda expects.
 fn name(error: &ApiError) -> Cow<'static, str> {
     match error {
         ApiError::InvalidRequestContent | ApiError::BodyCutOff => "InvalidRequestContentException".into(),
         ApiError::UnsupportedInvocationType => "InvalidParameterValueException".into(),
         ApiError::TooLarge => "RequestTooLargeException".into(),
         ApiError::UnsupportedMediaType(_) => "UnsupportedMediaTypeException".into(),
-        // Clients try again.
+        // Clients try again after this one.
         ApiError::BodyTimeout => "RequestTimeoutException".into(),
         ApiError::Unauthorized { .. } => "UnrecognizedClientException".into(),
         ApiError::RateLimited { .. } | ApiError::AuthenticationLimited { .. } => {

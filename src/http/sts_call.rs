@@ -1,4 +1,5 @@
-//! Asks STS for a request: within the limit on requests in flight, and together with other requests of the same question.
+//! Calls STS for a request: within the limit on requests in flight, and shared with other requests that make
+//! the same call.
 
 use crate::http::context::RequestContext;
 use crate::http::state::AppState;
@@ -18,9 +19,9 @@ pub(crate) struct CallersCall {
     pub deadline: Instant,
 }
 
-/// The outcome, and where it comes from. `None` when the request got no permit or lost it, and has to be refused; one that
-/// waits for a permit then asks again, with as much time as the first time.
-pub(crate) async fn ask(
+/// Returns the outcome and where it comes from, or `None` when the request got no permit or lost it and must be
+/// rejected. A request that waits for permits then tries again, with a new deadline.
+pub(crate) async fn call_sts(
     app: &AppState,
     context: &RequestContext,
     client: &Arc<StsClient>,
@@ -41,7 +42,7 @@ pub(crate) async fn ask(
             permit
         };
         let pending = match look_up(app, context, client, &call, shared, deadline) {
-            Lookup::Kept(outcome, source) => return Some((outcome, source)),
+            Lookup::Cached(outcome, source) => return Some((outcome, source)),
             Lookup::Call(pending) => pending,
         };
         let source = pending.source;
@@ -59,7 +60,7 @@ pub(crate) async fn ask(
     }
 }
 
-/// The kept answer, or this request's share in the call.
+/// The cached outcome, or this request's share in the call.
 fn look_up(
     app: &AppState,
     context: &RequestContext,
@@ -68,14 +69,14 @@ fn look_up(
     shared: bool,
     deadline: Instant,
 ) -> Lookup {
-    let question = app.coalescer.question(client.name(), call, shared);
+    let keyed = app.coalescer.keyed(client.name(), call, shared);
     let out_of_time = CallOutcome::failed(client.timed_out());
-    app.coalescer.join(question, deadline, &context.wants_retries, out_of_time, |waiters| {
+    app.coalescer.join(keyed, deadline, &context.wants_retries, out_of_time, |waiters| {
         begin(app.sts.clone(), app.metrics.clone(), client.clone(), call.clone(), waiters)
     })
 }
 
-/// The call to STS, which all requests of the same question share.
+/// The call to STS, which all requests with the same call share.
 fn begin(
     sts: Arc<StsClientFactory>,
     metrics: Arc<Metrics>,
@@ -84,11 +85,11 @@ fn begin(
     waiters: Arc<Waiters>,
 ) -> impl Future<Output = CallOutcome> + Send + 'static {
     // The span begins here and not in the future, which another request with another trace may poll first.
-    let (span, asked_at) = (StsSpan::begin(&client), Instant::now());
+    let (span, began) = (StsSpan::begin(&client), Instant::now());
     async move {
-        let asked = sts.ask(&client, &call, &waiters).await;
-        span.end(&asked);
-        metrics.sts_asked(client.name(), &asked.outcome, asked.retries, asked_at.elapsed());
-        asked
+        let outcome = sts.call(&client, &call, &waiters).await;
+        span.end(&outcome);
+        metrics.record_sts_call(client.name(), &outcome.outcome, outcome.retries, began.elapsed());
+        outcome
     }
 }
