@@ -1,5 +1,5 @@
 # Everyday commands; `just` lists them. .ci/run uses the same recipes, and installs just itself. To install just: PyPI's
-rust-just, or `cargo install just`. Without just, run the commands below.
+# rust-just, or `cargo install just`. Without just, run the commands below.
 
 # List the recipes
 default:
