@@ -126,7 +126,7 @@ async fn held_for_each(filler: usize) -> f64 {
     let before = resident().await;
     let calls: Vec<_> = (0..200)
         .map(|n| {
-            // Two who ask the same would share one call.
+            // Identical requests would share one call.
             body["stsSessionToken"] = format!("token-{n}").into();
             tokio::spawn(service.request(&body).send())
         })

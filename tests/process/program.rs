@@ -172,7 +172,7 @@ impl Service {
         Self { program, address, client }
     }
 
-    /// A service that asks the STS at this URL.
+    /// A service that uses the STS at this URL.
     pub async fn asking(sts_url: &str, variables: &[(&str, &str)]) -> Self {
         let endpoint = [("AWS_ENDPOINT_URL_STS", sts_url)];
         Self::start(&[&endpoint, variables].concat()).await
@@ -231,7 +231,7 @@ pub fn request_id(response: &Response) -> String {
 pub struct Scratch(PathBuf);
 
 impl Scratch {
-    /// `name` must not be that of another test.
+    /// `name` must be unique among the tests.
     pub fn new(name: &str) -> Self {
         let path =
             Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("process-{}-{name}", std::process::id()));
@@ -255,7 +255,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // What is left over does no harm.
+        // A file that is left over does no harm.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }

@@ -31,7 +31,7 @@ pub struct Guarded {
 }
 
 impl Guarded {
-    /// `name` must not be that of another test.
+    /// `name` must be unique among the tests.
     pub async fn start(name: &str, variables: &[(&str, &str)]) -> Self {
         let (authority, files) = (Authority::new(&format!("{name}-ca")), Scratch::new(name));
         let first = authority.pair(&["127.0.0.1"]);

@@ -24,7 +24,7 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// `name` must not be that of another test.
+    /// `name` must be unique among the tests.
     pub fn new(name: &str) -> Self {
         let scratch = Scratch::new(name);
         let key = KeyPair::generate().unwrap();

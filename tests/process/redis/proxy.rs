@@ -23,7 +23,7 @@ pub struct Proxy {
     server: Server,
     way: watch::Sender<Way>,
     port: Arc<AtomicU16>,
-    /// How many connections there have been.
+    /// The number of connections so far.
     pub connections: Arc<AtomicUsize>,
 }
 
