@@ -167,7 +167,7 @@ pub fn list(input: &[u8]) {
                     place
                 }
             };
-            // In UTF-16, not every byte of a line end's value is a line end.
+            // In UTF-16, the number of line ends can differ from the number of bytes with their values.
             assert!(
                 (1..=lines).contains(&place.line)
                     || input.starts_with(b"\xff\xfe")
