@@ -2,9 +2,9 @@
 #
 #   docker build -t sts-verify .
 #
-# Needs no BuildKit. It is built and run by tests/conformance/image.
+# BuildKit is not needed. tests/conformance/image builds and runs the image.
 
-# Both bases are arguments, for a registry of one's own. The builder is a Debian with rustup, gcc and apt.
+# Both base images are arguments, so another registry can be used. The builder is a Debian with rustup, gcc and apt.
 ARG BUILDER=docker.io/library/rust:1.95-slim-bookworm
 ARG RUNTIME=scratch
 
@@ -18,13 +18,13 @@ RUN apt-get update \
 
 WORKDIR /build
 
-# Without BuildKit no variable names the platform, but the machine that builds is the one the image is for.
+# Without BuildKit no variable names the platform; the image is then for the platform of the build machine.
 COPY rust-toolchain.toml ./
 RUN rustup target add "$(uname -m)-unknown-linux-musl"
 
-# The dependencies, in a layer that stays until a manifest changes: a program that does nothing is built with them.
-# Benchmarks, tests and examples are taken out of the manifest, since their sources are not here. The empty packages are
-# cleaned away afterwards: they are newer than the real sources, so Cargo would take them for these.
+# The dependencies, in a layer that stays valid until a manifest changes: an empty program is built with them.
+# Benchmarks, tests and examples are removed from the manifest, because their sources are not here yet. The empty
+# packages are cleaned afterwards: they are newer than the real sources, so Cargo would not rebuild them.
 ENV CC_x86_64_unknown_linux_musl=musl-gcc \
     CC_aarch64_unknown_linux_musl=musl-gcc
 COPY Cargo.toml Cargo.lock ./
@@ -42,7 +42,7 @@ RUN target="$(uname -m)-unknown-linux-musl" \
 COPY build.rs ./
 COPY sandbox sandbox
 COPY src src
-# What `sts-verify --version` and the metric build_info say; below it is a label.
+# The revision in `sts-verify --version` and the metric build_info; below, it is also a label.
 ARG REVISION=unknown
 RUN target="$(uname -m)-unknown-linux-musl" \
     && STS_VERIFY_REVISION="$REVISION" cargo build --locked --release --target "$target" --package sts-verify \
@@ -65,20 +65,21 @@ LABEL org.opencontainers.image.title="sts-verify" \
 
 COPY --from=builder /image /
 
-# A number, not a name: there is no /etc/passwd, and Kubernetes' runAsNonRoot only believes numbers.
+# A number, not a name: there is no /etc/passwd, and Kubernetes' runAsNonRoot accepts only numbers.
 USER 65532:65532
 
-# In a container, loopback is nobody else's; and logs are read by machines.
+# Other containers cannot reach a container's loopback, so listen on all addresses. Logs are read by machines, so use
+# JSON.
 ENV STS_VERIFY_LISTEN=0.0.0.0:8080 \
     STS_VERIFY_LOG_FORMAT=json \
     STS_VERIFY_METRICS_LISTEN=0.0.0.0:9090 \
     SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 EXPOSE 8080 9090
 
-# The subcommand gives up by itself after 5 s, and says why; Docker's own limit is only for when it cannot.
+# The subcommand itself gives up after 5 s and reports the reason; Docker's own limit is a fallback.
 HEALTHCHECK --interval=10s --timeout=6s --start-period=5s --retries=3 CMD ["/sts-verify", "healthcheck"]
 
-# SIGTERM stops it gracefully, in 25 s at most: give `docker stop` 30 (`--time 30`).
+# SIGTERM starts a graceful shutdown of at most 25 s, so use `docker stop --time 30`.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/sts-verify"]
 CMD ["serve"]

@@ -1,11 +1,11 @@
-# What one does every day: `just` lists it. .ci/run uses the same recipes, and installs just for itself. Without just (PyPI:
-# rust-just, or `cargo install just`) the lines below are the commands.
+# Everyday commands; `just` lists them. .ci/run uses the same recipes, and installs just itself. To install just: PyPI's
+# rust-just, or `cargo install just`. Without just, run the commands below.
 
 # List the recipes
 default:
     @{{ just_executable() }} --list --unsorted
 
-# Serve with the sandbox in place of AWS, with Swagger UI at http://localhost:8080/docs/
+# Serve with the sandbox instead of AWS, with Swagger UI at http://localhost:8080/docs/
 sandbox *arguments:
     cargo run -- serve --sandbox {{ arguments }}
 
@@ -29,23 +29,23 @@ lint:
 docs *arguments:
     RUSTDOCFLAGS='-D warnings' cargo doc --quiet --locked --no-deps --document-private-items {{ arguments }}
 
-# Run each fuzz target for so many seconds
+# Run each fuzz target for the given number of seconds
 fuzz seconds="30":
     fuzz/run {{ seconds }}
 
-# Time the pieces of an answer
+# Measure the parts of an answer
 bench *arguments:
     cargo bench {{ arguments }}
 
-# Write the tables of docs/settings.md again, after a change of a setting
+# Regenerate the tables of docs/settings.md, after a change of a setting
 settings:
     UPDATE_DOCS=1 cargo test --quiet --test api the_page_of_settings
 
-# Write the OpenAPI document again, after a change of a route or a schema
+# Regenerate the OpenAPI document, after a change of a route or a schema
 openapi:
     cargo run --quiet -- openapi > openapi/openapi.json
 
-# Hold deploy/ against the schemas of its platforms
+# Check deploy/ against the schemas of its platforms
 deploy:
     tests/deploy/kubernetes
     tests/deploy/ecs
@@ -53,11 +53,11 @@ deploy:
     tests/deploy/helm
     tests/deploy/upgrades
 
-# Hold what makes a release against what is promised of it
+# Check the release tools and workflows
 release-checks:
     tests/release/run
 
-# Run replicas under load and in trouble
+# Run replicas under load and with failures
 operations:
     tests/operations/run
 

@@ -1,8 +1,8 @@
-//! What the pieces of an answer cost: reading the credentials, asking STS, and everything around these.
+//! The cost of the parts of an answer: reading the credentials, calling STS, and everything around these.
 //!
-//! `cargo bench` prints each with its spread, and what has changed since the last run. STS is a server in this process
-//! that says the same to everybody, so that "ask STS" holds the SDK, the signature, the reading of the answer, loopback
-//! and that server. `benches/compare/run` measures the whole from outside.
+//! `cargo bench` prints each with its variation, and the change since the last run. STS is a server in this
+//! process with a fixed answer, so "ask STS" includes the SDK, the signature, the parsing of the answer,
+//! loopback and that server. `benches/compare/run` measures the whole from outside.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot be set up has nothing to go on with")]
 
@@ -26,7 +26,7 @@ use tokio::runtime::Runtime;
 use tower::ServiceExt as _;
 use zeroizing_alloc::ZeroAlloc;
 
-/// As in the program: it decides a good part of the figures.
+/// The same allocator as in the program, because it affects the figures.
 #[global_allocator]
 static ALLOCATOR: ZeroAlloc<MiMalloc> = ZeroAlloc(MiMalloc);
 
@@ -46,7 +46,7 @@ const ANSWER: &str = r#"<GetCallerIdentityResponse xmlns="https://sts.amazonaws.
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     let runtime = Runtime::new().unwrap();
-    // Lines are made, as in the program, and thrown away.
+    // Log lines are formatted as in the program, and discarded.
     tracing_subscriber::fmt().with_writer(std::io::sink).init();
     let args = settings(&runtime.block_on(canned_sts()));
     read_credentials(&mut criterion);
@@ -55,7 +55,7 @@ fn main() {
     criterion.final_summary();
 }
 
-/// A body as it is posted, in the function's own spelling; no two are the same.
+/// A body with the Lambda function's names; each is different.
 fn body() -> String {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -65,7 +65,7 @@ fn body() -> String {
     )
 }
 
-/// The same as the AWS CLI prints it.
+/// The same in the AWS CLI's format.
 fn body_of_the_cli() -> String {
     let inner = body().replace("stsAccessKey", "AccessKeyId").replace("stsSecretKey", "SecretAccessKey");
     format!(r#"{{"Credentials":{}}}"#, inner.replace("stsSessionToken", "SessionToken"))
@@ -97,7 +97,8 @@ fn ask_sts(criterion: &mut Criterion, runtime: &Runtime, sts: &StsClientFactory)
     });
 }
 
-/// The router with all its layers: for a body that is refused, when STS is not asked, and for one that is answered.
+/// The router with all its layers: for a body that is refused without a call to STS, and for one that is
+/// answered.
 fn answer(criterion: &mut Criterion, runtime: &Runtime, args: &ServeArgs) {
     let (sts, proofs) = runtime.block_on(sts(args));
     let state = AppState::new(sts, proofs, &args.http).unwrap();
@@ -127,7 +128,7 @@ fn answer(criterion: &mut Criterion, runtime: &Runtime, args: &ServeArgs) {
     group.finish();
 }
 
-/// The program's own settings, with that STS. The machine's proxies are none of ours.
+/// The program's default settings with that STS, without the machine's proxies.
 fn settings(sts_url: &str) -> ServeArgs {
     let endpoint = format!("--endpoint-url-sts={sts_url}");
     let region = format!("--region={REGION}");
@@ -146,7 +147,7 @@ async fn sts(args: &ServeArgs) -> (StsClientFactory, ProofVerifier) {
     (StsClientFactory::new(&settings, &transport).await.unwrap(), proofs)
 }
 
-/// Starts it on a free port, and gives its URL.
+/// Starts it on a free port, and returns its URL.
 async fn canned_sts() -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

@@ -1,5 +1,5 @@
-//! What holds for any bytes. Each check is run by the fuzz target of its name, on inputs that libFuzzer makes up, and by
-//! tests/api on the inputs in `corpus/NAME`.
+//! Checks that hold for arbitrary bytes. The fuzz target of the same name runs each check on inputs that
+//! libFuzzer generates, and tests/api runs it on the inputs in `corpus/NAME`.
 
 use serde_json::Value;
 use std::ops::ControlFlow;
@@ -16,7 +16,7 @@ use sts_verify::sts::{StsHosts, Transport};
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
-/// Panics if something does not hold for these bytes.
+/// Panics if a check fails for these bytes.
 pub type Check = fn(&[u8]);
 
 /// All checks, by the names of their targets.
@@ -28,16 +28,16 @@ pub const CHECKS: [(&str, Check); 5] = [
     ("web_identity_token", web_identity_token),
 ];
 
-/// The longest text that is made of documented names and numbers.
+/// The longest text that consists of documented names and numbers.
 const LONGEST_REFUSAL: usize = 140;
 
-/// The name of the service for which the inputs in `corpus/` are made out.
+/// The audience of the inputs in `corpus/`.
 const AUDIENCE: &str = "verify.example.com";
 
-/// When the inputs in `corpus/` are a minute old: 15 January 2027, 08:01 UTC.
+/// The time at which the inputs in `corpus/` are a minute old: 15 January 2027, 08:01 UTC.
 const NOW: Duration = Duration::from_mins(30_000_001);
 
-/// An issuer that cannot be asked.
+/// An issuer that cannot be reached.
 const ISSUER: &str = "http://127.0.0.1:1";
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
@@ -72,21 +72,21 @@ fn now() -> SystemTime {
     UNIX_EPOCH + NOW
 }
 
-/// The reader of what is posted does not panic, and the text of an error is too short to hold the input.
+/// The parser of posted bodies does not panic, and an error text is too short to contain the input.
 pub fn verify_request(body: &[u8]) {
     if let Err(error) = Posted::from_json(body) {
         assert!(error.to_string().len() <= LONGEST_REFUSAL);
     }
 }
 
-/// A presigned URL, or a token with one in it, is refused or built anew of bytes that are allowed.
+/// A presigned URL, or a token that contains one, is either refused or rebuilt from allowed bytes.
 pub fn presigned_url(text: &[u8]) {
     let Ok(text) = std::str::from_utf8(text) else { return };
     check_request(SignedRequest::from_url(text, "presigned_url"));
     check_request(SignedRequest::from_token(text, "token"));
 }
 
-/// So is a login, here with the members of a JSON object.
+/// The same for a login, here from the members of a JSON object.
 pub fn iam_login(json: &[u8]) {
     let login: Value = serde_json::from_slice(json).unwrap_or_default();
     let text = |name: &str| login[name].as_str();
@@ -104,7 +104,7 @@ pub fn iam_login(json: &[u8]) {
     }));
 }
 
-/// A token that nobody has signed is never accepted, and the text of an error is too short to hold it.
+/// An unsigned token is never accepted, and an error text is too short to contain it.
 pub fn web_identity_token(text: &[u8]) {
     let Ok(text) = std::str::from_utf8(text) else { return };
     let verified = async {
@@ -154,7 +154,7 @@ const FORMATS: [Format; 9] = [
     Format::Kingfisher,
 ];
 
-/// No reader panics, each item has a line that is there, and the text of a refusal is too short to hold the input.
+/// No reader panics, each item has an existing line, and an error text is too short to contain the input.
 pub fn list(input: &[u8]) {
     let lines = u32::try_from(input.split(|byte| matches!(byte, b'\n' | b'\r')).count()).unwrap();
     for format in FORMATS {
@@ -167,7 +167,7 @@ pub fn list(input: &[u8]) {
                     place
                 }
             };
-            // UTF-16 has more line ends than bytes of theirs.
+            // In UTF-16, the number of line ends can differ from the number of bytes with their values.
             assert!(
                 (1..=lines).contains(&place.line)
                     || input.starts_with(b"\xff\xfe")

@@ -1,7 +1,8 @@
-//! Holds the sources against ARCHITECTURE.md: its table of rooms says which room may use which, and this says what does not
-//! keep to it. Unit tests (`#[cfg(test)]` and files in `tests`) may use what they need; comments and links in them are no use.
+//! Compares the sources with ARCHITECTURE.md: its table of rooms says which room may use which, and this test
+//! reports violations. Unit tests (`#[cfg(test)]` and files in `tests`) may use any room; comments and links
+//! do not count as use.
 
-// In a test a panic is a finding.
+// In a test, a panic is a failure.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
@@ -9,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The longest file. It is to become 300 when the four that are longer have been divided.
+/// The maximum length of a file. It is to become 300 when the four longer ones have been divided.
 const MOST_LINES: usize = 330;
 
 /// A path in the sources, as in `["http", "routes", "verify"]`.
@@ -18,19 +19,19 @@ type Names = Vec<String>;
 /// A file of the sources.
 struct Source {
     file: PathBuf,
-    /// The module that it holds.
+    /// The module in this file.
     module: Names,
     text: String,
 }
 
-/// The paths that a module uses, from the root of the crate on. Other crates begin theirs with an empty name.
+/// The paths that a module uses, from the root of the crate. Paths of other crates begin with an empty name.
 type Uses = BTreeSet<Names>;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// All files of Rust below a folder, without unit tests.
+/// All Rust files below a folder, without unit tests.
 fn sources(folder: &Path, module: &[String], found: &mut Vec<Source>) {
     let mut entries: Vec<PathBuf> =
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -57,7 +58,7 @@ fn rooms() -> Vec<Source> {
     found
 }
 
-/// The rows of ARCHITECTURE.md's table of rooms, in their order: a room, and what it may use.
+/// The rows of ARCHITECTURE.md's table of rooms, in order: a room, and what it may use.
 fn table() -> Vec<(String, BTreeSet<String>)> {
     let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
     let (_, table) =
@@ -104,7 +105,7 @@ fn collect(tokens: TokenStream, module: &[String], uses: &mut Uses) {
     }
 }
 
-/// What comes after an item that begins here: its braces or its semicolon end it.
+/// The tokens after the item that begins here; the item ends with its braces or its semicolon.
 fn after_item(tokens: &[TokenTree]) -> &[TokenTree] {
     let end = tokens.iter().position(|token| match token {
         TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
@@ -125,7 +126,7 @@ fn after_colons(tokens: &[TokenTree]) -> Option<&[TokenTree]> {
     }
 }
 
-/// Reads on in a path whose beginning is `before`, and returns what comes after it.
+/// Continues to read a path that begins with `before`, and returns the tokens after it.
 fn path<'a>(tokens: &'a [TokenTree], before: &[String], uses: &mut Uses) -> &'a [TokenTree] {
     match after_colons(tokens) {
         Some([TokenTree::Ident(word), rest @ ..]) => path(rest, &enter(before, &word.to_string()), uses),
@@ -195,7 +196,7 @@ fn a_room_may_use_only_rooms_that_stand_below_it() {
 fn a_room_uses_only_what_the_table_allows() {
     let sources = rooms();
     let table: BTreeMap<String, BTreeSet<String>> = table().into_iter().collect();
-    // A crate that one row names is not for the others.
+    // A crate that one row names may not be used by other rooms.
     let crates: BTreeSet<&String> =
         table.values().flatten().filter(|name| !table.contains_key(*name)).collect();
     let mut wrong = Vec::new();
@@ -227,7 +228,7 @@ fn no_modules_of_a_room_use_each_other_in_a_circle() {
     let mut arrows: BTreeMap<Names, BTreeSet<Names>> = BTreeMap::new();
     for (source, uses) in uses(&sources) {
         for used in uses {
-            // The two modules at which the ways to them part.
+            // The first two modules in which the paths differ.
             let same = source.module.iter().zip(&used).take_while(|(own, other)| own == other).count();
             let (Some(own), Some(other)) = (source.module.get(..=same), used.get(..=same)) else { continue };
             if same > 0 && modules.contains(&other.to_vec()) {
@@ -278,7 +279,7 @@ fn actions_are_pinned_by_commit() {
     assert!(!uses.is_empty() && uses.iter().all(pinned), "{uses:?}");
 }
 
-/// What is read out of a text: this test can fail.
+/// Checks the parser on a sample text, so that the tests above can fail.
 #[test]
 fn imports_are_seen_in_any_form_and_comments_are_not() {
     let text = r#"

@@ -1,7 +1,7 @@
--- Asks a gate of sts-verify whether a request may pass, for `http-request lua.gate URL`.
+-- Calls a gate of sts-verify to decide whether a request may pass, for `http-request lua.gate URL`.
 --
--- It sets txn.gate_status (0 if there was no answer), txn.gate_challenge, txn.gate_retry_after, and for each header that the gate answers a
--- variable such as txn.x_sts_account. What follows from it is in haproxy.cfg.
+-- It sets txn.gate_status (0 if there was no answer), txn.gate_challenge, txn.gate_retry_after, and one variable for each header of the gate's
+-- answer, such as txn.x_sts_account. haproxy.cfg uses these variables.
 
 local ANSWERED = {
     "x-sts-account", "x-sts-principal", "x-sts-arn", "x-sts-user-id", "x-sts-session-name", "x-sts-principal-type",
@@ -10,7 +10,7 @@ local ANSWERED = {
 
 local TIMEOUT = 25000 -- milliseconds; longer than STS_VERIFY_DEADLINE
 
--- All values of a header, as the HTTP client takes them. What is there twice has to stay so: the gate refuses it.
+-- All values of a header, in the form that the HTTP client takes. A repeated header has to stay repeated, so that the gate refuses it.
 local function values(headers, name)
     local found = {}
     for _, value in pairs(headers[name] or {}) do
@@ -30,7 +30,7 @@ core.register_action("gate", { "http-req" }, function(txn, url)
         headers = {
             ["x-sts-verify-proof"] = values(given, "x-sts-verify-proof"),
             ["authorization"] = values(given, "authorization"),
-            -- Whom the gate's rate limit counts: STS_VERIFY_TRUSTED_PROXIES=1.
+            -- The client's address, for the gate's rate limit: STS_VERIFY_TRUSTED_PROXIES=1.
             ["x-forwarded-for"] = { txn.f:src() },
         },
         timeout = TIMEOUT,

@@ -1,4 +1,4 @@
-//! The reader of Vault's logins on any bytes; `fuzz/run` runs it for a while.
+//! Fuzzes the parser of Vault's logins; run by `fuzz/run`.
 
 #![no_main]
 

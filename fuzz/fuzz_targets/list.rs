@@ -1,4 +1,4 @@
-//! The readers of lists on any bytes; `fuzz/run` runs them for a while.
+//! Fuzzes the readers of lists; run by `fuzz/run`.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The reader of presigned URLs and EKS tokens on any bytes; `fuzz/run` runs it for a while.
+//! Fuzzes the parser of presigned URLs and EKS tokens; run by `fuzz/run`.
 
 #![no_main]
 

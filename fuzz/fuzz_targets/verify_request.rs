@@ -1,4 +1,4 @@
-//! The reader of credentials on any bytes; `fuzz/run` runs it for a while.
+//! Fuzzes the parser of credentials; run by `fuzz/run`.
 
 #![no_main]
 

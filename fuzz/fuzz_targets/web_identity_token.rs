@@ -1,4 +1,4 @@
-//! The reader of web identity tokens on any bytes; `fuzz/run` runs it for a while.
+//! Fuzzes the parser of web identity tokens; run by `fuzz/run`.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Every answer of STS that was recorded, given by the sandbox to a request that the real SDK signed.
+//! Every recorded answer of STS, given by the sandbox to a request that the real SDK signed.
 
 use crate::helpers::{App, body_of, caller, expected, header, summary};
 use crate::stub::{Stub, http};

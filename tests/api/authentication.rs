@@ -1,4 +1,4 @@
-//! Who may ask when the operator has given out API keys.
+//! Access control with API keys.
 
 use crate::helpers::{App, expected, header, metric, someone, summary};
 use crate::stub::{Stub, identity};
@@ -10,7 +10,7 @@ use sts_verify::callers::api_keys::NewKey;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// A service with two keys, of which the first has a name, and the STS behind it.
+/// A service with two API keys, the first of which has a name, and the STS behind it.
 struct Guarded {
     app: App,
     stub: Stub,
@@ -19,7 +19,7 @@ struct Guarded {
 }
 
 impl Guarded {
-    /// `name` must not be that of another test.
+    /// `name` must be unique among the tests.
     async fn new(name: &str) -> Self {
         Self::with_flags(name, &[]).await
     }
@@ -51,7 +51,7 @@ impl Drop for Guarded {
     }
 }
 
-/// What RFC 6750 (section 3) has a server say, and the one error shape around it.
+/// The answer that RFC 6750 (section 3) requires, in the common error format.
 async fn assert_refused(response: Response, has_key: bool) {
     let challenge = header(&response, "www-authenticate").unwrap().to_owned();
     assert!(challenge.starts_with("Bearer realm=\"sts-verify\""), "{challenge}");
@@ -145,7 +145,7 @@ async fn a_few_keys_are_looked_at_and_no_more() {
     }
 }
 
-/// How many of so many requests without a good key, from an address, are answered with each status.
+/// Sends `count` requests without a valid key from an address, and counts the answers by status.
 async fn failures(guarded: &Guarded, address: &str, count: usize) -> [usize; 2] {
     let mut answered = [0; 2];
     for n in 0..count {
@@ -176,7 +176,7 @@ async fn an_address_that_comes_without_a_good_key_again_and_again_is_told_to_wai
     #[expect(clippy::cast_precision_loss, reason = "a small number")]
     let limited = limited as f64;
     assert!((figure("sts_verify_authentication_limited_total").await - limited).abs() < 0.5);
-    // Neither another address nor a good key from the same one pays for it.
+    // This affects neither another address nor a valid key from the same address.
     assert_eq!(failures(&guarded, "198.51.100.8", 10).await, [10, 0]);
     let headers = [("x-forwarded-for", "198.51.100.7"), ("x-api-key", guarded.keys[0].as_str())];
     for _ in 0..70 {
@@ -200,7 +200,7 @@ async fn the_body_is_not_waited_for_to_refuse_a_caller() {
                 Content-Length: 60000\r\n\r\n";
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut answer = String::new();
-    // No 100 Continue: who waits for it never sends the credentials.
+    // No 100 Continue: a client that waits for it never sends the credentials.
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
 }

@@ -1,4 +1,4 @@
-//! POST /verify/batch: a line in, a line out, within the bounds of one batch.
+//! POST /verify/batch: one line of output per line of input, within the limits of a batch.
 
 use crate::helpers::{App, body_of, caller, expected, header, metric, someone, summary};
 use crate::stub::{EXPIRED, Reply, Stub, identity, sts_error};
@@ -19,7 +19,7 @@ async fn post(app: &App, body: impl Into<Body>) -> Response {
     request.body(body).send().await.unwrap()
 }
 
-/// The answers by the numbers of their lines.
+/// The answers by line number.
 async fn answers(app: &App, lines: &[Value]) -> Vec<Value> {
     let lines: Vec<String> = lines.iter().map(Value::to_string).collect();
     let response = post(app, lines.join("\n")).await;
@@ -98,7 +98,7 @@ async fn each_line_is_answered_as_it_would_be_by_itself() {
         let mut alone: Value = alone.json().await.unwrap();
         let mut body = answer["body"].clone();
         for body in [&mut alone, &mut body] {
-            // The request's id and its time differ.
+            // The request ID and the time differ.
             body["aws_res"]["ResponseMetadata"].take();
         }
         assert_eq!(body, alone);
@@ -227,7 +227,7 @@ async fn each_line_counts_for_the_caller_s_limit_and_waits_for_it_until_the_dead
 async fn a_batch_is_as_fast_as_its_caller_may_ask_whatever_the_burst() {
     let stub = Stub::always(identity()).await;
     let app = App::asking(&stub.url, &["--rate-limit=20/s", "--rate-burst=1", "--batch-deadline=15s"]).await;
-    // Two seconds' worth.
+    // Enough for two seconds.
     let told = answers(&app, &vec![someone(); 40]).await;
     assert!(told.iter().all(|answer| answer["status"] == 200), "{told:?}");
 }
@@ -241,7 +241,7 @@ async fn a_line_waits_for_a_place_among_the_requests_in_flight() {
     })
     .await;
     let app = App::asking(&stub.url, &["--max-in-flight=1"]).await;
-    // Other questions, so that none shares the call.
+    // Different credentials, so that no call is shared.
     let key = |n: usize| json!({"stsAccessKey": format!("AKIAIOSFODNN7EXAMPL{n}"), "stsSecretKey": "secret"});
     let mut upload = Upload::begin(&app, &key(0)).await;
     (1..6).for_each(|n| upload.send(&key(n)));
@@ -270,7 +270,7 @@ async fn no_more_lines_are_asked_about_at_once_than_one_batch_may() {
     while stub.count() < 2 {
         tokio::task::yield_now().await;
     }
-    // Somebody else is answered meanwhile, and what could be asked was asked by then.
+    // Another caller gets an answer meanwhile, and all possible calls were made by then.
     assert_eq!(app.get("/livez").await.status(), 200);
     assert_eq!(stub.count(), 2);
     open.send_replace(true);

@@ -1,4 +1,4 @@
-//! The bodies of requests: how long they may be, and how much memory all of them may take.
+//! Request bodies: their maximum length, and the memory of all bodies.
 
 use crate::helpers::{App, expected, header, metric, someone, summary};
 use crate::raw::{Answer, Client, post};
@@ -28,7 +28,7 @@ async fn a_body_whose_length_is_announced_as_too_large_is_refused_before_any_of_
         for expect in ["", "Expect: 100-continue\r\n"] {
             for (head, lambda) in routes(&format!("Content-Length: {length}\r\n{expect}")) {
                 let mut client = Client::send(app.address, &head).await;
-                // Not 100 Continue, nor 408 when the time is over.
+                // Neither 100 Continue, nor 408 after the timeout.
                 assert_too_large(&client.answer().await, lambda);
                 assert!(client.rest().await.is_empty(), "{head}");
             }
@@ -60,7 +60,7 @@ async fn a_body_that_is_allowed_is_asked_for() {
     assert_eq!(client.answer().await.status, 100);
     client.write(&body).await;
     assert_eq!(client.answer().await.code(), "InvalidClientTokenId");
-    // Without a body there is nothing to ask for.
+    // Without a body, 100 Continue is not needed.
     client.write(post("Expect: 100-continue\r\n", "")).await;
     assert_eq!(client.answer().await.code(), "MalformedJson");
     client.write("GET /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}").await;
@@ -80,7 +80,7 @@ async fn a_body_in_the_smallest_pieces_is_read() {
     assert_eq!(client.answer().await.code(), "InvalidClientTokenId");
 }
 
-/// Bodies of which all but the end is there, as many as are let in.
+/// As many unfinished bodies as are accepted.
 async fn unfinished(app: &App, length: usize, count: usize) -> Vec<Client> {
     let mut clients = Vec::new();
     for _ in 0..count {
@@ -100,7 +100,7 @@ async fn when_bodies_take_what_they_may_the_next_is_shed_and_small_ones_still_fi
     while memory().await < 4.0 * 65_536.0 {}
     while metric(&app, "http_server_shed_bodies_total").await != Some(2.0) {}
     for _ in 0..2 {
-        // Which of them were too many is not said.
+        // Any of them may be the refused ones.
         let (shed, answer) = first_answer(&mut clients).await;
         assert_eq!((answer.status, answer.code().as_str()), (503, "Overloaded"));
         assert!(answer.closes() && answer.head.contains("\r\nretry-after: 1\r\n"), "{answer:?}");

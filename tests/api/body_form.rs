@@ -1,4 +1,4 @@
-//! The form of a body: its encoding, and what it is compressed with.
+//! The encoding and compression of a body.
 
 use crate::helpers::{ACCESS_KEY, App, SECRET_KEY, expected, header, summary};
 use crate::stub::{Stub, identity};
@@ -20,7 +20,7 @@ fn a_byte_order_mark_is_taken_and_another_encoding_is_refused_by_name() {
     let big = |text: &str| text.encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<u8>>();
     let latin_1: Vec<u8> = body.chars().map(|letter| u8::try_from(u32::from(letter)).unwrap()).collect();
     let utf_32: Vec<u8> = good.chars().flat_map(|letter| u32::from(letter).to_le_bytes()).collect();
-    // As `curl -d @file` sends it: without the NULs.
+    // `curl -d @file` sends it without the NUL bytes.
     let stripped = little(&format!("\u{feff}{good}")).into_iter().filter(|byte| *byte != 0).collect();
     for other in [
         little(&good),

@@ -1,4 +1,4 @@
-//! How often one caller may ask, and who that is.
+//! Rate limits, and the identification of callers.
 
 use crate::helpers::{App, expected, header, metric, someone, summary};
 use crate::stub::{Stub, identity};
@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 
 const INVOKE: &str = "/2015-03-31/functions/verify/invocations";
 
-/// Asks as the proxies in front would pass it on, each line a header of its own.
+/// Sends a request as the proxies in front would forward it, with each line in a separate header.
 async fn forwarded(app: &App, lines: &[&str]) -> Response {
     let request = app.client.post(app.url("/verify")).json(&someone());
     let request = lines.iter().fold(request, |request, line| request.header("x-forwarded-for", *line));
@@ -49,16 +49,16 @@ async fn behind_a_trusted_proxy_the_caller_is_the_entry_that_it_wrote() {
     for (lines, status) in [
         (&["198.51.100.7"] as &[&str], 200),
         (&["198.51.100.7"], 429),
-        // What a client sends itself stands left of that, on the same line or on another.
+        // The client's own entries are to the left of it, in the same line or in another.
         (&["203.0.113.1, 198.51.100.7"], 429),
         (&["203.0.113.2", "198.51.100.7:40000"], 429),
         (&["198.51.100.8"], 200),
         (&["198.51.100.7, 198.51.100.9"], 200),
-        // The whole network of a subscriber is one caller.
+        // The whole network of a subscriber counts as one caller.
         (&["2001:db8:1:2::1"], 200),
         (&["[2001:db8:1:2:ffff::9]:40000"], 429),
         (&["2001:db8:1:3::1"], 200),
-        // No address: the peer's, whoever else that stands for.
+        // Without a valid address, the peer's address is used.
         (&["unknown"], 200),
         (&["someone else"], 429),
         (&[], 429),
@@ -76,7 +76,7 @@ async fn entries_are_counted_from_the_right_over_as_many_proxies_as_are_trusted(
         (&["198.51.100.7", "10.0.0.2"], 429),
         (&["203.0.113.1, 198.51.100.7", "10.0.0.2"], 429),
         (&["198.51.100.8, 10.0.0.1"], 200),
-        // One entry too few: this did not come through both proxies.
+        // With an entry missing, the request did not come through both proxies.
         (&["198.51.100.9"], 200),
         (&["198.51.100.10"], 429),
     ] {

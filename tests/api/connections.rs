@@ -1,14 +1,14 @@
-//! How many connections may be open, and how much each may make the service hold.
+//! The limits of open connections, and of the memory of each.
 
 use crate::helpers::App;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
-/// What is let in on top for clients on this machine, as all of a test's are.
+/// The additional connections for clients on this machine, which all clients of a test are.
 const OWN: usize = 4;
 
-/// Asks over a connection that is kept, and gives the whole answer.
+/// Sends a request over a kept connection, and returns the complete answer.
 async fn ask(stream: &mut TcpStream, path: &str) -> String {
     let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -53,7 +53,7 @@ async fn a_connection_above_the_limit_is_refused_with_an_answer_and_those_that_a
     let figures = ask(&mut open[0], "/metrics").await;
     assert!(figures.contains("\nhttp_server_active_connections 7\n"), "{figures}");
     assert!(figures.contains("\nhttp_server_refused_connections_total 1\n"), "{figures}");
-    // One that ends makes room for another.
+    // A connection that ends makes room for another one.
     open.pop();
     while ask(&mut open[0], "/metrics").await.contains("\nhttp_server_active_connections 7\n") {}
     assert!(ask(&mut connect(&app).await, "/livez").await.starts_with("http/1.1 200 "));
@@ -84,7 +84,7 @@ async fn one_address_cannot_take_the_connections_of_all() {
     let figures = ask(&mut other, "/metrics").await;
     assert!(figures.contains("\nhttp_server_limited_connections_total 1\n"), "{figures}");
     assert!(figures.contains("\nhttp_server_refused_connections_total 1\n"), "{figures}");
-    // One that ends makes room for another.
+    // A connection that ends makes room for another one.
     open.remove(0);
     while ask(&mut other, "/metrics").await.contains("\nhttp_server_active_connections 7\n") {}
     assert!(ask(&mut connect_from(&app, [127, 0, 0, 2]).await, "/livez").await.starts_with("http/1.1 200 "));

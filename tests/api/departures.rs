@@ -1,4 +1,4 @@
-//! Clients that leave, and clients that have sent all they have to send and wait.
+//! Clients that leave, and clients that only close their sending side and wait.
 
 use crate::helpers::{App, metric, someone};
 use crate::raw::{Client, post};
@@ -11,7 +11,7 @@ fn question() -> String {
     post(&format!("Content-Length: {}\r\n", body.len()), &body)
 }
 
-/// A service with one place among the requests in flight, and an STS that never answers.
+/// A service with one permit for requests in flight, and an STS that never answers.
 async fn of_one_place() -> (App, Stub) {
     let stub = Stub::always(Reply::Silence).await;
     let times = ["--attempt-timeout=1h", "--deadline=1h"];
@@ -19,7 +19,7 @@ async fn of_one_place() -> (App, Stub) {
     (app, stub)
 }
 
-/// A client whose question STS has been asked.
+/// A client whose call to STS is in progress.
 async fn waiting(app: &App, stub: &Stub, behind: &str) -> Client {
     let asked = stub.count();
     let client = Client::send(app.address, question()).await;
@@ -36,7 +36,7 @@ async fn waiting(app: &App, stub: &Stub, behind: &str) -> Client {
     client
 }
 
-/// What may stand behind a request that is being answered. The last is more than the systems of both ends hold.
+/// Bytes that may follow a request in progress. The last are more than the kernels of both ends buffer.
 fn further_bytes() -> [String; 5] {
     let livez = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
     [String::new(), "x".to_owned(), question(), livez.repeat(1_000), livez.repeat(500_000)]
@@ -101,7 +101,7 @@ async fn a_client_that_ends_its_side_gets_its_answer() {
     client.write(&body).await;
     client.stream.shutdown().await.unwrap();
     assert_eq!(client.answer().await.status, 200);
-    // What was sent before is answered, too, and half a request is not.
+    // Complete requests that were sent before are answered; an incomplete request is not.
     for (text, statuses) in [
         ("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n".repeat(3), &["200"; 3] as &[_]),
         (post("Content-Length: 9\r\n", "{"), &["400"]),
@@ -128,7 +128,7 @@ async fn for_a_client_that_ended_its_side_no_further_attempt_is_begun() {
     let app = App::asking(&stub.url, &["--max-attempts=5"]).await;
     let mut client = waiting(&app, &stub, "").await;
     client.stream.shutdown().await.unwrap();
-    // By this the service has seen the FIN.
+    // By now the service has seen the FIN.
     let mut start = [0; 7];
     tokio::io::AsyncReadExt::read_exact(&mut client.stream, &mut start).await.unwrap();
     open.send_replace(true);
@@ -137,7 +137,7 @@ async fn for_a_client_that_ended_its_side_no_further_attempt_is_begun() {
     assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
     assert!(answer.contains("\"error_code\":\"InternalFailure\""), "{answer}");
     assert_eq!(stub.count(), 1);
-    // One that stays has all of them.
+    // A client that stays gets all attempts.
     assert_eq!(app.verify_someone().await.status(), 400);
     assert_eq!(stub.count(), 6);
 }

@@ -1,4 +1,4 @@
-//! What the pages of the documentation say, against the program; and their links.
+//! Compares the documentation with the program, and checks its links.
 
 use crate::helpers::App;
 use clap::{Arg, Command, CommandFactory as _};
@@ -11,7 +11,7 @@ use sts_verify::config::Cli;
 
 const README: &str = include_str!("../../README.md");
 
-/// The longest README that is read at one sitting.
+/// The maximum length of the README.
 const MOST_LINES: usize = 200;
 
 fn root() -> &'static Path {
@@ -52,11 +52,12 @@ async fn every_metric_is_in_its_page() {
     assert!(missing.is_empty(), "{missing:?}");
 }
 
-/// The tables of docs/settings.md: what stands between these lines is made from the command line's own definition.
+/// The tables of docs/settings.md: the text between these lines is generated from the definition of the
+/// command line.
 const BEGIN: &str = "<!-- begin: made by `just settings` from the command line's definition -->\n";
 const END: &str = "<!-- end -->\n";
 
-/// With UPDATE_DOCS=1 the page is written anew.
+/// With UPDATE_DOCS=1 the page is regenerated.
 #[test]
 fn the_page_of_settings_is_the_one_that_the_command_line_makes() {
     let old = page("docs/settings.md");
@@ -126,7 +127,7 @@ fn add_row(text: &mut String, argument: &Arg) {
     let help = argument.get_long_help().or(argument.get_help()).map(ToString::to_string).unwrap_or_default();
     let help = help.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|");
     let values: Vec<_> = argument.get_default_values().iter().map(|value| value.to_string_lossy()).collect();
-    // A default that is no value is told at the end of the help.
+    // A default that is not a value is described at the end of the help text.
     let (meaning, default) = match help.strip_suffix(']').and_then(|help| help.rsplit_once(" [default: ")) {
         Some((meaning, default)) => (meaning.to_owned(), default.to_owned()),
         None if values.is_empty() => (help, "–".to_owned()),
@@ -135,7 +136,7 @@ fn add_row(text: &mut String, argument: &Arg) {
     let _ = writeln!(text, "| {variable} | `{name}` | {default} | {meaning} |");
 }
 
-/// All pages of this repository that people read.
+/// All Markdown pages of this repository.
 fn pages() -> Vec<PathBuf> {
     let mut pages = Vec::new();
     let mut folders = vec![root().to_owned()];

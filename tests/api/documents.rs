@@ -1,11 +1,12 @@
-//! How the XML of an answer is read: as botocore reads it where STS might have written it, and within bounds where nobody
-//! but an attacker would have. tests/conformance holds more of it against botocore itself.
+//! The parsing of XML answers: the same as botocore's for documents that STS might send, and within limits
+//! for documents that only an attacker would send. tests/conformance compares more documents with botocore
+//! itself.
 
 use crate::helpers::{App, expected, summary};
 use crate::stub::{EXPIRED, IDENTITY, Reply, Stub, http};
 use std::fmt::Write as _;
 
-/// Status, verdict and code of what a service says to a document with this status.
+/// The status, verdict and code that a service returns for a document with this status.
 async fn told(status: u16, document: &str) -> (u16, Option<String>, Option<String>) {
     reply(http(status, &[], document)).await
 }
@@ -32,7 +33,7 @@ async fn of_two_errors_the_first_is_told() {
             "indeterminate",
             "Throttling",
         ),
-        // What stands in Errors takes the place of what stands beside it.
+        // The content of Errors overrides the elements beside it.
         (
             format!("<ErrorResponse>{first}<Errors>{second}</Errors></ErrorResponse>"),
             "indeterminate",
@@ -112,7 +113,7 @@ async fn a_document_type_may_be_named_and_may_declare_nothing() {
     }
 }
 
-/// So many entities, each made of ten of the one before, and ten of the last in a text.
+/// This many entities, each consisting of ten of the previous one, and a text with ten of the last.
 fn bomb(depth: usize) -> String {
     let mut declarations = "<!ENTITY e0 'lolololololololololololol'>".to_owned();
     for n in 1..=depth {
@@ -123,7 +124,7 @@ fn bomb(depth: usize) -> String {
     format!("<!DOCTYPE x [{declarations}]>{}", IDENTITY.replace("example-user", &inner))
 }
 
-/// Each of these is the answer that names the caller, with something in it that takes seconds or gigabytes to read.
+/// Each of these is a valid answer with an addition that would take seconds or gigabytes to parse.
 #[tokio::test]
 async fn an_answer_made_to_exhaust_time_or_memory_is_none_of_sts_s() {
     const SPACE: usize = 60_000;
@@ -150,7 +151,7 @@ async fn an_answer_made_to_exhaust_time_or_memory_is_none_of_sts_s() {
         let told = told(200, &answer).await;
         assert_eq!(told, expected(502, "indeterminate", "ResponseParserError"), "{}", &answer[..80]);
     }
-    // Long texts are read.
+    // Long texts are accepted.
     assert_eq!(told(200, &repeated("&lt;")).await, expected(200, "valid", ""));
 }
 

@@ -1,5 +1,6 @@
-//! Answers that are made before all of the request's body was read. Whoever keeps the connection must know whether it
-//! can be used again: a proxy would send another caller's request into one that is about to be closed.
+//! Answers that are sent before the request's body was read completely. The client must know whether it can
+//! reuse the connection: a proxy would send another caller's request on a connection that is about to be
+//! closed.
 
 use crate::helpers::{App, metric, someone};
 use crate::raw::{Client, post};
@@ -7,7 +8,7 @@ use std::fmt::Write as _;
 
 const LIVEZ: &str = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
 
-/// Refusals that need none of the body.
+/// Requests that are refused without reading the body.
 const REFUSED: [(&str, u16); 5] = [
     ("POST /nothing HTTP/1.1\r\nHost: x\r\n", 404),
     ("PUT /verify HTTP/1.1\r\nHost: x\r\n", 405),
@@ -30,7 +31,7 @@ async fn before_a_large_body_the_answer_says_that_the_connection_is_closed_and_a
             let mut client = Client::send(app.address, format!("{head}{coding}\r\n{piece}")).await;
             let answer = client.answer().await;
             assert_eq!((answer.status, answer.closes()), (status, true), "{head}{coding}{answer:?}");
-            // The rest is taken, so that no reset overtakes the answer on its way through a slower client.
+            // The rest is read, so that no reset overtakes the answer to a slow client.
             for _ in 0..999 {
                 client.write(&piece).await;
             }
@@ -69,7 +70,7 @@ async fn a_rest_that_does_not_come_is_not_waited_for() {
     assert_eq!(client.rest().await, b"");
     let series = "http_server_timed_out_connections_total{waited_for=\"body\"}";
     assert_eq!(metric(&app, series).await, Some(1.0));
-    // One that came late takes nothing from the time that the connection may be idle.
+    // A late request does not shorten the time that the connection may be idle.
     let mut client = Client::send(app.address, format!("{}Content-Length: 2\r\n\r\nx", REFUSED[0].0)).await;
     client.answer().await;
     client.write("x").await;

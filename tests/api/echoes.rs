@@ -1,4 +1,4 @@
-//! An STS that repeats the secrets in other spellings and places: nothing of it reaches an answer.
+//! An STS that repeats the secrets in other encodings and places: no part of them reaches an answer.
 
 use crate::helpers::{App, SECRET_KEY, TOKEN};
 use crate::stub::{IDENTITY, Reply, Stub, http, sts_error};
@@ -7,10 +7,10 @@ use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use serde_json::Value;
 use std::collections::HashSet;
 
-/// So long a piece of letters and digits is part of a secret.
+/// A run of letters and digits of this length counts as part of a secret.
 const PART: usize = 12;
 
-/// Secrets in spellings that a reader can undo.
+/// Secrets in encodings that a reader can decode.
 fn spellings(secret: &str) -> Vec<String> {
     let each = |form: &dyn Fn(u8) -> String| secret.bytes().map(form).collect::<String>();
     let cut = |by: &str| each(&|byte| format!("{}{by}", char::from(byte)));
@@ -37,7 +37,7 @@ fn plain(text: &str) -> Vec<u8> {
     text.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase()).collect()
 }
 
-/// The parts of a secret as they stand in an answer, in each spelling without what it is cut by.
+/// The parts of a secret that occur in an answer, in each encoding, without separators.
 fn parts(secret: &str) -> HashSet<Vec<u8>> {
     let each = |form: &dyn Fn(u8) -> String| secret.bytes().map(form).collect::<String>();
     let spelled = [
@@ -57,7 +57,7 @@ fn tells(answer: &str, parts: &HashSet<Vec<u8>>) -> bool {
     plain(&answer.replace("&nbsp;", "")).windows(PART).any(|part| parts.contains(part))
 }
 
-/// Replies that hold a text in each place from which an answer takes something.
+/// Replies that contain a text in each place that an answer uses.
 fn replies(spelled: &str) -> Vec<Reply> {
     let header = spelled.replace("&amp;", "&");
     let id = ("x-amzn-RequestId", header.as_str());

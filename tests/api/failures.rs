@@ -1,10 +1,11 @@
-//! STS out of reach, silent, cut off, or not STS at all: never *invalid*, and never a success.
+//! STS is unreachable, does not answer, is cut off, or is another server: the verdict is never *invalid* or
+//! *valid*.
 
 use crate::helpers::{App, SECRET_KEY, TOKEN, body_of, caller, expected, header, summary};
 use crate::stub::{IDENTITY, Reply, Stub, http, http_bytes, sts_error};
 use serde_json::Value;
 
-/// What a single attempt at a stub with this reply comes to.
+/// The outcome of a single attempt with this reply of a stub.
 async fn outcome_of(reply: Reply) -> (u16, Option<String>, Option<String>) {
     let stub = Stub::always(reply).await;
     let app =

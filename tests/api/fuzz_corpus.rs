@@ -1,4 +1,4 @@
-//! What the fuzz targets check, on the inputs that are kept for them: where there is no cargo-fuzz it is checked, too.
+//! Runs the checks of the fuzz targets on their stored inputs, so that they also run without cargo-fuzz.
 
 #[path = "../../fuzz/checks.rs"]
 mod checks;

@@ -1,10 +1,11 @@
-//! Heads that are refused: by the parser, or because two readers may not see the same request in them.
+//! Request heads that are refused by the parser, or because two parsers might read different requests from
+//! them.
 
 use crate::helpers::{App, metric, someone};
 use crate::raw::{Answer, Client, post};
 use crate::stub::{Stub, identity};
 
-/// The series of requests whose head was refused with this status.
+/// The metric of requests whose head was refused with this status.
 fn refused(status: u16) -> String {
     format!(
         "http_server_request_duration_seconds_count{{http_request_method=\"other\",http_route=\"unmatched\",\
@@ -12,7 +13,7 @@ fn refused(status: u16) -> String {
     )
 }
 
-/// Sends this, and gives the one answer, after which the connection is closed.
+/// Sends this, and returns the only answer, after which the connection is closed.
 async fn only_answer(app: &App, text: &str) -> Answer {
     let mut client = Client::send(app.address, text).await;
     let answer = client.answer().await;
@@ -106,7 +107,7 @@ async fn a_request_without_one_good_host_is_refused_on_every_route() {
     }
     assert_eq!(stub.count(), 0);
     assert_eq!(metric(&app, &refused(400)).await, Some(15.0));
-    // HTTP/1.0 has no Host.
+    // HTTP/1.0 does not require Host.
     assert_eq!(Client::send(app.address, "GET /livez HTTP/1.0\r\n\r\n").await.answer().await.status, 200);
 }
 

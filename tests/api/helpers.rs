@@ -1,4 +1,4 @@
-//! Starts the service in this process and talks to it.
+//! Starts the service in this process, and sends requests to it.
 
 use reqwest::Response;
 use serde_json::{Value, json};
@@ -17,12 +17,12 @@ use sts_verify::sts::{StsClientFactory, Transport};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-/// Values of the right form that belong to nobody.
+/// Well-formed values that belong to no account.
 pub const ACCESS_KEY: &str = "AKIAIOSFODNN7EXAMPLE";
 pub const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 pub const TOKEN: &str = "IQoJb3JpZ2luX2VjEXAMPLETOKEN//////////wEaCXVzLWVhc3QtMSJHMEUC";
 
-/// A running service. It is told to stop when this is dropped.
+/// A running service. It is stopped on drop.
 pub struct App {
     pub address: SocketAddr,
     pub client: reqwest::Client,
@@ -30,7 +30,8 @@ pub struct App {
     pub served: JoinHandle<std::io::Result<()>>,
 }
 
-/// The settings that a command line gives, on top of some that make tests quick and independent of the environment.
+/// The settings from a command line, added to settings that make tests fast and independent of the
+/// environment.
 pub fn settings(flags: &[&str]) -> ServeArgs {
     let quick = [
         "sts-verify",
@@ -44,7 +45,7 @@ pub fn settings(flags: &[&str]) -> ServeArgs {
         "--use-fips-endpoint=false",
         "--use-dualstack-endpoint=false",
     ];
-    // What is said twice counts as it was said last.
+    // The last value of a repeated setting counts.
     let name = |flag: &str| flag.split('=').next().unwrap().to_owned();
     let kept = quick.iter().filter(|flag| !flags.iter().any(|given| name(given) == name(flag)));
     let cli = parse_command_line(kept.chain(flags).map(Into::into)).expect("the settings are good");
@@ -55,14 +56,14 @@ pub fn settings(flags: &[&str]) -> ServeArgs {
 }
 
 impl App {
-    /// A service that asks the STS at this URL.
+    /// A service that uses the STS at this URL.
     pub async fn asking(sts_url: &str, flags: &[&str]) -> Self {
         let endpoint = format!("--endpoint-url-sts={sts_url}");
         let flags: Vec<&str> = flags.iter().copied().chain([endpoint.as_str()]).collect();
         Self::start(&settings(&flags), false).await
     }
 
-    /// A service that asks a sandbox of its own.
+    /// A service with its own sandbox.
     pub async fn with_sandbox(flags: &[&str]) -> Self {
         let flags: Vec<&str> = flags.iter().copied().chain(["--allowed-regions=*"]).collect();
         Self::asking(&start_sandbox().await, &flags).await
@@ -108,13 +109,13 @@ impl App {
         self.client.post(self.url("/verify")).json(body).send().await.unwrap()
     }
 
-    /// Posts a body as it stands.
+    /// Posts a body unchanged.
     pub async fn verify_text(&self, body: impl Into<reqwest::Body>) -> Response {
         let request = self.client.post(self.url("/verify")).header("content-type", "application/json");
         request.body(body).send().await.unwrap()
     }
 
-    /// Posts well-formed credentials that no sandbox knows.
+    /// Posts well-formed credentials that are unknown to the sandbox.
     pub async fn verify_someone(&self) -> Response {
         self.verify(&someone()).await
     }
@@ -124,7 +125,7 @@ impl App {
     }
 }
 
-/// The URL of a sandbox as `serve --sandbox` starts it; it runs as long as the test's runtime.
+/// The URL of a sandbox, started as `serve --sandbox` does; it runs as long as the test's runtime.
 pub async fn start_sandbox() -> String {
     let sandbox = Sandbox::builder().callers(TABLE.clone()).remember_refusals().start().await.unwrap();
     let url = sandbox.url().to_owned();
@@ -138,7 +139,7 @@ pub fn someone() -> Value {
     json!({"stsAccessKey": ACCESS_KEY, "stsSecretKey": SECRET_KEY, "stsSessionToken": TOKEN})
 }
 
-/// The sandbox's caller of which the table says this.
+/// The sandbox's caller with this description in the table.
 pub fn caller(access_key_id: &str) -> &'static Caller {
     TABLE
         .iter()
@@ -146,7 +147,7 @@ pub fn caller(access_key_id: &str) -> &'static Caller {
         .unwrap_or_else(|| panic!("the sandbox has no caller {access_key_id}"))
 }
 
-/// The function's own body for a caller of the sandbox.
+/// A body with the Lambda function's names for a caller of the sandbox.
 pub fn body_of(caller: &Caller) -> Value {
     json!({
         "stsAccessKey": caller.access_key_id,
@@ -168,18 +169,18 @@ pub async fn summary(response: Response) -> (u16, Option<String>, Option<String>
     (status, verdict, body["error_code"].as_str().map(str::to_owned))
 }
 
-/// What [`summary`] should give.
+/// The expected result of [`summary`].
 pub fn expected(status: u16, verdict: &str, code: &str) -> (u16, Option<String>, Option<String>) {
     let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     (status, some(verdict), some(code))
 }
 
-/// The value of a series at /metrics, named with its labels.
+/// The value of a metric at /metrics, named with its labels.
 pub async fn metric(app: &App, series: &str) -> Option<f64> {
     value_in(&app.get("/metrics").await.text().await.unwrap(), series)
 }
 
-/// The value of a series in what a scrape gave.
+/// The value of a metric in the text of a scrape.
 pub fn value_in(text: &str, series: &str) -> Option<f64> {
     let line = text.lines().find(|line| line.strip_prefix(series).is_some_and(|rest| rest.starts_with(' ')));
     line.map(|line| line.rsplit(' ').next().unwrap().parse().unwrap())

@@ -1,5 +1,5 @@
-//! Which hosts the service answers for, when the operator lists some. A page that has its own name resolved to the
-//! service's address sends that name.
+//! The allowed host names, if the operator sets them. A page whose host name resolves to the service's
+//! address sends that name.
 
 use crate::helpers::{App, expected, header, metric, someone, summary};
 use crate::stub::{Stub, identity};

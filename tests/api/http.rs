@@ -1,4 +1,4 @@
-//! Around the question: paths, methods, CORS, request ids, limits, health, documents.
+//! HTTP around verification: paths, methods, CORS, request IDs, limits, health, documents.
 
 use crate::helpers::{
     App, SECRET_KEY, body_of, caller, expected, header, metric, settings, someone, summary,
@@ -18,7 +18,7 @@ async fn an_unknown_path_and_a_wrong_method_answer_in_the_one_error_shape() {
         ("/verify", "GET", 405, "MethodNotAllowed"),
         ("/livez", "POST", 405, "MethodNotAllowed"),
         ("/docs/nothing", "GET", 404, "NotFound"),
-        // What is no text once its escapes are read, and what is no escape.
+        // Escapes that do not decode to valid text, and invalid escapes.
         ("/docs/%ff", "GET", 404, "NotFound"),
         ("/docs/a/%c3%28", "GET", 404, "NotFound"),
         ("/docs/%zz", "GET", 404, "NotFound"),
@@ -45,7 +45,7 @@ async fn an_unknown_path_and_a_wrong_method_answer_in_the_one_error_shape() {
     }
 }
 
-/// What a page may send. The star stands for all else but `Authorization`.
+/// The headers that a page may send. The star covers all headers except `Authorization`.
 const ALLOWED: [&str; 18] = [
     "*",
     "authorization",
@@ -67,7 +67,7 @@ const ALLOWED: [&str; 18] = [
     "amz-sdk-request",
 ];
 
-/// What a page may read of an answer.
+/// The headers of an answer that a page may read.
 const EXPOSED: [&str; 12] = [
     "x-sts-verdict",
     "retry-after",
@@ -163,7 +163,7 @@ async fn above_its_limit_the_service_says_so_at_once_and_health_still_answers() 
     })
     .await;
     let app = App::asking(&stub.url, &["--max-in-flight=2"]).await;
-    // Two who ask the same would share one call.
+    // Identical requests would share one call.
     let other = json!({"AccessKeyId": "AKIASOMEBODYELSE0000", "SecretAccessKey": SECRET_KEY});
     let waiting =
         [someone(), other].map(|body| tokio::spawn(app.client.post(app.url("/verify")).json(&body).send()));
@@ -177,7 +177,7 @@ async fn above_its_limit_the_service_says_so_at_once_and_health_still_answers() 
     for call in waiting {
         call.abort();
     }
-    // A caller that leaves gives its place back. The service notices when the connection closes.
+    // A caller that leaves releases its permit. The service notices when the connection closes.
     while app.verify_text("{}").await.status() != 400 {}
     let freed = tokio::spawn(app.client.post(app.url("/verify")).json(&someone()).send());
     asked.recv().await.unwrap();
@@ -194,7 +194,7 @@ async fn no_more_connections_to_sts_are_in_use_than_are_allowed_and_who_waits_fo
         .map(|body| tokio::spawn(app.client.post(app.url("/verify")).json(&body).send()))
         .collect();
     while metric(&app, "http_server_active_requests").await != Some(7.0) || stub.count() < 2 {}
-    // Time enough for the others to arrive, if they were let.
+    // Enough time for the others to arrive, if they were accepted.
     for _ in 0..50 {
         app.get("/metrics").await;
     }
@@ -226,7 +226,7 @@ async fn a_head_that_does_not_come_is_not_waited_for() {
         let mut stream = TcpStream::connect(app.address).await.unwrap();
         stream.write_all(start.as_bytes()).await.unwrap();
         let mut answer = String::new();
-        // The test's own time limit is the assertion: without the timeout this read never ends.
+        // The time limit of the test is the assertion: without the timeout this read never ends.
         stream.read_to_string(&mut answer).await.unwrap();
         assert_eq!(answer, "", "{start}");
     }

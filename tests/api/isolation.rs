@@ -1,4 +1,4 @@
-//! One caller's trouble is not another's.
+//! One caller's failures do not affect another caller.
 
 use crate::helpers::{ACCESS_KEY, App, SECRET_KEY, expected, header, metric, summary};
 use crate::stub::{Reply, Stub, http, identity, sts_error};
@@ -6,7 +6,7 @@ use reqwest::Response;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-/// A stub that throttles one access key and answers all others after one failure each.
+/// A stub that throttles one access key ID, and answers every other after one failure.
 async fn unfair_stub() -> Stub {
     Stub::start(|n, request| {
         if request.contains("Credential=AKIATHROTTLEDCALLER0/") {
@@ -53,7 +53,7 @@ async fn a_wrong_date_in_one_answer_does_not_sign_the_next_request() {
 
 #[tokio::test]
 async fn each_call_is_signed_with_its_own_credentials() {
-    // Answers with the access key that signed the request.
+    // Answers with the access key ID that signed the request.
     let stub = Stub::start(|_, request| {
         let start = request.find("Credential=").unwrap() + "Credential=".len();
         let access_key = request[start..].split('/').next().unwrap();
@@ -115,19 +115,19 @@ async fn a_caller_that_hangs_does_not_hold_up_others() {
     assert!(hung.iter().all(|call| !call.is_finished()));
 }
 
-/// A question of its own for each number.
+/// Different credentials for each number.
 fn question(number: usize, region: &str) -> Value {
     let access_key = format!("{ACCESS_KEY}{number:04}");
     json!({"accessKeyId": access_key, "secretAccessKey": SECRET_KEY, "region": region})
 }
 
-/// Asks from an address, as the one proxy in front would pass it on.
+/// Sends a request from an address, as the one proxy in front would forward it.
 fn ask_from(app: &App, address: &str, question: &Value) -> JoinHandle<reqwest::Result<Response>> {
     let request = app.client.post(app.url("/verify")).header("x-forwarded-for", address);
     tokio::spawn(request.json(question).send())
 }
 
-/// An STS that says nothing in some regions, or to some callers.
+/// An STS that does not answer in some regions, or for some callers.
 async fn partly_silent(silent: &'static [&'static str]) -> Stub {
     Stub::start(
         |_, request| {
@@ -151,7 +151,7 @@ async fn regions_that_do_not_answer_leave_room_for_the_others() {
     let stub = partly_silent(&["/eu-west-1/sts/", "/eu-west-2/sts/"]).await;
     let regions = "--allowed-regions=us-east-1,eu-west-1,eu-west-2";
     let app = App::asking(&stub.url, &[&FULL[..], &[regions, "--trusted-proxies=1"]].concat()).await;
-    // Whether one caller asks for them or each time another one.
+    // With the same caller, and with different callers.
     for other_callers in [false, true] {
         let (before, mut silent) = (stub.count(), Vec::new());
         for n in 0..8 {
@@ -192,7 +192,7 @@ async fn a_caller_that_asks_without_end_leaves_room_for_others() {
         assert_eq!(summary(refused).await, expected(503, "", "Overloaded"), "it has all that there is");
         let answer = ask_from(&app, &format!("198.51.100.{n}"), &question(100 + n, "us-east-1"));
         assert_eq!(summary(answer.await.unwrap().unwrap()).await, expected(200, "valid", ""), "{n}");
-        // It takes back at once what was left to others.
+        // It takes back at once the permits that others got.
         waiting.push(greedy(40 + n));
         until_asked(&stub, 8 + 2 * (n + 1)).await;
     }
@@ -205,7 +205,7 @@ async fn one_caller_of_one_region_may_use_all_that_there_is() {
     let app = App::asking(&stub.url, &FULL).await;
     let calls: Vec<_> = (0..8).map(|n| ask_from(&app, "192.0.2.1", &question(n, "us-east-1"))).collect();
     until_asked(&stub, 8).await;
-    // Without trusted proxies all look the same; so it is, too, for whoever names another address.
+    // Without trusted proxies, all requests come from one caller, even if they name another address.
     let refused = ask_from(&app, "198.51.100.1", &question(8, "us-east-1")).await.unwrap().unwrap();
     assert_eq!(summary(refused).await, expected(503, "", "Overloaded"));
     assert!(calls.iter().all(|call| !call.is_finished()));

@@ -1,4 +1,4 @@
-//! The Lambda's own interface, as its clients send it.
+//! The Lambda interface, as its clients use it.
 
 use crate::helpers::{App, body_of, caller, header};
 use base64::Engine as _;
@@ -13,7 +13,7 @@ async fn invoke(app: &App, payload: impl Into<reqwest::Body>) -> Response {
     app.client.post(app.url(PATH)).body(payload).send().await.unwrap()
 }
 
-/// The envelope's status and the JSON in its body.
+/// The status of the envelope and the JSON in its body.
 async fn unwrap(response: Response) -> (u64, Value) {
     assert_eq!(response.status(), 200);
     let text = response.text().await.unwrap();
@@ -34,7 +34,7 @@ async fn an_event_in_each_form_is_answered_in_the_functions_envelope() {
     let event = body_of(caller("ASIASBXROLE00EXAMPLE"));
     let text = event.to_string();
     let encoded = base64::prelude::BASE64_STANDARD.encode(&text);
-    // As `base64` on the command line and MIME write it.
+    // In the format of the command `base64` and of MIME.
     let in_lines = encoded.as_bytes().chunks(76).map(|line| std::str::from_utf8(line).unwrap());
     let in_lines = in_lines.collect::<Vec<_>>().join("\r\n") + "\r\n";
     for payload in [
@@ -42,7 +42,7 @@ async fn an_event_in_each_form_is_answered_in_the_functions_envelope() {
         json!({"resource": "/verify", "httpMethod": "POST", "requestContext": {"stage": "v1"}, "body": text}),
         json!({"version": "2.0", "rawPath": "/verify", "requestContext": {}, "body": text, "isBase64Encoded": false}),
         json!({"version": "2.0", "requestContext": {}, "body": encoded, "isBase64Encoded": true}),
-        // As Python reads it.
+        // Python accepts it, too.
         json!({"body": event}),
         json!({"body": event, "isBase64Encoded": true}),
         json!({"body": text, "isBase64Encoded": null}),
@@ -107,7 +107,7 @@ async fn a_malformed_event_is_an_envelope_too() {
     }
 }
 
-/// What Lambda's clients need to make an exception of an answer: its name, its message and the request's id.
+/// The parts from which Lambda's clients create an exception: its name, its message and the request ID.
 async fn assert_refused(response: Response, status: u16, name: &str) {
     assert_eq!(header(&response, "x-amzn-errortype"), Some(name));
     assert!(header(&response, "x-amzn-requestid").is_some(), "{name}");

@@ -1,7 +1,8 @@
-//! The service as its callers meet it: the real router behind a real listener, the real SDK, and as STS either the
-//! sandbox (which checks signatures) or a stub that says whatever a case needs. All over loopback, on free ports.
+//! Tests of the service from the callers' side: the real router behind a real listener, and the real SDK. STS
+//! is either the sandbox (which checks signatures) or a stub with any answer that a case needs. All traffic
+//! is on loopback, on free ports.
 
-// In a test a panic is a finding.
+// In a test, a panic is a failure.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod helpers;

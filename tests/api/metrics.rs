@@ -1,4 +1,4 @@
-//! What Prometheus is told, read from /metrics as Prometheus reads it.
+//! The metrics, read from /metrics as Prometheus reads them.
 
 use crate::helpers::{App, SECRET_KEY, body_of, caller, header, metric as value, someone};
 use crate::stub::{Reply, Stub, sts_error};
@@ -33,7 +33,7 @@ async fn verdicts_codes_and_retries_are_counted() {
     assert!(value(&app, "process_open_fds").await > Some(3.0));
 }
 
-/// Which build runs, as the builder named it.
+/// The running build, as the builder named it.
 fn build_info() -> String {
     format!(
         "build_info{{version=\"{}\",revision=\"{}\",target=\"{}\"}}",

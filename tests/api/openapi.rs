@@ -1,4 +1,4 @@
-//! The document: as committed, complete, and true of the service.
+//! The OpenAPI document: it equals the committed one, is complete, and matches the service.
 
 use crate::helpers::{App, expected, header, summary};
 use serde_json::Value;
@@ -115,7 +115,7 @@ async fn the_example_of_each_form_of_a_proof_is_read_as_one_and_is_too_old() {
     assert_eq!(required, [r#"["aws_res"]"#, r#"["aws_res","claims"]"#]);
 }
 
-/// The error codes of the contract.
+/// The documented error codes.
 const CODES: [&str; 41] = [
     "InvalidClientTokenId",
     "ExpiredToken",

@@ -1,5 +1,5 @@
-//! Makes proofs as clients make them: requests signed by the SDK's signer, tokens that the sandbox issues, and tokens that
-//! nobody has signed.
+//! Makes proofs as clients do: requests signed by the SDK's signer, tokens issued by the sandbox, and
+//! unsigned tokens.
 
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{
@@ -18,7 +18,7 @@ pub const BODY: &str = "Action=GetCallerIdentity&Version=2011-06-15";
 const QUERY: &str = BODY;
 const FORM: &str = "application/x-www-form-urlencoded; charset=utf-8";
 
-/// Whoever signs a request, and what for.
+/// The signer of a request, and what it signs.
 #[derive(Clone)]
 pub struct Signer {
     pub access_key_id: String,
@@ -54,7 +54,7 @@ impl Signer {
         self
     }
 
-    /// The same, bound to another name.
+    /// The same with another audience.
     pub fn bound_to(self, audience: &str) -> Self {
         self.with_headers(&[("x-sts-verify-audience", audience)])
     }
@@ -64,7 +64,7 @@ impl Signer {
         self
     }
 
-    /// So many seconds from now; before it if negative.
+    /// This many seconds from now, or in the past if negative.
     pub fn signed(mut self, seconds: i64) -> Self {
         let offset = Duration::from_secs(seconds.unsigned_abs());
         let now = SystemTime::now();
@@ -163,7 +163,7 @@ pub async fn web_identity_token(sandbox: &str, caller: &Caller, audiences: &[&st
     token.unwrap_or_else(|| panic!("{answer}")).0.to_owned()
 }
 
-/// Claims as AWS makes them, for [`AUDIENCE`].
+/// Claims as in AWS's tokens, for [`AUDIENCE`].
 pub fn claims(issuer: &str) -> Value {
     let now = UNIX_EPOCH.elapsed().unwrap().as_secs();
     json!({
@@ -173,7 +173,7 @@ pub fn claims(issuer: &str) -> Value {
     })
 }
 
-/// A token that nobody has signed.
+/// An unsigned token.
 pub fn unsigned_token(head: &Value, claims: &Value) -> String {
     let part = |value: &Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
     format!("{}.{}.{}", part(head), part(claims), BASE64_URL_SAFE_NO_PAD.encode([1; 96]))
@@ -183,7 +183,7 @@ pub fn es384() -> Value {
     json!({"alg": "ES384", "kid": "EC384_0", "typ": "JWT"})
 }
 
-/// The objects with members changed; null takes one away. `outer>inner` is a member of a member.
+/// The objects with changed members; null removes a member. `outer>inner` is a nested member.
 pub fn with(mut object: Value, changes: &[(&str, Value)]) -> Value {
     for (name, value) in changes {
         let (target, name) = match name.split_once('>') {

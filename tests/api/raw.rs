@@ -1,4 +1,4 @@
-//! A client that writes bytes as it likes and reads what comes.
+//! A client that writes arbitrary bytes and reads the answers.
 
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -39,7 +39,7 @@ impl Client {
         Self { stream: TcpStream::connect(address).await.unwrap(), read: Vec::new() }
     }
 
-    /// Sends this on a connection of its own.
+    /// Sends this on a new connection.
     pub async fn send(address: SocketAddr, text: impl AsRef<[u8]>) -> Self {
         let mut client = Self::connect(address).await;
         client.write(text).await;
@@ -74,13 +74,13 @@ impl Client {
         assert_ne!(count, 0, "no whole answer: {}", String::from_utf8_lossy(&self.read));
     }
 
-    /// Everything that comes until the service closes its side, in whatever manner.
+    /// Everything until the service closes its side, with a FIN or a reset.
     pub async fn rest(&mut self) -> Vec<u8> {
         while self.stream.read_buf(&mut self.read).await.is_ok_and(|count| count > 0) {}
         std::mem::take(&mut self.read)
     }
 
-    /// Leaves as a process does that is killed with unread bytes: with a reset.
+    /// Leaves with a reset, as a process that is killed with unread bytes.
     pub fn reset(self) {
         self.stream.set_zero_linger().unwrap();
     }

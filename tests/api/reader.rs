@@ -1,4 +1,4 @@
-//! The reader of credentials, given anything at all: it does not panic, and what it refuses it does not repeat.
+//! The parser of credentials with arbitrary input: it does not panic, and its errors do not repeat the input.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -6,12 +6,12 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 use sts_verify::credentials::{NAMES, VerifyRequest};
 
-/// Every name that a refusal can hold.
+/// Every name that an error can contain.
 fn spellings() -> impl Iterator<Item = &'static str> + Clone {
     NAMES.iter().flat_map(|known| known.spellings.iter().copied()).chain(["region"])
 }
 
-/// Every text that a refusal can have. They are made of known names alone.
+/// Every possible error text. They consist only of known names.
 static EVERY_REFUSAL: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
     let forms = [
         "must be 16 to 128 characters of A-Z, a-z, 0-9 and _",
@@ -43,7 +43,7 @@ fn check(body: &[u8]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// JSON values, of which some are of the right form and all of which can be told in a text.
+/// JSON values, some of which are well-formed, and all of which can be recognised in a text.
 fn value() -> impl Strategy<Value = Value> {
     prop_oneof![
         Just(json!(null)),
@@ -56,14 +56,15 @@ fn value() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// Names of ours in any case and with separators, of objects around them, and others.
+/// Known names in any case and with separators, names of objects around them, and other names.
 fn name() -> impl Strategy<Value = String> {
     let known: Vec<&str> = spellings().collect();
     let known = (prop::sample::select(known), any::<u32>()).prop_map(|(name, bits)| respelled(name, bits));
     prop_oneof![4 => known, 1 => prop::sample::select(vec!["Credentials", "data"]).prop_map(str::to_owned), 1 => "canary.{0,8}"]
 }
 
-/// A name as it is for 0, else with the case of letters changed and `_` or `-` put in, as the bits say.
+/// For 0 the unchanged name; otherwise with the case of letters changed and `_` or `-` inserted, according to
+/// the bits.
 fn respelled(name: &str, bits: u32) -> String {
     let mut respelled = String::new();
     for (number, letter) in name.chars().enumerate() {
@@ -76,7 +77,7 @@ fn respelled(name: &str, bits: u32) -> String {
     respelled
 }
 
-/// Objects in objects, to below the level that is looked into.
+/// Nested objects, deeper than the level that is searched.
 fn object() -> impl Strategy<Value = Value> {
     let of = |value: BoxedStrategy<Value>| {
         prop::collection::btree_map(name(), value, 0..6).prop_map(|map| json!(map))
@@ -140,7 +141,7 @@ proptest! {
             ["access_key", "SecretKey", "security_token"],
         ]),
         bits in any::<[u32; 3]>(),
-        // `region` is a value, whatever it is.
+        // `region` always counts as a value.
         containers in prop::collection::vec(name().prop_filter("not ours", |name| name != "region"), 0..=3),
         others in prop::collection::vec(("other.{0,8}", value()), 0..4),
     ) {

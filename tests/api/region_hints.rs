@@ -1,4 +1,4 @@
-//! Where a request is asked when it names a region, or comes from an environment that has one.
+//! The region of the call, if a request names a region or comes from an environment with one.
 
 use crate::helpers::{ACCESS_KEY, App, SECRET_KEY, expected, summary};
 use crate::stub::{Stub, identity};

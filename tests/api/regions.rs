@@ -1,4 +1,4 @@
-//! The list of regions against the SDK's own partition data, which the SDK keeps private.
+//! Compares the list of regions with the SDK's own partition data, which is private in the SDK.
 
 use crate::helpers::{App, body_of, caller, expected, summary};
 use serde_json::{Value, json};
@@ -62,7 +62,7 @@ fn a_region_belongs_to_one_partition() {
     assert_eq!(partition_of("aws-global"), None);
 }
 
-/// The sandbox has no list of regions: it goes by the form of their names.
+/// The sandbox has no list of regions: it uses the form of their names.
 #[tokio::test]
 async fn the_sandbox_knows_the_partition_of_every_region() {
     let callers = all_regions().map(|region| Caller::user("123456789012", region).in_region(region));

@@ -1,4 +1,4 @@
-//! What may be posted: each spelling, and every refusal before STS is asked.
+//! What may be posted: each spelling, and every refusal without a call to STS.
 
 use crate::helpers::{
     ACCESS_KEY, App, SECRET_KEY, TOKEN, body_of, caller, expected, header, someone, summary,

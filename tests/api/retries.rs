@@ -1,10 +1,10 @@
-//! Attempts, counted at the STS: botocore's rules in its modes.
+//! Attempts, counted at STS: botocore's rules in its retry modes.
 
 use crate::helpers::{App, expected, header, summary};
 use crate::stub::{EXPIRED, Reply, Stub, UNKNOWN_KEY, WRONG_SECRET, http, identity, sts_error};
 use serde_json::Value;
 
-/// How many times a stub is asked by a service with these settings.
+/// The number of calls that a stub gets from a service with these settings.
 async fn attempts(reply: Reply, flags: &[&str]) -> usize {
     let stub = Stub::always(reply).await;
     App::asking(&stub.url, flags).await.verify_someone().await;

@@ -1,7 +1,8 @@
-//! The headers by which an answer can do no harm in a browser or a cache, on every answer that the program gives.
+//! The headers that make every answer safe in browsers and caches.
 //!
-//! They are those of OWASP's advice for an API. Left out with reason: X-Frame-Options (frame-ancestors says it),
-//! Permissions-Policy (JSON has no use for a camera), Cross-Origin-Resource-Policy (any origin may read, by CORS).
+//! They follow OWASP's advice for an API. These are omitted for a reason: X-Frame-Options (replaced by
+//! frame-ancestors), Permissions-Policy (not relevant for JSON), Cross-Origin-Resource-Policy (CORS allows
+//! any origin to read).
 
 use crate::helpers::{App, header, someone};
 use reqwest::{Method, Response};

@@ -1,4 +1,4 @@
-//! The same question is put to STS once: while it is being asked, and by setting for a while after.
+//! Coalescing and caching: identical requests share one call to STS, and its answer may be cached.
 
 use crate::helpers::{ACCESS_KEY, App, SECRET_KEY, header, metric, someone};
 use crate::stub::{EXPIRED, Reply, Stub, http, identity, sts_error};
@@ -14,13 +14,13 @@ fn call(app: &App) -> Call {
     tokio::spawn(app.client.post(app.url("/verify")).json(&someone()).send())
 }
 
-/// Waits until so many requests are waiting for STS. Their heads and bodies come in one piece, so that one that is being
-/// answered has asked its question.
+/// Waits until this many requests are waiting for STS. Their heads and bodies arrive in one piece, so an
+/// active request has reached its call.
 pub async fn waiting(app: &App, count: f64) {
     while metric(app, "http_server_active_requests").await != Some(count + 1.0) {}
 }
 
-/// The verdict of an answer, how it came about, and its body.
+/// The verdict of an answer, its cache status, and its body.
 async fn told(response: Response) -> (String, Option<String>, Value) {
     let text = |name| header(&response, name).map(str::to_owned);
     let (verdict, status) = (text("x-sts-verdict").unwrap(), text("cache-status"));
@@ -106,7 +106,7 @@ async fn however_many_leave_one_after_another_the_last_is_answered() {
     let mut leaving = Vec::new();
     for count in 1..=250_u16 {
         leaving.push(call(&app));
-        // One after another, so that whoever leaves first is whoever came first.
+        // One after another, so that the first to arrive is the first to leave.
         waiting(&app, count.into()).await;
     }
     let last = call(&app);
@@ -140,7 +140,7 @@ async fn whoever_joins_a_call_has_as_much_time_as_anybody() {
     let stub = Stub::always(Reply::Held(may, Box::new(identity()))).await;
     let app = App::asking(&stub.url, &["--deadline=4s", "--attempt-timeout=4s"]).await;
     let first = call(&app);
-    // Half of the first one's time has to pass: nothing else tells the two apart.
+    // Half of the first one's time has to pass: only this distinguishes the two.
     tokio::time::sleep(Duration::from_secs(2)).await;
     let second = call(&app);
     let (verdict, status, body) = told(first.await.unwrap().unwrap()).await;
@@ -188,7 +188,7 @@ async fn a_kept_answer_is_the_same_and_says_so_and_how_old_it_is() {
         let app = App::asking(&stub.url, &[flag]).await;
         let (verdict, status, body) = told(app.verify_someone().await).await;
         assert_eq!(status, None);
-        // Until it is a second old: its age is told in whole ones.
+        // Until it is a second old, because its age is in whole seconds.
         loop {
             let response = app.verify_someone().await;
             let age: u64 = header(&response, "age").expect("it is kept").parse().unwrap();
@@ -228,11 +228,11 @@ async fn a_kept_answer_is_given_to_the_same_question_alone() {
         assert_eq!(header(&app.verify(question).await, "cache-status"), None);
         assert_eq!(stub.count(), n + 1);
     }
-    // The same in other words: the default region by its name, and other spellings.
+    // An equivalent request: with the name of the default region, and with other spellings.
     assert!(header(&app.verify(&with("region", "us-east-1")).await, "age").is_some());
     let spelled = json!({"AccessKeyId": ACCESS_KEY, "SecretAccessKey": SECRET_KEY, "Token": null});
     assert!(header(&app.verify(&spelled).await, "age").is_some());
-    // The function's own interface: its envelope stays as it is, what is around it tells.
+    // The Lambda interface: its envelope is unchanged, and the HTTP headers have the cache status.
     let request = app.client.post(app.url("/2015-03-31/functions/verify/invocations")).json(&someone());
     let response = request.send().await.unwrap();
     assert!(header(&response, "cache-status").unwrap().starts_with("sts-verify; hit"));
@@ -247,7 +247,7 @@ async fn a_kept_answer_is_forgotten_in_time() {
     let app = App::asking(&stub.url, &["--cache-valid=1s"]).await;
     app.verify_someone().await;
     assert_eq!(header(&app.verify_someone().await, "cache-status"), Some("sts-verify; hit; ttl=0"));
-    // The test's own time limit is the assertion: without an end this would go on.
+    // The time limit of the test is the assertion: without the limit this would not end.
     while header(&app.verify_someone().await, "age").is_some() {}
     assert_eq!(stub.count(), 2);
 }

@@ -1,4 +1,4 @@
-//! Which members of a body are taken for which value: the rule for names, for objects, and for values given twice.
+//! Which members of a body are used for which value: the rules for names, objects, and repeated values.
 
 use crate::helpers::{ACCESS_KEY, App, SECRET_KEY, TOKEN, expected, summary};
 use crate::stub::{Stub, identity};
@@ -8,7 +8,7 @@ use sts_verify::credentials::{NAMES, ValidationError, VerifyRequest};
 
 const OTHER: &str = "AKIAI44QH8DHBEXAMPLE";
 
-/// The three values of a body, or the error's name and text.
+/// The three values of a body, or the code and text of the error.
 fn read(body: &str) -> Result<(String, String, Option<String>), ValidationError> {
     let credentials = VerifyRequest::from_json(body.as_bytes())?.credentials;
     let token = credentials.session_token().map(|token| token.expose_secret().to_owned());
@@ -40,7 +40,7 @@ fn every_name_of_the_table_counts_in_every_case_with_and_without_separators() {
         }
         let dashed: String = known.folded.chars().flat_map(|letter| ['-', letter, '_']).collect();
         for name in [known.folded.to_owned(), known.folded.to_uppercase(), dashed] {
-            // Beside it the plain names for the other values, or those that go with a name of AWS's.
+            // With the plain names for the other values, or with the AWS names.
             let qualified = known.folded.starts_with("aws") || known.folded.starts_with("sts");
             let beside = if qualified {
                 ["stsAccessKey", "stsSecretKey", "stsSessionToken"]
@@ -86,7 +86,7 @@ fn arrays_are_not_looked_into() {
 
 #[test]
 fn a_member_with_an_object_is_looked_into_even_if_it_has_the_name_of_a_value() {
-    // As `aws iam create-access-key` prints it.
+    // In the format of `aws iam create-access-key`.
     is_read(
         &json!({"AccessKey": {"UserName": "ann", "AccessKeyId": ACCESS_KEY, "Status": "Active",
         "SecretAccessKey": SECRET_KEY, "CreateDate": "2026-01-01T00:00:00Z"}}),
@@ -96,7 +96,7 @@ fn a_member_with_an_object_is_looked_into_even_if_it_has_the_name_of_a_value() {
         &json!({"Token": {"Token": {"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY, "token": {}}}}),
         None,
     );
-    // Below the third level it is neither.
+    // Below the third level, neither counts.
     is_read(
         &json!({"a": {"b": {"c": {"access_key": ACCESS_KEY, "secret_key": SECRET_KEY, "token": {"token": 1}}}}}),
         None,
@@ -111,7 +111,7 @@ fn what_others_keep_beside_names_of_aws_is_passed_over() {
     let mut with_token = environment.clone();
     with_token["AWS_SECURITY_TOKEN"] = json!(TOKEN);
     is_read(&with_token, Some(TOKEN));
-    // Of what stands beside, it is the names that decide, and only those that have a value.
+    // Among members of one object the names decide, and only members with a value count.
     is_refused(
         &json!({"AWS_SECRET_ACCESS_KEY": SECRET_KEY, "ACCESS_KEY": ACCESS_KEY}),
         ValidationError::Missing("stsAccessKey"),
@@ -125,7 +125,7 @@ fn what_others_keep_beside_names_of_aws_is_passed_over() {
         &json!({"access_key": ACCESS_KEY, "secret_key": SECRET_KEY, "aws_session_token": TOKEN}),
         Some(TOKEN),
     );
-    // And only in their own object.
+    // Only within their own object.
     is_refused(
         &json!({"env": {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}, "SECRET_KEY": "other"}),
         ValidationError::Duplicate("AWS_SECRET_ACCESS_KEY", "SecretKey"),
@@ -148,7 +148,7 @@ fn a_token_counts_only_beside_an_access_key_id() {
 
 #[test]
 fn a_value_that_is_given_twice_is_taken_once_if_both_are_equal() {
-    // As Vault prints it.
+    // In Vault's format.
     let vault = json!({"access_key": ACCESS_KEY, "secret_key": SECRET_KEY, "security_token": TOKEN, "session_token": TOKEN});
     is_read(
         &json!({"request_id": "x", "lease_id": "aws/creds/r/x", "renewable": true, "data": vault, "auth": null}),
@@ -195,7 +195,7 @@ fn a_value_that_is_given_twice_and_differs_is_refused() {
         &json!({"AccessKeyId": ACCESS_KEY, "secretKey": SECRET_KEY, "secret_key": SECRET_KEY.to_lowercase()}),
         ValidationError::Duplicate("secretKey", "secret_key"),
     );
-    // The third is the one that differs.
+    // The third value differs.
     is_refused(
         &json!({"a": keys(ACCESS_KEY), "b": {"c": keys(ACCESS_KEY), "d": {"e": keys(OTHER)}}}),
         ValidationError::Duplicate("AccessKeyId", "AccessKeyId"),
@@ -203,7 +203,7 @@ fn a_value_that_is_given_twice_and_differs_is_refused() {
     let doubled =
         format!(r#"{{"accessKey":"{ACCESS_KEY}","accessKey":"{OTHER}","secretKey":"{SECRET_KEY}"}}"#);
     assert_eq!(read(&doubled), Err(ValidationError::Duplicate("accessKey", "accessKey")));
-    // A value that another object has, too, and contradicts itself there.
+    // A value that is also in another object, with contradictory values there.
     let doubled =
         format!(r#"{{"a":{{"accessKey":"{ACCESS_KEY}","secretKey":"{SECRET_KEY}"}},"b":{doubled}}}"#);
     assert_eq!(read(&doubled), Err(ValidationError::Duplicate("accessKey", "accessKey")));
@@ -219,7 +219,7 @@ fn names_are_read_with_their_escapes_resolved() {
         r#"{{"Access\u004beyId":"{ACCESS_KEY}","\u0073ecret\u005fkey":"{SECRET_KEY}","\ud800":1,"a\u0000":2}}"#
     );
     assert!(read(&body).is_ok());
-    // What is not ASCII is no letter of ours: this K is the sign for kelvin.
+    // Non-ASCII characters do not match: this K is the kelvin sign.
     is_refused(
         &json!({"Access\u{212a}eyId": ACCESS_KEY, "secretKey": SECRET_KEY}),
         ValidationError::Missing("stsAccessKey"),
@@ -238,7 +238,7 @@ async fn a_session_token_of_the_longest_length_reaches_sts() {
     assert_eq!(outcome, expected(400, "", "InvalidParameter"));
 }
 
-/// The time is in proportion to the body: with the square of it this would not end.
+/// The time is linear in the length of the body: with quadratic time this would not end.
 #[test]
 fn a_body_of_very_many_members_is_read() {
     let many = |name: fn(usize) -> String| {

@@ -1,4 +1,4 @@
-//! A stop loses no request. (Signals themselves are tested on the real process, in tests/process.)
+//! A shutdown loses no request. (tests/process tests signals with the real process.)
 
 use crate::helpers::{App, someone};
 use crate::stub::{Reply, Stub, identity};
@@ -22,7 +22,7 @@ async fn a_request_in_flight_is_answered_and_then_the_server_ends() {
     let call = tokio::spawn(app.client.post(app.url("/verify")).json(&someone()).send());
     asked.await.unwrap();
     app.stop.take().unwrap().send(Stop::Interrupt).unwrap();
-    // The listener is gone when a new connection is refused.
+    // The listener is closed when a new connection is refused.
     while TcpStream::connect(app.address).await.is_ok() {}
     assert!(!call.is_finished());
     release.send(()).unwrap();

@@ -1,5 +1,4 @@
-//! The connections to STS: on which one what is asked, and how many there are. tests/process/sts_connections.rs has those
-//! to several hosts.
+//! The connections to STS: their reuse and number. tests/process/sts_connections.rs tests several hosts.
 
 use crate::helpers::{ACCESS_KEY, App, SECRET_KEY, expected, header, summary};
 use crate::stub::{Reply, Stub, UNKNOWN_KEY, WRONG_SECRET, http, identity, sts_error};
@@ -9,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-/// An STS that remembers on each connection which keys it refused there, as AWS's own does: a right secret behind a wrong one
-/// is refused, too.
+/// An STS that remembers for each connection which keys it rejected, as AWS's STS does: a right secret after
+/// a wrong one is rejected, too.
 async fn resentful_sts() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -25,7 +24,7 @@ async fn resentful_sts() -> String {
                     let text = String::from_utf8_lossy(&request).into_owned();
                     request.clear();
                     let key = text.split("Credential=").nth(1).unwrap().split('/').next().unwrap().to_owned();
-                    // The token tells it which secret signed this.
+                    // The token shows which secret signed the request.
                     let reply = if text.contains("a-wrong-secret") || refused.contains(&key) {
                         refused.insert(key);
                         sts_error(403, "SignatureDoesNotMatch", WRONG_SECRET)
@@ -77,7 +76,7 @@ async fn the_next_question_after_a_refusal_comes_on_a_new_connection() {
 
 #[tokio::test]
 async fn a_connection_that_sts_closed_meanwhile_costs_no_attempt() {
-    // Each connection is closed behind its answer.
+    // Each connection is closed after its answer.
     let stub = Stub::start(|_, _| {
         let Reply::Bytes(bytes) = identity() else { unreachable!() };
         Reply::Last(bytes)
@@ -111,7 +110,7 @@ async fn calls_that_are_given_up_leave_no_connection_behind() {
     assert_eq!(streams.len(), 5);
     for mut stream in streams {
         let mut request = Vec::new();
-        // It ends: the test's own time limit is the assertion.
+        // It ends: the time limit of the test is the assertion.
         let _ = stream.read_to_end(&mut request).await;
         assert!(!request.is_empty());
     }

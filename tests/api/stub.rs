@@ -1,4 +1,4 @@
-//! An STS that says what it is told: a server of raw bytes, for the answers that the sandbox does not give.
+//! An STS with prescribed answers: a server of raw bytes, for answers that the sandbox does not give.
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,17 +10,17 @@ use tokio::sync::watch;
 /// What the stub does with one request.
 #[derive(Clone)]
 pub enum Reply {
-    /// Writes these bytes and goes on.
+    /// Writes these bytes and keeps the connection open.
     Bytes(Vec<u8>),
     /// Writes these bytes and closes.
     Last(Vec<u8>),
-    /// Closes without a word.
+    /// Closes without an answer.
     Close,
-    /// Keeps the connection and says nothing.
+    /// Keeps the connection open and sends nothing.
     Silence,
-    /// Writes these bytes, then says nothing more.
+    /// Writes these bytes, then sends nothing more.
     Stall(Vec<u8>),
-    /// Does that, once it may.
+    /// Does that after it is released.
     Held(watch::Receiver<bool>, Box<Self>),
 }
 
@@ -39,7 +39,8 @@ impl Drop for Stub {
 }
 
 impl Stub {
-    /// Answers the n-th request (from 0) with what `script` says; it sees the request's text, too.
+    /// Answers the n-th request (from 0) with the result of `script`, which also gets the text of the
+    /// request.
     pub async fn start(script: impl Fn(usize, &str) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -56,12 +57,12 @@ impl Stub {
         Self { url, requests, connections, task }
     }
 
-    /// Answers every request the same.
+    /// Gives every request the same answer.
     pub async fn always(reply: Reply) -> Self {
         Self::start(move |_, _| reply.clone()).await
     }
 
-    /// Answers with these in turn, the last one again and again.
+    /// Gives these answers in order, and then repeats the last one.
     pub async fn replies(replies: Vec<Reply>) -> Self {
         Self::start(move |n, _| replies[n.min(replies.len() - 1)].clone()).await
     }
@@ -75,7 +76,7 @@ impl Stub {
         self.requests.lock().unwrap().len()
     }
 
-    /// How many connections there have been.
+    /// The number of connections so far.
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
     }
@@ -133,7 +134,7 @@ async fn read_request(stream: &mut TcpStream) -> Option<String> {
     }
 }
 
-/// A whole HTTP answer.
+/// A complete HTTP answer.
 pub fn http(status: u16, headers: &[(&str, &str)], body: &str) -> Reply {
     Reply::Bytes(http_bytes(status, headers, body))
 }
@@ -147,7 +148,7 @@ pub fn http_bytes(status: u16, headers: &[(&str, &str)], body: &str) -> Vec<u8> 
     answer.into_bytes()
 }
 
-/// The success that STS was recorded to answer.
+/// The recorded success of STS.
 pub const IDENTITY: &str = "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\n  \
     <GetCallerIdentityResult>\n    <Arn>arn:aws:iam::123456789012:user/example-user</Arn>\n    \
     <UserId>AIDAXXXXXXXXXXXXXXXXX</UserId>\n    <Account>123456789012</Account>\n  </GetCallerIdentityResult>\n  \
@@ -162,13 +163,13 @@ pub fn identity() -> Reply {
     )
 }
 
-/// The messages with which STS refuses a session that is over, a key that it does not know, and a wrong secret.
+/// STS's messages for an expired session, an unknown key, and a wrong secret.
 pub const EXPIRED: &str = "The security token included in the request is expired";
 pub const UNKNOWN_KEY: &str = "The security token included in the request is invalid.";
 pub const WRONG_SECRET: &str = "The request signature we calculated does not match the signature you provided. Check \
     your AWS Secret Access Key and signing method. Consult the service documentation for details.";
 
-/// An error as STS words it.
+/// An error in STS's format.
 pub fn sts_error(status: u16, code: &str, message: &str) -> Reply {
     let body = format!(
         "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\n  <Error>\n    <Type>Sender</Type>\n    \

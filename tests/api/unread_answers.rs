@@ -13,7 +13,7 @@ async fn timed_out(app: &App) -> f64 {
     metric(app, "http_server_timed_out_connections_total{waited_for=\"reading\"}").await.unwrap()
 }
 
-/// A client whose system takes next to nothing before the client reads it.
+/// A client with a very small receive buffer.
 async fn narrow(app: &App, text: &str) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
@@ -33,7 +33,7 @@ async fn answers_that_nobody_reads_are_given_up_pipelined_or_not() {
     }
     while timed_out(&app).await < 10.0 {}
     for client in &mut clients {
-        // It ends, and with a reset: nothing is left that the system would have to hold for it.
+        // The connection ends with a reset, so the kernel does not have to buffer anything for it.
         let answer = client.rest().await;
         assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n"));
         assert!(answer.len() < 1_000_000, "it was cut off: {}", answer.len());
@@ -45,7 +45,7 @@ async fn a_client_that_reads_slowly_is_served() {
     let app = App::with_sandbox(&["--write-timeout=300ms"]).await;
     let mut stream = narrow(&app, LARGE).await;
     let mut piece = [0; 4096];
-    // Three times as long as a client may take nothing.
+    // Three times as long as a client may read nothing.
     for _ in 0..36 {
         tokio::time::sleep(Duration::from_millis(25)).await;
         assert_ne!(stream.read(&mut piece).await.unwrap(), 0);
@@ -57,10 +57,11 @@ async fn a_client_that_reads_slowly_is_served() {
 async fn what_the_system_holds_of_a_closed_connection_is_thrown_away_after_the_same_time() {
     let app = App::with_sandbox(&["--write-timeout=300ms", "--keep-alive=300ms"]).await;
     for close in ["", "Connection: close\r\n"] {
-        // Some 30 KiB, or 10: less than the system takes at once, and more than this client's does.
+        // About 30 KiB, or 10 KiB: less than the kernel accepts at once, and more than this client's kernel
+        // does.
         let request = format!("GET /metrics HTTP/1.1\r\nHost: x\r\n{close}\r\n");
         let stream = narrow(&app, &request.repeat(3)).await;
-        // The system would offer the rest for minutes.
+        // The kernel would try to send the rest for minutes.
         let ends = (app.address, stream.local_addr().unwrap());
         let is_there = || {
             let mut all = procfs::net::tcp().unwrap().into_iter();

@@ -1,16 +1,17 @@
-//! *Invalid* is an allow-list: status, document, code and message. Nothing else is ever called so.
+//! The verdict *invalid* comes from an allow-list of status, document, code and message. Nothing else gets
+//! this verdict.
 
 use crate::helpers::{App, expected, summary};
 use crate::stub::{EXPIRED, Reply, Stub, UNKNOWN_KEY, WRONG_SECRET, http, sts_error};
 
-/// What STS says of credentials that are no good.
+/// STS's answers for invalid credentials.
 const INVALID: [(&str, &str); 3] = [
     ("InvalidClientTokenId", UNKNOWN_KEY),
     ("ExpiredToken", EXPIRED),
     ("SignatureDoesNotMatch", WRONG_SECRET),
 ];
 
-/// Status, verdict and code of what a service says that gets this reply, asking once.
+/// The status, verdict and code that a service returns for this reply after one attempt.
 async fn told(reply: Reply) -> (u16, Option<String>, Option<String>) {
     let stub = Stub::always(reply).await;
     summary(App::asking(&stub.url, &["--max-attempts=1"]).await.verify_someone().await).await

@@ -218,7 +218,7 @@ def check_notes(claims, name, _):
     )
     claims.true(
         f"{name}: without keys they say so",
-        "Whoever reaches the pods may ask" in chart.texts({"apiKeys": {"enabled": False}})["NOTES.txt"],
+        "Everyone who can reach the pods may use the service" in chart.texts({"apiKeys": {"enabled": False}})["NOTES.txt"],
     )
 
 

@@ -1,4 +1,4 @@
-//! One line a request: what it says, and the id by which it is found again.
+//! The log line of a request: its fields, and the request ID by which it can be found.
 
 use crate::helpers::{ACCESS_KEY, SECRET_KEY, TOKEN, someone};
 use crate::program::{Scratch, Service, json, metric_at, request_id};
@@ -25,7 +25,7 @@ fn is_request(line: &str) -> bool {
     json(line)["message"] == "request"
 }
 
-/// Sends a request and gives the one line that it left.
+/// Sends a request and returns its only log line.
 async fn line_of(service: &Service, request: RequestBuilder) -> Map<String, Value> {
     let before = service.program.written().iter().filter(|line| is_request(line)).count();
     let answer = request.send().await.unwrap();
@@ -41,7 +41,7 @@ async fn line_of(service: &Service, request: RequestBuilder) -> Map<String, Valu
     line
 }
 
-/// The fields of a line without those that every line has, or that differ each time.
+/// The fields of a line, without those that every line has or that differ each time.
 fn told(mut line: Map<String, Value>) -> Value {
     for name in ["timestamp", "level", "message", "duration_ms", "request_id", "trace_id"] {
         line.remove(name).unwrap_or_else(|| panic!("no {name} in {line:?}"));
@@ -138,7 +138,7 @@ async fn an_invocation_leaves_the_line_of_its_verification() {
     assert_eq!((&line["verdict"], &line["account"]), (&json!("valid"), &json!("123456789012")));
     assert_eq!(line["access_key"], "AKIA…MPLE");
     let line = line_of(&service, service.client.post(&invoke).body("{}")).await;
-    // The envelope is a 200; the code tells what is in it.
+    // The envelope has status 200; the code is that of its content.
     assert_eq!((&line["status"], &line["code"]), (&json!(200), &json!("MissingParameter")));
 }
 
@@ -151,7 +151,7 @@ async fn the_line_of_every_error_has_the_code_that_was_answered() {
         service.client.post(service.url(path)).header("content-type", media_type).body(body)
     };
     let json = "application/json";
-    // It begins, and never ends.
+    // It starts a body and never ends it.
     let start = || Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"{")));
     let late = || Body::wrap(StreamBody::new(stream::once(ready(start())).chain(stream::pending())));
     for (request, status, code) in [
@@ -177,7 +177,7 @@ async fn the_line_of_a_caller_that_is_refused_has_a_code() {
     let digest = ("STS_VERIFY_API_KEYS", "0000000000000000000000000000000000000000000000000000000000000000");
     let service = Service::asking(&stub.url, &[digest, ("STS_VERIFY_ALLOWED_HOSTS", "127.0.0.1")]).await;
     let limited = Service::asking(&stub.url, &[("STS_VERIFY_RATE_LIMIT", "1/h")]).await;
-    // Its line is waited for: it may be written after the answer.
+    // Wait for its line, which may be written after the answer.
     line_of(&limited, limited.request(&someone())).await;
     for path in ["/verify", INVOKE] {
         let line = line_of(&service, service.client.post(service.url(path))).await;
@@ -190,7 +190,7 @@ async fn the_line_of_a_caller_that_is_refused_has_a_code() {
     }
 }
 
-/// What a client of Lambda makes of the end of the log.
+/// The decoded log tail, as a Lambda client reads it.
 fn tail_of(response: &Response) -> Option<String> {
     let tail = response.headers().get("x-amz-log-result")?.to_str().unwrap();
     Some(String::from_utf8(BASE64_STANDARD.decode(tail).unwrap()).unwrap())
@@ -217,7 +217,7 @@ async fn an_invocation_that_asks_for_it_gets_its_line_as_the_log_has_it() {
         let refused = service.client.post(service.url(INVOKE)).header("x-amz-log-type", "Tail").body("{");
         assert_eq!(tail_of(&refused.send().await.unwrap()), None);
     }
-    // Where the settings leave the line out, there is none to give.
+    // If the settings omit the line, there is no log tail.
     let service = Service::asking(&stub.url, &[("STS_VERIFY_LOG", "info,sts_verify::http=error")]).await;
     let request = service.client.post(service.url(INVOKE)).header("x-amz-log-type", "Tail").json(&someone());
     assert_eq!(tail_of(&request.send().await.unwrap()).as_deref(), Some(""));
@@ -258,7 +258,7 @@ async fn any_other_request_id_is_replaced() {
     let stub = Stub::always(identity()).await;
     let service = Service::asking(&stub.url, &[]).await;
     let long = "a".repeat(200);
-    // The second last is as long as a ULID but none, and the last has more bits than fit into one.
+    // The second last has the length of a ULID but is not one; the last has more bits than a ULID can hold.
     let of_a_secret = [
         "wJalrXUtnFEM",
         "order-UmVhbFRva2Vu",
@@ -366,7 +366,7 @@ async fn a_client_that_leaves_while_its_body_comes_is_named_by_its_key() {
         new.key.expose_secret()
     );
     stream.write_all(head.as_bytes()).await.unwrap();
-    // Until its head was read: the scrape is one of the two.
+    // Until its head was read: one of the two is the scrape.
     let url = service.url("/metrics");
     while metric_at(&url, "http_server_active_requests").await != Some(2.0) {}
     drop(stream);
@@ -393,7 +393,7 @@ async fn a_head_that_is_refused_leaves_a_line_that_says_nothing_of_it() {
         let Value::Object(line) = json(&line) else { unreachable!("{line}") };
         let id = format!("\r\nx-request-id: {}\r\n", line["request_id"].as_str().unwrap());
         assert!(answer.contains(&id), "{answer}");
-        // Another test says what the answers to errors have in their lines besides.
+        // Another test checks the other fields in the lines of errors.
         for (name, value) in
             [("method", json!("other")), ("route", json!("unmatched")), ("status", json!(status))]
         {

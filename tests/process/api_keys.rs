@@ -1,11 +1,11 @@
-//! API keys from `sts-verify api-key` to the log line: the file, its mistakes, SIGHUP.
+//! API keys, from `sts-verify api-key` to the log line: the file, invalid files, SIGHUP.
 
 use crate::program::{Scratch, Service, run};
 use crate::stub::{Stub, identity};
 use reqwest::Response;
 use serde_json::json;
 
-/// Runs `sts-verify api-key` and gives the key and the line of its digest.
+/// Runs `sts-verify api-key` and returns the key and its digest line.
 pub async fn new_key(arguments: &[&str]) -> (String, String) {
     let end = run(&[&["api-key"], arguments].concat(), &[]).await;
     assert_eq!((end.code, end.stderr.len()), (Some(0), 0), "{end:?}");
@@ -125,7 +125,7 @@ async fn digests_in_the_variable_do_as_well_as_in_a_file() {
     let stub = Stub::always(identity()).await;
     let ((one, one_line), (other, other_line)) = (new_key(&["one"]).await, new_key(&[]).await);
     let (none, _) = new_key(&[]).await;
-    // Among them what YAML makes of lines that it folds.
+    // Including lines that YAML has folded.
     for between in [",", ";", " ", "\t", "\n", "\r\n", "\r", " ,\n", "; ", "\n\n"] {
         let digests = format!("{one_line}{between}{other_line}");
         let service = Service::asking(&stub.url, &[("STS_VERIFY_API_KEYS", &digests)]).await;

@@ -1,4 +1,4 @@
-//! POST /verify/batch of the built program: proofs in it, and the one line that it leaves in the log.
+//! POST /verify/batch of the built program: proofs in a batch, and its only log line.
 
 use crate::helpers::someone;
 use crate::program::Service;

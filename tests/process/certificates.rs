@@ -1,11 +1,12 @@
-//! Whom TLS trusts: the bundle alone, or the system's certificates, or nobody, and then nothing starts.
+//! The certificates that TLS trusts: only the bundle, or those of the system. Without any, the program does
+//! not start.
 
 use crate::helpers::{expected, summary};
 use crate::program::{End, Scratch, Service, run};
 use crate::stub::{Reply, Stub, http, identity};
 use crate::wire::{Authority, Pair, tls, tls_with, tunnel};
 
-/// Starts with these variables must be refused.
+/// The program must not start with these variables.
 async fn refused(variables: &[(&str, &str)]) -> End {
     run(&["--listen=127.0.0.1:0"], variables).await
 }
@@ -169,7 +170,7 @@ async fn an_endpoint_with_its_own_certificate_is_asked_by_the_same_rules() {
         assert_eq!(summary(service.verify_someone().await).await, expected(200, "valid", ""));
     }
     assert_eq!((good.count(), good.connections()), (3, 1));
-    // A proxy that says nothing makes no tunnel.
+    // A proxy that does not answer creates no tunnel.
     let silent = Stub::always(Reply::Silence).await;
     let brief =
         [("STS_VERIFY_CONNECT_TIMEOUT", "200ms"), ("AWS_MAX_ATTEMPTS", "1"), ("AWS_CA_BUNDLE", &*bundle)];
@@ -238,7 +239,7 @@ async fn without_any_certificate_the_sandbox_starts() {
 #[tokio::test]
 async fn an_empty_variable_for_certificates_counts_as_unset() {
     let authority = Authority::new("empty-variable");
-    // One of the two names the system's certificates; the other is passed on empty, as compose files do.
+    // One of the two names the system's certificates; the other is empty, as compose files pass it on.
     let roots = [("SSL_CERT_FILE", authority.bundle.as_str()), ("SSL_CERT_DIR", ""), ("AWS_CA_BUNDLE", "")];
     Service::start(&roots).await;
     let files = Scratch::new("empty-file");

@@ -1,4 +1,4 @@
-//! `sts-verify check`: each thing that can be wrong on the way to STS is called by its name.
+//! `sts-verify check` names each possible cause of a failed connection to STS.
 
 use crate::helpers::start_sandbox;
 use crate::program::{End, Scratch, run};
@@ -8,14 +8,14 @@ use sts_verify::sts::partitions::{all_regions, partition_of};
 use tokio::io::{AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpSocket, TcpStream};
 
-/// A label of more than 63 characters cannot be asked for, so nobody is.
+/// A label of more than 63 characters cannot be looked up, so no name server is used.
 const NO_NAME: &str = "http://a-label-of-a-name-that-is-too-long-to-be-one-and-so-is-never-looked-up.example";
 
 async fn check(sts_url: &str, variables: &[(&str, &str)]) -> End {
     run(&["check"], &[&[("AWS_ENDPOINT_URL_STS", sts_url)], variables].concat()).await
 }
 
-/// The check of one region must fail, and say this of it.
+/// The check of one region must fail with this message.
 fn assert_blames(end: &End, what: &str) {
     assert_eq!((end.code, end.stdout.len(), end.stderr.len()), (Some(1), 1, 1), "{what}: {end:?}");
     let line = &end.stdout[0];
@@ -68,7 +68,7 @@ async fn an_sts_that_says_nothing_is_told_from_a_route_that_is_not_there() {
     let silent = Stub::always(Reply::Silence).await;
     let brief = [("STS_VERIFY_ATTEMPT_TIMEOUT", "300ms"), ("STS_VERIFY_CONNECT_TIMEOUT", "200ms")];
     assert_blames(&check(&silent.url, &brief).await, "STS: connected, and no answer in time");
-    // Bound, so that nobody else can have the port, and not listening.
+    // Bound, so that no other process can use the port, and not listening.
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let nobody = format!("http://{}", socket.local_addr().unwrap());
@@ -109,7 +109,7 @@ async fn a_proxy_is_named_without_its_password() {
     assert!(away.stdout[0].ends_with("proxy: its name has no address"), "{away:?}");
 }
 
-/// A proxy to one address for whoever asks for one of these hosts, and for nobody else.
+/// A proxy to one address for requests to these hosts only.
 async fn gatekeeper(hosts: &[String], target: &str) -> Server {
     let (hosts, target) = (hosts.to_vec(), target.to_owned());
     Server::start(move |mut stream| {

@@ -1,4 +1,4 @@
-//! A collector of traces, as far as OTLP over HTTP asks for one: it takes posts and keeps every byte.
+//! A collector of traces for OTLP over HTTP: it accepts posts and keeps every byte.
 
 use crate::program::PATIENCE;
 use crate::wire::Server;
@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-/// One request, as it came.
+/// One request, as received.
 #[derive(Debug, Clone)]
 pub struct Post {
     pub head: String,
@@ -26,12 +26,12 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// One that takes everything.
+    /// A collector that accepts everything.
     pub async fn start() -> Self {
         Self::answering(Some(200)).await
     }
 
-    /// One that answers with this status, or never.
+    /// A collector that answers with this status, or never.
     pub async fn answering(status: Option<u16>) -> Self {
         let (posting, posts) = watch::channel(Vec::new());
         let server = Server::start(move |mut stream| {
@@ -50,7 +50,7 @@ impl Collector {
         Self { url: format!("http://{}", server.address), posts, _server: server }
     }
 
-    /// Waits until so many posts have come in all.
+    /// Waits until this many posts have arrived in total.
     pub async fn was_posted(&self, count: usize) {
         let mut posts = self.posts.clone();
         let come = timeout(PATIENCE, posts.wait_for(|posts| posts.len() >= count)).await;
@@ -68,7 +68,7 @@ impl Collector {
         scopes.flat_map(|scope| scope.spans).collect()
     }
 
-    /// What the last post says that it comes from.
+    /// The resource of the last post.
     pub fn resource(&self) -> BTreeMap<String, String> {
         let last = self.requests().pop().expect("there is a post");
         attributes(&last.resource_spans[0].resource.as_ref().unwrap().attributes)
@@ -80,7 +80,7 @@ impl Collector {
     }
 }
 
-/// Attributes as texts by their names.
+/// Attributes as texts, by name.
 pub fn attributes(list: &[KeyValue]) -> BTreeMap<String, String> {
     let text = |value: &Option<AnyValue>| match value.as_ref().and_then(|value| value.value.clone()) {
         Some(Value::StringValue(text)) => text,

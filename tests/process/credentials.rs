@@ -1,4 +1,4 @@
-//! Good credentials lie about wherever AWS tools look for them, and are never used.
+//! Valid credentials are in every place where AWS tools look for them, and are never used.
 
 use crate::helpers::{ACCESS_KEY, SECRET_KEY, body_of, caller, expected, someone, start_sandbox, summary};
 use crate::program::{Scratch, Service};
@@ -6,10 +6,10 @@ use crate::stub::{Stub, http, identity};
 use serde_json::json;
 use std::path::Path;
 
-/// The host's own credentials: the sandbox would name their owner.
+/// The host's own credentials: the sandbox would return their identity.
 const HOST: &str = "AKIASBXUSER00EXAMPLE";
 
-/// What a credentials file of the host holds.
+/// The content of a credentials file of the host.
 fn credentials_file(profile: &str) -> String {
     let host = caller(HOST);
     format!(
@@ -18,8 +18,8 @@ fn credentials_file(profile: &str) -> String {
     )
 }
 
-/// Starts a service in this environment and asks about nobody, about half of the host's credentials, and about
-/// somebody else.
+/// Starts a service in this environment, and posts no credentials, parts of the host's credentials, and other
+/// credentials.
 async fn never_uses_its_own(variables: &[(&str, &str)]) {
     let service = Service::asking(&start_sandbox().await, variables).await;
     let host = body_of(caller(HOST));
@@ -89,7 +89,7 @@ async fn nobody_is_asked_for_the_host_s_credentials() {
         ("AWS_EC2_METADATA_SERVICE_ENDPOINT", &recorder.url),
         ("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/host"),
         ("AWS_WEB_IDENTITY_TOKEN_FILE", &token),
-        // Who asks STS for a role asks it here; the service's own questions go to the endpoint of its own.
+        // Requests to STS for a role come here; the service's own calls go to its own endpoint.
         ("AWS_ENDPOINT_URL", &recorder.url),
     ])
     .await;

@@ -1,4 +1,4 @@
-//! Which STS is asked, for which region it is signed, and how often: the variables of AWS.
+//! AWS's variables: the STS endpoint, the region of the signature, and the number of attempts.
 
 use crate::helpers::{expected, someone, summary};
 use crate::program::{Service, run};
@@ -143,7 +143,7 @@ async fn the_retry_variables_say_how_often_sts_is_asked() {
     }
 }
 
-/// Whatever AWS alone has is not had from another endpoint.
+/// Features that only AWS has are not available with another endpoint.
 const ONLY_FOR_AWS: [(&str, &str); 2] = [
     ("AWS_USE_FIPS_ENDPOINT", "--use-fips-endpoint"),
     ("AWS_USE_DUALSTACK_ENDPOINT", "--use-dualstack-endpoint"),
@@ -166,7 +166,7 @@ async fn a_variant_of_aws_s_endpoints_is_refused_where_another_is_asked() {
             assert!(end.stderr[0].starts_with(&format!("sts-verify: {variable}: ")), "{end:?}");
             assert!(end.stderr[0].contains("sandbox") && !end.stderr[0].contains("AWS_REGION"), "{end:?}");
         }
-        // What is switched off is no contradiction.
+        // A feature that is switched off is not a contradiction.
         Service::with_arguments(&["serve", "--sandbox"], &[(variable, "false")]).await;
     }
 }

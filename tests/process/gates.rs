@@ -1,4 +1,4 @@
-//! Gates of the built program: what it does not start with, and what its log says of a gate's answers.
+//! Gates of the built program: settings that prevent the start, and the log lines of a gate's answers.
 
 use crate::helpers::caller;
 use crate::program::{Scratch, Service, json, run};
@@ -9,7 +9,7 @@ const USER: &str = "AKIASBXUSER00EXAMPLE";
 
 const GOOD: &str = "[policy.reports]\naccounts = [\"123456789012\"]\n";
 
-/// So long a part of a proof is no accident.
+/// A match of this length cannot be a coincidence.
 const PART: usize = 12;
 
 #[tokio::test]
@@ -25,7 +25,7 @@ async fn a_bad_policies_file_is_exit_64_and_one_line_with_the_file_and_the_line(
         (format!("{GOOD}accounts = [\"123456789012\"]\n"), 3),
         (format!("{GOOD}single_use = \"zqxj\"\n"), 3),
         (format!("{GOOD}accept = [\"credentials\"]\n"), 3),
-        // Anybody in the world could pass.
+        // Any AWS account could pass.
         (format!("{GOOD}[policy.open]\n{anybody}\n"), 3),
         (format!("{GOOD}[policy.open]\n{anybody}\norg_ids = [\"o-abc1234567\"]\n"), 3),
     ] {
@@ -48,7 +48,7 @@ async fn a_bad_policies_file_is_exit_64_and_one_line_with_the_file_and_the_line(
     }
 }
 
-/// The fields of a line that are not the same each time.
+/// The fields of a line that differ each time.
 fn told(line: &Value) -> Map<String, Value> {
     const SAID: [&str; 9] =
         ["method", "route", "status", "verdict", "code", "account", "policy", "proof", "shared"];

@@ -1,4 +1,4 @@
-//! What the process keeps from others on its machine: no core dump, no memory to read.
+//! Protection from other users of the machine: no core dump, and no access to the memory.
 
 use crate::program::{Program, Service, address_of, command};
 use std::fs;
@@ -6,10 +6,10 @@ use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
-/// Debian's `nobody`, for tests that run as root: what root may not do tells nothing.
+/// Debian's `nobody`, for tests that run as root: root may do everything.
 const NOBODY: u32 = 65534;
 
-/// A command as somebody who is not root.
+/// A command as a user who is not root.
 fn unprivileged(mut command: Command) -> Command {
     if fs::metadata("/proc/self").unwrap().uid() == 0 {
         command.uid(NOBODY).gid(NOBODY);
@@ -17,7 +17,7 @@ fn unprivileged(mut command: Command) -> Command {
     command
 }
 
-/// The program, allowed to leave core dumps of any size, or of as many bytes as this machine lets it.
+/// The program, with core dumps allowed up to the limit of this machine.
 fn with_core_dumps(arguments: &str) -> Command {
     let program = env!("CARGO_BIN_EXE_sts-verify");
     let mut shell = Command::new("sh");
@@ -41,7 +41,8 @@ async fn nobody_but_root_can_read_the_memory_of_the_service() {
     service.line(|line| address_of(line, "listening").is_some()).await;
     let sandbox = Program::start(&mut with_core_dumps("sandbox --listen=127.0.0.1:0"));
     sandbox.line(|line| address_of(line, "sandbox listening").is_some()).await;
-    // proc(5): the files of a process that is not dumpable are root's. The sandbox, which holds no secrets, is one that is.
+    // proc(5): the files of a process that is not dumpable belong to root. The sandbox, which has no secrets,
+    // is dumpable.
     let owner = |program: &Program| fs::metadata(format!("/proc/{}/mem", program.id())).unwrap().uid();
     assert_eq!(owner(&service), 0);
     assert_ne!(owner(&sandbox), 0);

@@ -1,4 +1,4 @@
-//! `sts-verify healthcheck`: what the container asks.
+//! `sts-verify healthcheck`: the health check of the container.
 
 use crate::program::{Service, run};
 use crate::stub::{Reply, Stub, http};
@@ -8,7 +8,7 @@ use tokio::net::TcpSocket;
 async fn a_running_service_is_healthy() {
     let service = Service::with_arguments(&["serve", "--sandbox"], &[]).await;
     let port = service.address.port();
-    // The second is how the image's listener is written, and is no address to connect to.
+    // The second is the form of the image's listener, which is not an address to connect to.
     for listen in [format!("127.0.0.1:{port}"), format!("0.0.0.0:{port}")] {
         let end = run(&["healthcheck"], &[("STS_VERIFY_LISTEN", &listen)]).await;
         assert_eq!((end.code, end.stderr.len()), (Some(0), 0), "{listen}: {end:?}");
@@ -21,7 +21,7 @@ async fn a_running_service_is_healthy() {
 
 #[tokio::test]
 async fn nobody_on_the_port_is_unhealthy() {
-    // Bound, so that nobody else can have the port, and not listening.
+    // Bound, so that no other process can use the port, and not listening.
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let listen = socket.local_addr().unwrap().to_string();

@@ -1,10 +1,10 @@
-//! `--help` is the reference of the settings.
+//! `--help` is the reference for the settings.
 
 use crate::program::run;
 use clap::CommandFactory as _;
 use sts_verify::config::Cli;
 
-/// Each way to start the program that has settings, with their variables: first the default, then each command.
+/// Each command that has settings, with their variables: first the default command, then the others.
 pub fn invocations() -> Vec<(Vec<&'static str>, Vec<String>)> {
     let variables = |command: &clap::Command| -> Vec<String> {
         let variables = command.get_arguments().filter_map(clap::Arg::get_env);

@@ -1,4 +1,4 @@
-//! The program at its limits: of connections, of file descriptors.
+//! The program at its limits of connections and file descriptors.
 
 use crate::helpers::someone;
 use crate::program::{End, Program, Service, address_of, command, json, metric_at, run};
@@ -106,7 +106,7 @@ async fn without_a_descriptor_left_the_service_goes_on_and_takes_connections_aga
     let service = service(limited("ulimit -n 40", &[])).await;
     let mut flood = Vec::new();
     for _ in 0..100 {
-        // The system takes them for the service, which cannot.
+        // The kernel accepts them for the service, which cannot.
         flood.push(TcpStream::connect(service.address).await.unwrap());
     }
     service.program.message("connections cannot be accepted").await;
@@ -115,7 +115,8 @@ async fn without_a_descriptor_left_the_service_goes_on_and_takes_connections_aga
     assert_eq!(said(&service.stop().await, "connections cannot be accepted"), 1);
 }
 
-/// How many KiB a process grows for each of 200 requests that wait for a silent STS, with so much of no use in the body.
+/// The growth of a process in KiB for each of 200 requests that wait for an STS that does not answer, with
+/// this much unused data in the body.
 async fn held_for_each(filler: usize) -> f64 {
     let stub = Stub::always(Reply::Silence).await;
     let service = Service::asking(&stub.url, &[]).await;
@@ -126,7 +127,7 @@ async fn held_for_each(filler: usize) -> f64 {
     let before = resident().await;
     let calls: Vec<_> = (0..200)
         .map(|n| {
-            // Two who ask the same would share one call.
+            // Identical requests would share one call.
             body["stsSessionToken"] = format!("token-{n}").into();
             tokio::spawn(service.request(&body).send())
         })
@@ -134,7 +135,7 @@ async fn held_for_each(filler: usize) -> f64 {
     while stub.count() < calls.len() {
         tokio::task::yield_now().await;
     }
-    // The allocator gives memory back to the system a while after it was freed, so that the least of some readings counts.
+    // The allocator returns freed memory to the system with a delay, so the minimum of some readings counts.
     let mut least = f64::MAX;
     for _ in 0..500 {
         least = least.min(resident().await);
@@ -146,7 +147,7 @@ async fn held_for_each(filler: usize) -> f64 {
 #[tokio::test]
 async fn a_request_that_waits_for_sts_does_not_hold_its_body() {
     let (small, large) = (held_for_each(0).await, held_for_each(60_000).await);
-    // What is left is what the connection reads ahead, 32 KiB at most.
+    // The rest is what the connection reads ahead, 32 KiB at most.
     assert!(large - small < 54.0, "{small:.0} KiB, and {large:.0} KiB with 59 KiB more in the body");
 }
 

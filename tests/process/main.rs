@@ -1,7 +1,8 @@
-//! The program as its operators meet it: the real binary as a child process, with an environment that holds nothing
-//! but what a case sets. What it asks is on loopback, on free ports: the sandbox, or stubs that say what a case needs.
+//! Tests of the program from the operators' side: the real binary as a child process, with only the
+//! environment that a case sets. All servers that it calls are on loopback, on free ports: the sandbox, or
+//! stubs with the answers that a case needs.
 
-// In a test a panic is a finding.
+// In a test, a panic is a failure.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod collector;

@@ -1,4 +1,4 @@
-//! What is left of a secret in the program's memory once its answer is complete.
+//! The remains of a secret in the program's memory after its answer is complete.
 
 use crate::program::{PATIENCE, Service};
 use crate::stub::{Reply, Stub, identity, sts_error};
@@ -11,16 +11,17 @@ use std::io::ErrorKind;
 use std::os::unix::fs::FileExt as _;
 use std::time::Instant;
 
-/// The memory of the service, which hides it: only root (with CAP_SYS_PTRACE, where that can be missing) may look.
+/// The memory of the service, which is protected: only root (with CAP_SYS_PTRACE, which can be missing in a
+/// container) can read it.
 struct Memory {
     process: u32,
     bytes: File,
-    /// Which pages are there (pagemap in proc(5)).
+    /// The pages that are present (pagemap in proc(5)).
     pages: File,
 }
 
 impl Memory {
-    /// `None` when whoever runs the tests may not look.
+    /// `None` if the user who runs the tests may not read it.
     fn of(service: &Service) -> Option<Self> {
         let process = service.program.id();
         match File::open(format!("/proc/{process}/mem")) {
@@ -36,29 +37,29 @@ impl Memory {
         }
     }
 
-    /// Where the secrets are, as the regions' lines in /proc/PID/maps. Threads' stacks are left out: nothing wipes them
-    /// but the thread itself when it comes by there again, as SECURITY.md says.
+    /// The places of the secrets, as lines of /proc/PID/maps. Thread stacks are excluded: only the thread
+    /// itself overwrites them later, as SECURITY.md explains.
     fn places_of(&self, secrets: &[Secret]) -> Vec<String> {
         let maps = fs::read_to_string(format!("/proc/{}/maps", self.process)).unwrap();
-        // The first one has nothing before it.
+        // There is nothing before the first one.
         let lines: Vec<&str> = std::iter::once("0-0 ----").chain(maps.lines()).collect();
         let written = lines.windows(2).filter(|pair| rights(pair[1]).starts_with("rw") && !is_stack(pair));
         written.flat_map(|pair| self.found_in(pair[1], secrets)).collect()
     }
 
-    /// Only in the pages that are there: the allocator reserves far more than it uses.
+    /// Only in the pages that are present: the allocator reserves far more memory than it uses.
     fn found_in(&self, line: &str, secrets: &[Secret]) -> Vec<String> {
         let page_size = procfs::page_size();
         let [start, end] = bounds(line).map(|address| address / page_size);
         let mut entries = vec![0; usize::try_from(end - start).unwrap() * 8];
-        // A region may have gone since it was listed.
+        // A region may have been unmapped since it was listed.
         let read = self.pages.read_at(&mut entries, start * 8).unwrap_or_default();
         let there = |entry: &[u8]| entry[7] & 0b1100_0000 != 0;
         let pages = (start..end).zip(entries[..read].chunks_exact(8)).filter(|(_, entry)| there(entry));
         let mut found = Vec::new();
         let mut page = vec![0; usize::try_from(page_size).unwrap() + LONGEST];
         for (number, _) in pages {
-            // With the start of the next one, into which a secret may reach.
+            // With the start of the next one, because a secret may extend into it.
             let read = self.bytes.read_at(&mut page, number * page_size).unwrap_or_default();
             let starts =
                 page[..read].windows(MARK.len()).enumerate().filter(|(_, here)| *here == MARK.as_bytes());
@@ -83,21 +84,21 @@ fn bounds(line: &str) -> [u64; 2] {
     [start, end].map(|address| u64::from_str_radix(address, 16).unwrap())
 }
 
-/// Whether the second of two regions is a thread's stack: two megabytes (tokio's and std's default) behind one page
-/// that nobody may touch.
+/// Whether the second of two regions is a thread's stack: two megabytes (tokio's and std's default) after one
+/// inaccessible page.
 fn is_stack(pair: &[&str]) -> bool {
     let [[guard, edge], [start, end]] = [bounds(pair[0]), bounds(pair[1])];
     let guarded = rights(pair[0]).starts_with("---") && edge == start && edge - guard == procfs::page_size();
     guarded && end - start == 2 * 1024 * 1024
 }
 
-/// No secret of these tests is longer.
+/// The maximum length of a secret in these tests.
 const LONGEST: usize = 512;
 
-/// How every secret of these tests begins.
+/// The prefix of every secret in these tests.
 const MARK: &str = "zqxjSECRETzqxj";
 
-/// Secrets of one request, like no others.
+/// Unique secrets for one request.
 struct Secret {
     kind: &'static str,
     key: String,
@@ -106,7 +107,7 @@ struct Secret {
 
 impl Secret {
     fn new(kind: &'static str, number: usize) -> Self {
-        // A slash, which JSON may write in two ways.
+        // A slash, which has two forms in JSON.
         let key = format!("{MARK}/{number:04}/{}", "k".repeat(20));
         let token = format!("{MARK}+token/{number:04}/{}", "t".repeat(400));
         Self { kind, key, token }
@@ -168,7 +169,7 @@ fn post(client: &Client, service: &Service, path: &str, body: String) -> Request
     client.post(service.url(path)).header("content-type", "application/json").body(body)
 }
 
-/// An STS that closes each connection: one that is kept holds the last token that was sent over it.
+/// An STS that closes each connection, because a kept connection holds the last token that was sent over it.
 async fn sts() -> Stub {
     Stub::start(|number, _| {
         let answers = [
@@ -200,7 +201,7 @@ async fn no_secret_outlives_its_answer_and_its_connection() {
         }
     }
     drop(client);
-    // Connections are closed in their own time.
+    // Connections are closed asynchronously.
     let began = Instant::now();
     loop {
         let places = memory.places_of(&secrets);

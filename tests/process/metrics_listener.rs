@@ -1,4 +1,5 @@
-//! /metrics on a listener of its own, and there alone; of all other routes health alone is there, too.
+//! /metrics on a separate listener, and only there; of the other routes, only the health routes are there,
+//! too.
 
 use crate::helpers::{expected, header, summary, value_in};
 use crate::program::{Service, address_of};
@@ -36,7 +37,7 @@ async fn who_does_not_read_takes_its_places_from_probes_for_a_while_only() {
     let line = service.program.line(|line| address_of(line, "metrics listening").is_some()).await;
     let address = address_of(&line, "metrics listening").unwrap();
     let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap();
-    // None for a probe that is refused.
+    // No permit is left for a probe that is refused.
     let probe = async |path: &str| {
         let answer = client.get(format!("http://{address}{path}")).send().await.ok()?;
         (answer.status() == 200).then_some(answer.text().await.ok()?)

@@ -1,9 +1,10 @@
-//! OpenTelemetry's variables: a wrong one stops the start like any other setting, if traces are asked for at all.
+//! OpenTelemetry's variables: an invalid value prevents the start, as with any other setting, if traces are
+//! enabled.
 
 use crate::program::{End, Scratch, Service, run};
 use crate::stub::{Stub, identity};
 
-/// A value for a variable that cannot be meant, or asks for what there is not.
+/// A value that is invalid or not supported.
 const WRONG: &[(&str, &[&str])] = &[
     ("OTEL_SDK_DISABLED", &["maybe"]),
     ("OTEL_TRACES_EXPORTER", &["console", "zipkin", "otlp,console"]),
@@ -51,7 +52,7 @@ async fn a_wrong_value_is_refused() {
     }
 }
 
-/// So many pairs, each with a name of its own.
+/// This many pairs, each with a different name.
 fn pairs(count: usize, value: &str) -> String {
     (0..count).map(|number| format!("k{number}={value}")).collect::<Vec<_>>().join(",")
 }
@@ -111,7 +112,7 @@ async fn https_without_any_certificate_is_refused() {
 #[tokio::test]
 async fn what_is_not_asked_for_is_not_checked() {
     let stub = Stub::always(identity()).await;
-    // An operator's injector sets these for every program, whatever it can do.
+    // An operator's injector sets these for every program, whether or not the program supports them.
     let others = [
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
         ("OTEL_TRACES_SAMPLER", "xray"),

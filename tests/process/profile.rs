@@ -1,5 +1,5 @@
-//! The profile of the AWS config file: what it says is done where no flag and no variable says otherwise, and a wrong value in
-//! it is a wrong setting. The credentials file is not opened.
+//! The profile of the AWS config file: its values apply if no flag or variable is set, and an invalid value
+//! in it is an invalid setting. The credentials file is not opened.
 
 use crate::helpers::{expected, summary};
 use crate::program::{End, Scratch, Service, run};
@@ -79,7 +79,7 @@ async fn the_endpoint_of_the_services_section_goes_first() {
         "[default]\r\nservices = here\r\nendpoint_url = {}\r\n\r\n[services here]\r\ns3 =\r\n  endpoint_url = http://127.0.0.1:1\r\nsts =\r\n  endpoint_url = {}/sts\r\n",
         of_all.url, of_sts.url
     );
-    // As Windows' editors save it.
+    // With a byte order mark and CRLF, as editors on Windows save it.
     let file = files.file("config", &format!("\u{feff}{config}"));
     is_asked(&[("AWS_CONFIG_FILE", &file)]).await;
     assert!(of_sts.requests()[0].starts_with("POST /sts HTTP"), "{}", of_sts.requests()[0]);
@@ -188,7 +188,7 @@ async fn a_wrong_value_is_refused_by_the_name_of_profile_and_file() {
             assert!(end.stderr[0].contains(named), "{named}: {end:?}");
         }
         assert!(!end.stderr[0].contains("zqxj"), "{end:?}");
-        // Nor is it judged where it is not used.
+        // A value that is not used is not checked.
         Service::start(&[("AWS_CONFIG_FILE", &file)]).await;
     }
     let sections = "[default]\nservices = a\n[services a]\nsts =\n  endpoint_url = zqxj\n";
@@ -207,7 +207,7 @@ async fn fips_of_the_profile_and_an_endpoint_of_a_variable_are_both_named() {
     for named in [&*file, "profile default, use_fips_endpoint: ", "AWS_ENDPOINT_URL"] {
         assert!(end.stderr[0].contains(named), "{named}: {end:?}");
     }
-    // The sandbox has nothing to do with AWS.
+    // The sandbox does not use AWS settings.
     let endpoint =
         files.file("endpoint", "[default]\nendpoint_url = http://127.0.0.1:1\nuse_fips_endpoint = true\n");
     Service::with_arguments(&["serve", "--sandbox"], &[("AWS_CONFIG_FILE", &endpoint)]).await;
@@ -235,7 +235,7 @@ async fn a_file_or_a_profile_that_is_named_has_to_be_there() {
         end.stderr[0].starts_with("sts-verify: AWS_PROFILE: ") && !end.stderr[0].contains("zqxj"),
         "{end:?}"
     );
-    // The place by default may be empty, and a profile may be one of the credentials file.
+    // The default file need not exist, and the profile may be in the credentials file.
     Service::start(&[("HOME", &files.path("no-home"))]).await;
     let credentials = files.file("credentials", "");
     let only_there = [("AWS_PROFILE", "zqxj"), ("AWS_SHARED_CREDENTIALS_FILE", credentials.as_str())];
@@ -249,7 +249,7 @@ async fn the_credentials_file_is_never_opened() {
     let config =
         format!("[default]\nendpoint_url = {}\n[profile other]\nendpoint_url = {}\n", stub.url, stub.url);
     files.file("home/.aws/config", &config);
-    // Who opens a pipe that nobody writes to waits for ever.
+    // Opening a pipe without a writer blocks forever.
     let (by_default, named) = (files.path("home/.aws/credentials"), files.path("pipe"));
     assert!(Command::new("mkfifo").args([&by_default, &named]).status().unwrap().success());
     let home = files.path("home");

@@ -1,4 +1,4 @@
-//! Starts the program, reads what it writes, sends it signals, and makes sure that it is gone afterwards.
+//! Starts the program, reads its output, sends it signals, and ends it afterwards.
 
 use crate::helpers::{header, someone, value_in};
 use reqwest::{RequestBuilder, Response};
@@ -12,31 +12,31 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-/// After so long a test gives up. Nothing depends on it: only a test that fails waits for it.
+/// The time after which a test gives up. Only failing tests wait for this long.
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
-/// The lines of one output, as they come. The channel is closed when the output is.
+/// The lines of one output, as they arrive. The channel is closed with the output.
 pub type Lines = watch::Receiver<Vec<String>>;
 
-/// A running program. It is killed when this is dropped.
+/// A running program. It is killed on drop.
 pub struct Program {
     child: Child,
     stdout: Lines,
     stderr: Lines,
 }
 
-/// How a program ended, and all that it wrote.
+/// The exit status of a program, and all its output.
 #[derive(Debug)]
 pub struct End {
     /// Its exit code, or `None` if a signal ended it.
     pub code: Option<i32>,
-    /// The signal that ended it, if one did.
+    /// The signal that ended it, if any.
     pub signal: Option<i32>,
     pub stdout: Vec<String>,
     pub stderr: Vec<String>,
 }
 
-/// The program with these arguments and with no other variable than these and PATH.
+/// The program with these arguments, and with only these variables and PATH.
 pub fn command(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sts-verify"));
     command.args(arguments).env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
@@ -44,7 +44,7 @@ pub fn command(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
     command
 }
 
-/// Runs the program to its end; it must not listen.
+/// Runs the program until it exits; it must not listen.
 pub async fn run(arguments: &[&str], variables: &[(&str, &str)]) -> End {
     Program::start(&mut command(arguments, variables)).refusal().await
 }
@@ -58,12 +58,12 @@ impl Program {
         Self { child, stdout, stderr }
     }
 
-    /// The first line on stdout that is `wanted`, once it is there.
+    /// Waits for the first line on stdout that is `wanted`.
     pub async fn line(&self, wanted: impl Fn(&str) -> bool) -> String {
         self.lines(1, wanted).await.remove(0)
     }
 
-    /// The lines on stdout that are `wanted`, once there are so many.
+    /// Waits for this many lines on stdout that are `wanted`.
     pub async fn lines(&self, count: usize, wanted: impl Fn(&str) -> bool) -> Vec<String> {
         let found =
             |lines: &[String]| -> Vec<String> { lines.iter().filter(|line| wanted(line)).cloned().collect() };
@@ -74,12 +74,12 @@ impl Program {
         found(&self.stdout.borrow())
     }
 
-    /// The line of a JSON log with this message, once it is there.
+    /// Waits for the line of a JSON log with this message.
     pub async fn message(&self, message: &str) -> Value {
         json(&self.line(|line| json(line)["message"] == message).await)
     }
 
-    /// What is on stdout by now.
+    /// The lines on stdout so far.
     pub fn written(&self) -> Vec<String> {
         self.stdout.borrow().clone()
     }
@@ -89,7 +89,7 @@ impl Program {
         self.child.id()
     }
 
-    /// Sends a signal, such as `TERM`. The shell's own `kill` is there on any machine.
+    /// Sends a signal, such as `TERM`. The shell's built-in `kill` exists on every machine.
     pub fn signal(&self, name: &str) {
         let kill = format!("kill -{name} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
@@ -119,13 +119,13 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have exited already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The lines of an output, read from now on.
+/// Reads the lines of an output from now on.
 pub fn lines_of(output: impl Read + Send + 'static) -> Lines {
     let (sender, lines) = watch::channel(Vec::new());
     std::thread::spawn(move || {
@@ -136,7 +136,7 @@ pub fn lines_of(output: impl Read + Send + 'static) -> Lines {
     lines
 }
 
-/// A line of a JSON log, or null for a line that is none.
+/// A line of a JSON log, or null for any other line.
 pub fn json(line: &str) -> Value {
     serde_json::from_str(line).unwrap_or_default()
 }
@@ -149,7 +149,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// A service with these variables, on top of some that let it be met and be quick.
+    /// A service with these variables, and with defaults that make it reachable and fast.
     pub async fn start(variables: &[(&str, &str)]) -> Self {
         Self::with_arguments(&[], variables).await
     }
@@ -167,12 +167,12 @@ impl Service {
     pub async fn of(program: Program) -> Self {
         let line = program.line(|line| address_of(line, "listening").is_some()).await;
         let address = address_of(&line, "listening").unwrap();
-        // The proxies of the machine that runs the tests are none of ours.
+        // The proxies of the machine are not used.
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { program, address, client }
     }
 
-    /// A service that asks the STS at this URL.
+    /// A service that uses the STS at this URL.
     pub async fn asking(sts_url: &str, variables: &[(&str, &str)]) -> Self {
         let endpoint = [("AWS_ENDPOINT_URL_STS", sts_url)];
         Self::start(&[&endpoint, variables].concat()).await
@@ -190,7 +190,7 @@ impl Service {
         self.request(body).send().await.unwrap()
     }
 
-    /// Posts well-formed credentials that belong to nobody.
+    /// Posts well-formed credentials that belong to no account.
     pub async fn verify_someone(&self) -> Response {
         self.verify(&someone()).await
     }
@@ -216,22 +216,22 @@ pub fn address_of(line: &str, message: &str) -> Option<SocketAddr> {
     text.parse().ok()
 }
 
-/// The value of a series at the /metrics of any listener.
+/// The value of a metric at the /metrics of any listener.
 pub async fn metric_at(url: &str, series: &str) -> Option<f64> {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     value_in(&client.get(url).send().await.unwrap().text().await.unwrap(), series)
 }
 
-/// The id under which a request is found again.
+/// The ID by which a request can be found.
 pub fn request_id(response: &Response) -> String {
     header(response, "x-request-id").expect("every answer has a request id").to_owned()
 }
 
-/// A directory that is there for as long as this is.
+/// A directory that is removed on drop.
 pub struct Scratch(PathBuf);
 
 impl Scratch {
-    /// `name` must not be that of another test.
+    /// `name` must be unique among the tests.
     pub fn new(name: &str) -> Self {
         let path =
             Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("process-{}-{name}", std::process::id()));
@@ -239,7 +239,7 @@ impl Scratch {
         Self(path)
     }
 
-    /// Writes a file, and gives its path.
+    /// Writes a file, and returns its path.
     pub fn file(&self, name: &str, content: &str) -> String {
         let path = self.0.join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -255,7 +255,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // What is left over does no harm.
+        // A file that is left over does no harm.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }

@@ -1,4 +1,5 @@
-//! Proofs at the built program: what it does not start with, what it writes of a proof, and what it never writes of one.
+//! Proofs with the built program: settings that prevent the start, what it logs about a proof, and what it
+//! never logs.
 
 use crate::collector::Collector;
 use crate::helpers::{caller, start_sandbox};
@@ -18,7 +19,7 @@ fn signature_in(url: &str) -> String {
 
 const ROLE: &str = "ASIASBXROLE00EXAMPLE";
 
-/// So long a part of a proof is no accident.
+/// A match of this length cannot be a coincidence.
 const PART: usize = 12;
 
 #[tokio::test]
@@ -91,7 +92,7 @@ async fn the_log_line_tells_the_kind_of_a_proof_and_the_id_of_a_token() {
     assert!(line["web_identity_token_id"].is_null(), "nobody vouches for it: {line}");
 }
 
-/// An STS that repeats all that it was sent, in another way each time.
+/// An STS that repeats everything it received, in a different way each time.
 async fn echoing_sts() -> Stub {
     Stub::start(|number, request| {
         let head = request.split("\r\n\r\n").next().unwrap().replace("\r\n", " ").replace(['<', '&'], " ");
@@ -111,7 +112,7 @@ async fn echoing_sts() -> Stub {
     .await
 }
 
-/// Whatever of these proofs nobody else may see: signatures and session tokens, and what they are in other encodings.
+/// The confidential parts of these proofs: signatures and session tokens, also in other encodings.
 struct Secrets(HashSet<Vec<u8>>);
 
 impl Secrets {
@@ -132,9 +133,9 @@ impl Secrets {
     }
 }
 
-/// Bodies with proofs: good ones, and ones with something wrong in each place, and what must not be seen of them.
+/// Bodies with proofs: valid ones, and ones with a mistake in each place, and their confidential parts.
 fn bodies(token: &str) -> (Vec<Value>, Secrets) {
-    // The sandbox's own begins as its callers' names do.
+    // The sandbox's session tokens begin like its callers' names.
     let session = "FwoGZXIvYXdzEPz//wEaDK7w2RtVnBx5yJ8hUiKqAcM3fLs9eDg6Tz1XoPmNbQvWrCjYlHkSa4GpZ0uFiEtOdLx8Rw7J5nVhK2yM==";
     let signer =
         |seconds| Signer { token: Some(session.to_owned()), ..Signer::of(caller(ROLE)).signed(seconds) };

@@ -1,4 +1,4 @@
-//! The host that is asked for each setting, seen from a proxy; and who goes round it.
+//! The host that is called for each setting, as seen by a proxy, and the hosts that bypass the proxy.
 
 use crate::helpers::{expected, someone, summary};
 use crate::program::{Scratch, Service};
@@ -6,20 +6,20 @@ use crate::stub::{Reply, Stub, http_bytes, identity};
 use crate::wire::{Authority, tls, tunnel};
 use serde_json::json;
 
-/// The host that an HTTPS endpoint has while everything goes through a proxy.
+/// The host of an HTTPS endpoint if everything goes through a proxy.
 const STS: &str = "sts.us-east-1.amazonaws.com";
 
-/// A proxy that writes down where one wants to go, and lets nobody through.
+/// A proxy that records the target hosts, and refuses all connections.
 async fn refusing_proxy() -> Stub {
     Stub::always(Reply::Last(http_bytes(403, &[], ""))).await
 }
 
-/// Where clients of a proxy wanted to go.
+/// The target hosts of a proxy's clients.
 fn wanted(proxy: &Stub) -> Vec<String> {
     proxy.requests().iter().map(|request| request.lines().next().unwrap().to_owned()).collect()
 }
 
-/// A service whose way out is this proxy. The certificates are never looked at, but have to be there.
+/// A service that uses this proxy. The certificates are never used, but have to exist.
 async fn behind(proxy: &Stub, authority: &Authority, variables: &[(&str, &str)]) -> Service {
     let usual = [
         ("HTTPS_PROXY", proxy.url.as_str()),
@@ -44,7 +44,7 @@ async fn the_settings_of_aws_choose_the_host() {
         (&[("AWS_REGION", "me-west-1")], "sts.me-west-1.amazonaws.com"),
         (&[("AWS_STS_REGIONAL_ENDPOINTS", "regional")], STS),
         (&[("AWS_STS_REGIONAL_ENDPOINTS", "legacy")], "sts.amazonaws.com"),
-        // Not one of the regions that were there when it was introduced.
+        // Not one of the regions that existed when the setting was introduced.
         (
             &[("AWS_STS_REGIONAL_ENDPOINTS", "legacy"), ("AWS_REGION", "eu-south-1")],
             "sts.eu-south-1.amazonaws.com",

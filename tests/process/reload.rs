@@ -1,5 +1,5 @@
-//! Files that change while the program runs, without a signal: a file is rewritten, replaced by another, or reached through a link
-//! that is swapped, as Kubernetes does with Secrets and ConfigMaps.
+//! Files that change while the program runs, without a signal: a file is rewritten, replaced, or reached
+//! through a link that is swapped, as Kubernetes does with Secrets and ConfigMaps.
 
 use crate::api_keys::{ask, new_key};
 use crate::helpers::value_in;
@@ -9,7 +9,8 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-/// A folder as Kubernetes mounts one: each name is a link through `..data`, which is a link to the folder of the day.
+/// A folder as Kubernetes mounts it: each name is a link through `..data`, which is a link to the current
+/// folder.
 pub struct Mounted(Scratch);
 
 impl Mounted {
@@ -22,7 +23,7 @@ impl Mounted {
         mounted
     }
 
-    /// Makes a new folder and puts the link to it in the place of the old one, in one step.
+    /// Creates a new folder, and atomically replaces the link with one to the new folder.
     pub fn swap(&self, folder: &str, files: &[(&str, &str)]) {
         for (name, content) in files {
             self.0.file(&format!("{folder}/{name}"), content);
@@ -46,7 +47,7 @@ impl Mounted {
     }
 }
 
-/// The log lines that say so of a file, when there are so many.
+/// Waits for this many log lines with this message about a file.
 pub async fn lines(service: &Service, count: usize, message: &str, file: &str) -> Vec<String> {
     let (message, file) = (format!("\"message\":\"{message}"), format!("\"file\":\"{file}\""));
     service.program.lines(count, |line| line.contains(&message) && line.contains(&file)).await
@@ -86,7 +87,7 @@ async fn a_bad_file_is_said_once_and_counted_and_what_was_loaded_stays_in_use() 
     };
     let (none, at_start) = loaded().await;
     assert!(none.abs() < 0.5 && at_start > 1.7e9, "{none} {at_start}");
-    // What a writer has come to that is not done yet.
+    // The state of a file while it is being written.
     files.file("keys", &other_line[..other_line.len() - 1]);
     lines(&service, 1, "not reloaded", "api_keys").await;
     assert_eq!(loaded().await, (1.0, at_start));

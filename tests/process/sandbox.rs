@@ -1,4 +1,4 @@
-//! The sandbox, alone and inside the service: it works, and says that nothing is real.
+//! The sandbox, alone and inside the service: it works, and states that nothing is real.
 
 use crate::helpers::{body_of, caller, expected, header, summary};
 use crate::program::{Program, Service, address_of, command, run};
@@ -15,7 +15,7 @@ use sts_sandbox::table;
 
 const USER: &str = "AKIASBXUSER00EXAMPLE";
 
-/// Asks about a caller of another partition, whose region only `*` allows.
+/// Verifies a caller of another partition, whose region only `*` allows.
 const CHINA: &str = "AKIASBXCHINA0EXAMPLE";
 
 async fn service_with_sandbox() -> Service {

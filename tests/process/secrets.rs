@@ -1,5 +1,5 @@
-//! No secret access key, no session token and no part of either is ever in an answer or in what the program writes,
-//! at the most talkative level, whatever is asked and whatever STS says.
+//! No answer and no output of the program contains a secret access key, a session token, or a part of one,
+//! even at the most verbose level, whatever is requested and whatever STS answers.
 
 use crate::collector::Collector;
 use crate::program::{Service, json};
@@ -13,18 +13,18 @@ use std::collections::HashSet;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// Every part is met once, so that a part found is a part told.
+/// Every part occurs only once, so a part that is found was leaked.
 const SECRET: &str = "k3Jv9QpZ+x7Tn2Wd/R5mLc8Yb1Hf6Gs4Au0EiOqV";
 const TOKEN: &str = "FwoGZXIvYXdzEPz//wEaDK7w2RtVnBx5yJ8hUiKqAcM3fLs9eDg6Tz1XoPmNbQvWrCjYlHkSa4GpZ0uFiEtOd\
                      Lx8Rw7J5nVhK2yMcTqBg3Us6ZfPo1ID9aXeNmYrWvHjQlCtGkS0zFbAuEiO4d==";
 
-/// The header by which an invocation asks for its line in the log.
+/// The header with which an invocation requests its log line.
 const LOG_TYPE: &str = "x-amz-log-type";
 
-/// So long a part of a secret is no accident.
+/// A match of this length cannot be a coincidence.
 const PART: usize = 12;
 
-/// The access keys of the cases; each is answered otherwise by the stub.
+/// The access key IDs of the cases; the stub answers each of them differently.
 const GOOD: &str = "AKIAQ7H2GOODXXEXAMPLE";
 const WRONG: &str = "AKIAQ7H2WRONGXEXAMPLE";
 const ECHOES: [(&str, Echo); 13] = [
@@ -51,7 +51,7 @@ const ECHOES: [(&str, Echo); 13] = [
     ("AKIAQ7H2ECHO08EXAMPLE", |head| http(302, &[("Location", head)], head)),
     ("AKIAQ7H2ECHO09EXAMPLE", |head| http(200, &[], &format!("<GetCallerIdentityResponse>{head}"))),
     ("AKIAQ7H2ECHO10EXAMPLE", |head| Reply::Last(format!("{head}\r\n\r\n").into_bytes())),
-    // What looks like an id is a part of the secret.
+    // The apparent request ID is a part of the secret.
     ("AKIAQ7H2ECHO11EXAMPLE", |_| http(503, &[("x-amzn-RequestId", &SECRET[17..])], "")),
     ("AKIAQ7H2ECHO12EXAMPLE", |_| {
         let error = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>";
@@ -59,10 +59,10 @@ const ECHOES: [(&str, Echo); 13] = [
     }),
 ];
 
-/// An answer that repeats what was asked.
+/// An answer that repeats the request.
 type Echo = fn(&str) -> Reply;
 
-/// An STS that repeats all that it was sent, and the secret beside it, as if it could know.
+/// An STS that repeats everything it received, and also the secret, as if it knew it.
 async fn sts() -> Stub {
     Stub::start(|_, request| {
         let head = request.split("\r\n\r\n").next().unwrap().replace("\r\n", " ");
@@ -80,7 +80,7 @@ fn credentials(access_key: &str) -> Value {
     json!({"stsAccessKey": access_key, "stsSecretKey": SECRET, "stsSessionToken": TOKEN})
 }
 
-/// Bodies that are refused: each holds the secrets where something is wrong with them.
+/// Bodies that are refused; each contains the secrets at the place of its mistake.
 fn malformed() -> Vec<String> {
     let good = credentials(GOOD).to_string();
     let cases = [
@@ -104,7 +104,7 @@ fn malformed() -> Vec<String> {
     cases.iter().map(Value::to_string).chain(broken).collect()
 }
 
-/// What is posted to the Lambda's own interface.
+/// The bodies for the Lambda interface.
 fn events() -> Vec<String> {
     let inner = credentials(GOOD).to_string();
     let cases = [
@@ -119,7 +119,7 @@ fn events() -> Vec<String> {
     cases.iter().map(Value::to_string).chain([format!("{inner}{inner}"), SECRET.to_owned()]).collect()
 }
 
-/// Requests that are odd in their head.
+/// Requests with unusual heads.
 fn odd(service: &Service) -> Vec<RequestBuilder> {
     let verify = service.url("/verify");
     let raw = |bytes: &[u8]| reqwest::header::HeaderValue::from_bytes(bytes).unwrap();
@@ -158,7 +158,7 @@ fn parts_in(text: &str) -> Vec<&'static str> {
     windows.filter_map(|window| parts.get(window).copied()).collect()
 }
 
-/// Sends a request and looks at all of its answer.
+/// Sends a request and checks its complete answer.
 async fn ask(request: RequestBuilder) {
     let answer = request.send().await.unwrap();
     assert_ne!(answer.status(), 500, "{answer:?}");
@@ -168,7 +168,7 @@ async fn ask(request: RequestBuilder) {
     assert_eq!(parts_in(&text), Vec::<&str>::new(), "{text}");
 }
 
-/// Sends what is no HTTP.
+/// Sends bytes that are not HTTP.
 async fn shout(service: &Service, text: &str) {
     let mut stream = TcpStream::connect(service.address).await.unwrap();
     stream.write_all(text.as_bytes()).await.unwrap();
@@ -178,7 +178,8 @@ async fn shout(service: &Service, text: &str) {
     assert_eq!(parts_in(&String::from_utf8_lossy(&answer)), Vec::<&str>::new());
 }
 
-/// Asks everything of a service that logs all it can, and gives what it wrote and how many requests that were.
+/// Sends all requests to a service at the most verbose level, and returns its output and the number of
+/// requests.
 async fn everything(format: &str, more: &[(&str, &str)]) -> (Vec<String>, usize) {
     let stub = sts().await;
     let talkative = [
@@ -222,7 +223,7 @@ async fn everything(format: &str, more: &[(&str, &str)]) -> (Vec<String>, usize)
     (end.stdout, count)
 }
 
-/// Whether a line holds part of a secret, or a whole access key.
+/// Whether a line contains part of a secret, or a complete access key ID.
 fn tells(line: &str) -> bool {
     let mut keys = [GOOD, WRONG].into_iter().chain(ECHOES.map(|(key, _)| key));
     !parts_in(line).is_empty() || keys.any(|key| line.contains(key))
@@ -273,7 +274,7 @@ async fn assert_nothing_traced(url: &str, collector: &Collector, bundle: &str) {
     );
     for post in collector.posts() {
         let bytes = [post.head.as_bytes(), &post.body].concat();
-        // No part stands in two pieces: protobuf's texts are whole.
+        // No part is split, because protobuf texts are contiguous.
         let text: String = bytes.iter().map(|byte| char::from(*byte)).collect();
         assert!(!tells(&text), "{text}");
     }

@@ -1,4 +1,4 @@
-//! A wrong setting: exit code 64, one line that names the variable and keeps the value to itself, and no listener.
+//! An invalid setting: exit code 64, one line that names the variable but not the value, and no listener.
 
 use crate::help::invocations;
 use crate::helpers::{caller, header};
@@ -8,14 +8,14 @@ use std::ffi::OsStr;
 use std::net::TcpListener;
 use std::os::unix::ffi::OsStrExt as _;
 
-/// What no setting takes, and what no message of ours holds by chance.
+/// A value that no setting accepts, and that no message contains by chance.
 const NONSENSE: &str = "zqxj!";
 
-/// The variables that libraries read, as far as a wrong value can be told.
+/// The variables that libraries read, as far as an invalid value can be recognised.
 const PROXIES: [&str; 6] =
     ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
 
-/// A value for a variable that is of the right kind and yet cannot be meant.
+/// A value that has the right type but is not allowed.
 const ODD_VALUES: &[(&str, &[&str])] = &[
     ("STS_VERIFY_LISTEN", &["localhost", "10.1.2.3", ":1", "127.0.0.1:99999", "example.com:80"]),
     ("STS_VERIFY_SANDBOX", &["2", "enabled"]),
@@ -84,7 +84,7 @@ const ODD_VALUES: &[(&str, &[&str])] = &[
     ("STS_VERIFY_TRUSTED_PROXIES", &["-1", "17", "10.0.0.0/8", "true"]),
 ];
 
-/// Listeners that are on no fixed port, should a setting be taken that must be refused.
+/// Listeners without a fixed port, in case a setting is accepted that must be refused.
 const FREE_PORTS: [(&str, &str); 2] =
     [("STS_VERIFY_LISTEN", "127.0.0.1:0"), ("STS_VERIFY_SANDBOX_LISTEN", "127.0.0.1:0")];
 
@@ -98,7 +98,7 @@ fn assert_refused(end: &End, name: &str) {
     assert!(end.stderr[0].contains(&format!(" {name}")), "{name}: {end:?}");
 }
 
-/// Short values stand in many a message by chance, so that only their quotation tells.
+/// Short values occur in messages by chance, so only a quoted value counts.
 fn assert_keeps_to_itself(end: &End, value: &str) {
     let quoted = [format!("'{value}'"), format!("\"{value}\""), format!("`{value}`")];
     let repeated = value.len() > 4 && end.stderr[0].contains(value);
@@ -185,7 +185,8 @@ async fn values_that_cannot_be_meant_are_refused() {
         for value in *values {
             let end = run_with(&[], variable, value).await;
             assert_refused(&end, variable);
-            // What is said of any wrong value is no repetition of this one, even if its example looks like it.
+            // A message that is the same for every invalid value does not repeat this one, even if its
+            // example is similar.
             if !usual.contains(value) {
                 assert_keeps_to_itself(&end, value);
             }
@@ -288,7 +289,8 @@ async fn empty_variables_count_as_unset() {
 
 #[tokio::test]
 async fn an_empty_listener_counts_as_unset() {
-    // The default is a fixed port, so the wrong setting behind it has to keep it from being taken.
+    // The default is a fixed port, so the invalid setting after it has to prevent the program from listening
+    // on it.
     for (arguments, listener) in
         [(&[] as &[&str], "STS_VERIFY_LISTEN"), (&["sandbox"], "STS_VERIFY_SANDBOX_LISTEN")]
     {

@@ -1,4 +1,4 @@
-//! Signals: none ends the program that is not meant to, at any time from its first moment on.
+//! Signals: from the first moment of the program, only the intended signals end it.
 
 use crate::program::{PATIENCE, Program, Scratch, Service, address_of, command, json, run};
 use crate::wire::Gate;
@@ -8,10 +8,10 @@ use std::process::Command;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-/// The digest of no key.
+/// A digest without a key.
 const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef nobody\n";
 
-/// A named pipe in place of a file: who reads it waits until somebody writes it.
+/// A named pipe in place of a file: a reader blocks until another process writes to it.
 fn named_pipe(scratch: &Scratch) -> String {
     let path = scratch.path("pipe");
     assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
@@ -31,7 +31,7 @@ async fn starting(pipe: &str) -> (Program, File) {
         ("STS_VERIFY_LISTEN", "127.0.0.1:0"),
         ("STS_VERIFY_LOG_FORMAT", "json"),
         ("STS_VERIFY_API_KEYS_FILE", pipe),
-        // With one thread, what blocks it blocks everything.
+        // With one thread, anything that blocks it blocks everything.
         ("TOKIO_WORKER_THREADS", "1"),
     ];
     let program = Program::start(&mut command(&["serve"], &variables));
@@ -48,7 +48,7 @@ async fn sighup_during_the_start_reloads_the_files_when_it_is_over() {
     file.write_all(DIGEST.as_bytes()).unwrap();
     drop(file);
     let service = Service::of(program).await;
-    // It is read again.
+    // It is reloaded.
     being_read(&pipe).await.write_all(format!("{DIGEST}{}", DIGEST.replace('0', "1")).as_bytes()).unwrap();
     let entries = |line: &str| json(line)["file"] == "api_keys" && json(line)["entries"] == 2;
     service.program.line(entries).await;
@@ -81,7 +81,8 @@ async fn a_file_that_hangs_when_it_is_read_again_holds_up_nothing() {
     assert_eq!(service.stop().await.code, Some(0));
 }
 
-/// Signals that a supervisor or a rotation of logs may send to anybody, and that end a program that does not know them.
+/// Signals that a supervisor or log rotation may send to any program, and whose default action ends the
+/// process.
 const HARMLESS: [&str; 4] = ["HUP", "USR1", "USR2", "PIPE"];
 
 #[tokio::test]

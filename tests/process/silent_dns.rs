@@ -1,4 +1,5 @@
-//! A name server that never answers: each look-up blocks a thread for minutes, and nothing waits for it at the stop.
+//! A name server that never answers: each lookup blocks a thread for minutes, and the shutdown does not wait
+//! for it.
 
 use crate::helpers::someone;
 use crate::program::{PATIENCE, Program, Service, command};
@@ -10,10 +11,10 @@ use std::time::Duration;
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
-/// The C library asks again after 30 s, and five times in all: longer than any test waits for an end.
+/// The C library retries after 30 s, five times in total: longer than any test waits.
 const OPTIONS: &str = "options timeout:30 attempts:5";
 
-/// As many threads as Tokio has for what blocks.
+/// The number of Tokio's threads for blocking work.
 const BLOCKING_THREADS: usize = 512;
 
 const QUICK: [(&str, &str); 3] = [
@@ -22,14 +23,15 @@ const QUICK: [(&str, &str); 3] = [
     ("STS_VERIFY_DRAIN_TIMEOUT", "100ms"),
 ];
 
-/// How many name servers this process has started.
+/// The number of name servers that this process has started.
 static STARTED: AtomicU8 = AtomicU8::new(0);
 
 /// The name server.
 struct NameServer(UdpSocket);
 
 impl NameServer {
-    /// `None` when whoever runs the tests may not give a program an /etc of its own, in which the name server stands.
+    /// `None` if the user who runs the tests may not give a program its own /etc, which names the name
+    /// server.
     async fn start() -> Option<Self> {
         let mut probe = Command::new("unshare");
         let probe =
@@ -38,14 +40,14 @@ impl NameServer {
             eprintln!("not run: who runs the tests may not mount a file system in a namespace");
             return None;
         }
-        // The port of name servers cannot be chosen; the address is one that nobody else uses.
+        // The port of name servers is fixed; the address is one that no other test uses.
         let [.., high, low] = std::process::id().to_be_bytes();
         let number = 100 + STARTED.fetch_add(1, Ordering::Relaxed);
         let address = SocketAddr::from((Ipv4Addr::new(127, number, high, low), 53));
         Some(Self(UdpSocket::bind(address).await.unwrap()))
     }
 
-    /// The program, which asks this server alone.
+    /// The program, which uses only this name server.
     fn command(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
         let program = command(arguments, variables);
         let address = self.0.local_addr().unwrap().ip();
@@ -67,7 +69,7 @@ impl NameServer {
         Service::of(Program::start(&mut self.command(&[], &[&usual[..], &QUICK, variables].concat()))).await
     }
 
-    /// Waits until so many look-ups are under way. Each has a port of its own.
+    /// Waits until this many lookups are in progress. Each has its own port.
     async fn was_asked(&self, count: usize) {
         let mut ports = HashSet::new();
         while ports.len() < count {
@@ -80,7 +82,7 @@ impl NameServer {
 #[tokio::test]
 async fn a_look_up_that_hangs_does_not_hold_up_the_stop() {
     for signal in ["TERM", "INT"] {
-        // Its own: queries of the last service may still be in its queue.
+        // A new name server, because queries of the last service may still be in the queue.
         let Some(names) = NameServer::start().await else { return };
         let service = names.serve(&[]).await;
         let asking = tokio::spawn(service.request(&someone()).send());

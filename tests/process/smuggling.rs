@@ -1,12 +1,12 @@
-//! A request in which a proxy may see another one: where heads can be read in two ways they are refused, and what stands
-//! in the body of a request is never taken for a request (RFC 9112, section 11.2).
+//! Request smuggling: ambiguous heads are refused, and the body of a request is never read as a request (RFC
+//! 9112, section 11.2).
 
 use crate::program::{PATIENCE, Scratch, Service, run};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// The request that nobody sent.
+/// The smuggled request.
 const HIDDEN: &str = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
 
 /// The statuses of the answers on one connection, until it is closed.
@@ -64,6 +64,6 @@ async fn a_body_that_is_not_read_is_not_taken_for_the_next_request() {
         let head = format!("{request} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len());
         assert_eq!(statuses(&service, &format!("{head}{body}")).await, [status], "{request}");
     }
-    // Two requests, one after another, are two.
+    // Two requests, one after another, are read as two.
     assert_eq!(statuses(&service, &HIDDEN.repeat(2)).await, ["200", "200"]);
 }

@@ -1,4 +1,4 @@
-//! The process is told to stop: what it still does, what it does not wait for, and how it ends.
+//! Shutdown of the process: what it still does, what it does not wait for, and how it exits.
 
 use crate::helpers::{expected, someone, summary};
 use crate::program::{PATIENCE, Service, run};
@@ -9,19 +9,19 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
-/// So long that a test gives up before it is over: whatever ends then was not ended by this.
+/// Longer than the time limit of a test, so this setting cannot have ended anything in a test.
 const LONG: &str = "1h";
 
-/// Asks in the background.
+/// Sends a request in the background.
 fn ask(service: &Service) -> JoinHandle<reqwest::Result<Response>> {
     tokio::spawn(service.request(&someone()).send())
 }
 
-/// Sends something on a connection of its own, which the service has taken by the time that this is over.
+/// Sends something on a new connection, and returns when the service has accepted it.
 async fn connect(service: &Service, bytes: &str) -> TcpStream {
     let mut stream = TcpStream::connect(service.address).await.unwrap();
     stream.write_all(bytes.as_bytes()).await.unwrap();
-    // Connections are taken in their order.
+    // Connections are accepted in order.
     assert_eq!(service.client.get(service.url("/livez")).send().await.unwrap().status(), 200);
     stream
 }
@@ -39,7 +39,7 @@ async fn after_sigterm_everything_is_served_and_only_readiness_is_gone() {
         assert_eq!(service.get(path).await.status(), status, "{path}");
     }
     assert_eq!(summary(service.verify_someone().await).await, expected(200, "valid", ""));
-    // A container that is about to stop is not a sick one.
+    // A container that is stopping is still healthy.
     let listen = service.address.to_string();
     assert_eq!(run(&["healthcheck"], &[("STS_VERIFY_LISTEN", &listen)]).await.code, Some(0));
 }

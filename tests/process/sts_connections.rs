@@ -1,4 +1,4 @@
-//! The connections to the STS of several regions, each with a host of its own: so many are open in all, idle ones included.
+//! The limit of connections to the STS of several regions, each with its own host, idle connections included.
 
 use crate::helpers::{expected, someone, summary};
 use crate::program::Service;
@@ -8,10 +8,10 @@ use serde_json::json;
 
 const REGIONS: [&str; 6] = ["us-east-1", "us-east-2", "us-west-2", "eu-west-1", "eu-central-1", "ap-south-1"];
 
-/// The most connections that the service may have.
+/// The maximum number of connections of the service.
 const MOST: usize = 4;
 
-/// The connections to a local port that are open or being made, as the kernel has them.
+/// The kernel's count of connections to a local port that are open or being opened.
 fn open_to(port: &str) -> usize {
     let port = format!(":{:04X}", port.parse::<u16>().unwrap());
     let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
@@ -43,7 +43,7 @@ async fn service(stub: &Stub, authority: &Authority) -> (Service, String, [Serve
     (Service::start(&variables).await, port, [front, proxy])
 }
 
-/// A question for a region, unlike all others.
+/// A request for a region with unique credentials.
 fn question(region: &str, number: usize) -> serde_json::Value {
     let mut body = someone();
     body["region"] = json!(region);
@@ -77,7 +77,7 @@ async fn no_more_are_open_over_all_regions_than_allowed() {
 
 #[tokio::test]
 async fn a_region_that_does_not_answer_does_not_hold_up_another() {
-    // The first region is the one whose signature names it.
+    // The first region is that of the signature.
     let silent = format!("/{}/sts/", REGIONS[0]);
     let stub =
         Stub::start(move |_, request| if request.contains(&silent) { Reply::Silence } else { identity() })
@@ -89,7 +89,7 @@ async fn a_region_that_does_not_answer_does_not_hold_up_another() {
     while stub.count() < MOST - 1 {
         tokio::task::yield_now().await;
     }
-    // They are answered while calls to the first region hang, and others wait for these.
+    // They are answered while calls to the first region hang and other requests wait for these.
     for number in 0..20 {
         let answer = service.verify(&question(REGIONS[1], 1_000 + number)).await;
         assert_eq!(summary(answer).await, expected(200, "valid", ""));

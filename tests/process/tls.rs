@@ -1,4 +1,4 @@
-//! TLS for the service's own callers: the pair of files, versions, limits of time, SIGHUP, the stop, the health check.
+//! TLS for callers: the pair of files, versions, time limits, SIGHUP, shutdown, and the health check.
 
 use crate::helpers::someone;
 use crate::program::{PATIENCE, Scratch, Service, run};
@@ -22,7 +22,7 @@ const BOTH: &[&SupportedProtocolVersion] = &[&TLS12, &TLS13];
 
 const LIVEZ: &str = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
 
-/// A service with a certificate, and a client that trusts nobody but its CA.
+/// A service with a certificate, and a client that trusts only its CA.
 pub struct Guarded {
     pub service: Service,
     authority: Authority,
@@ -31,7 +31,7 @@ pub struct Guarded {
 }
 
 impl Guarded {
-    /// `name` must not be that of another test.
+    /// `name` must be unique among the tests.
     pub async fn start(name: &str, variables: &[(&str, &str)]) -> Self {
         let (authority, files) = (Authority::new(&format!("{name}-ca")), Scratch::new(name));
         let first = authority.pair(&["127.0.0.1"]);
@@ -68,7 +68,7 @@ async fn connect(
     TlsConnector::from(Arc::new(config)).connect(ServerName::from(address.ip()), stream).await
 }
 
-/// Asks /livez on a connection that stays open, and gives the answer.
+/// Requests /livez on a connection that stays open, and returns the answer.
 async fn livez(stream: &mut TlsStream<TcpStream>) -> String {
     stream.write_all(LIVEZ.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
@@ -88,7 +88,7 @@ fn certificate_of(stream: &TlsStream<TcpStream>) -> CertificateDer<'static> {
     stream.get_ref().1.peer_certificates().unwrap()[0].clone()
 }
 
-/// Everything until the other side closes, in whatever manner.
+/// Everything until the other side closes, with a FIN or a reset.
 pub async fn rest(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> String {
     let mut answer = Vec::new();
     let closed =
@@ -184,7 +184,7 @@ async fn a_new_certificate_is_taken_over_without_a_signal_once_its_key_is_there(
     let mut before = guarded.connect().await;
     livez(&mut before).await;
     let second = guarded.authority.pair(&["127.0.0.1"]);
-    // As a writer does that writes one file after the other: the two do not belong together for a while.
+    // One file is written after the other, so the two do not match for a while.
     guarded.files.file("cert.pem", &second.certificate);
     guarded.service.program.lines(1, |line| line.contains("\"ERROR\"")).await;
     assert_eq!(certificate_of(&guarded.connect().await), guarded.first.der);
@@ -267,7 +267,7 @@ async fn a_chain_is_served_whole_however_its_file_was_made() {
         let stream = connect(service.address, &authority, BOTH, "http/1.1").await.unwrap();
         assert_eq!(stream.get_ref().1.peer_certificates().unwrap().len(), 2, "{content}");
     }
-    // One file for both, as HAProxy has it.
+    // One file for both, as with HAProxy.
     let both = files.file("both.pem", &format!("{chain}{}", pair.key));
     let variables = [("STS_VERIFY_TLS_CERT_FILE", &*both), ("STS_VERIFY_TLS_KEY_FILE", &both)];
     let service = Service::start(&variables).await;
@@ -332,7 +332,7 @@ async fn the_health_check_asks_over_tls_when_the_service_speaks_it() {
     let with_tls = [listen, ("STS_VERIFY_TLS_CERT_FILE", certificate.as_str())];
     let end = run(&["healthcheck"], &with_tls).await;
     assert_eq!((end.code, end.stderr.len()), (Some(0), 0), "{end:?}");
-    // Renewed on disk, and not yet read by the service, which is none the worse for it.
+    // Renewed on disk, but not yet loaded by the service, which is not affected.
     write(&guarded.files, &guarded.authority.pair(&["127.0.0.1"]));
     assert_eq!(run(&["healthcheck"], &with_tls).await.code, Some(0));
     assert_eq!(run(&["healthcheck"], &[listen]).await.code, Some(1));

@@ -1,4 +1,4 @@
-//! What holds of connections in clear holds of those over TLS.
+//! The limits of plain connections also apply to connections over TLS.
 
 use crate::program::metric_at;
 use crate::tls::{Guarded, question, rest};
@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-/// A service over TLS, with its figures in clear.
+/// A service over TLS, with its metrics over plain HTTP.
 async fn start(name: &str, variables: &[(&str, &str)]) -> (Guarded, String) {
     let usual = [("STS_VERIFY_METRICS_LISTEN", "127.0.0.1:0")];
     let guarded = Guarded::start(name, &[&usual, variables].concat()).await;
@@ -92,7 +92,7 @@ async fn a_client_that_ends_its_side_is_answered_and_one_that_leaves_gives_its_p
     let mut stream = client_of(&guarded, &question()).await;
     gate.was_asked(asked + 1).await;
     stream.shutdown().await.unwrap();
-    // The service has seen the end of its side when it begins to answer.
+    // The service has seen the client's FIN when it begins to answer.
     let mut start = [0; 7];
     stream.read_exact(&mut start).await.unwrap();
     gate.open();

@@ -1,4 +1,4 @@
-//! Traces: the id in the log, and the spans that a collector receives.
+//! Traces: the trace ID in the log, and the spans that a collector receives.
 
 use crate::collector::{Collector, attributes, hex};
 use crate::helpers::{expected, someone, summary};
@@ -11,20 +11,20 @@ use serde_json::json;
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00f067aa0ba902b7";
 
-/// So long that only the stop of the process exports.
+/// So long that spans are exported only at shutdown.
 const NEVER: (&str, &str) = ("OTEL_BSP_SCHEDULE_DELAY", "3600000");
 
 fn traceparent(flags: &str) -> String {
     format!("00-{TRACE}-{PARENT}-{flags}")
 }
 
-/// A service that asks this STS and exports to this collector, when it is stopped.
+/// A service that uses this STS, and exports to this collector at shutdown.
 async fn traced(sts: &str, collector: &str, more: &[(&str, &str)]) -> Service {
     let usual = [("OTEL_EXPORTER_OTLP_ENDPOINT", collector), NEVER];
     Service::asking(sts, &[usual.as_slice(), more].concat()).await
 }
 
-/// Asks once, with these headers, and gives the spans that came of it.
+/// Sends one request with these headers, and returns its spans.
 async fn spans_of(more: &[(&str, &str)], headers: &[(&'static str, &str)]) -> Vec<Span> {
     let (stub, collector) = (Stub::always(identity()).await, Collector::start().await);
     let service = traced(&stub.url, &collector.url, more).await;
@@ -263,7 +263,7 @@ async fn a_collector_with_a_certificate_of_its_own_in_the_bundle_is_posted_to() 
     let another = std::fs::read_to_string(Authority::new("other-collector").bundle).unwrap();
     let pair = Pair::self_signed(&["127.0.0.1"], true, 4096);
     let front = tls_with(&pair, &collector.url).await;
-    // Glued without a line end.
+    // Joined without a line end.
     let bundle = files.file("own.pem", &format!("{}{}", another.trim_end(), pair.certificate));
     let certificate = ("OTEL_EXPORTER_OTLP_CERTIFICATE", bundle.as_str());
     let service = traced(&stub.url, &format!("https://{}", front.address), &[certificate]).await;

@@ -1,4 +1,5 @@
-//! A log that nobody reads or that cannot be written: everything else goes on, and the process stops as always.
+//! A log that nobody reads, or that cannot be written: everything else continues, and the process stops as
+//! usual.
 
 use crate::helpers::{body_of, caller, expected, summary};
 use crate::program::{PATIENCE, Scratch, address_of, command, json, lines_of, metric_at};
@@ -14,17 +15,17 @@ use tokio::net::TcpStream;
 use tokio::net::unix::pipe::Sender;
 use tokio::time::timeout;
 
-/// More lines than a pipe and the queue of lines hold together.
+/// More lines than a pipe and the queue can hold together.
 const TOO_MANY: usize = 10_000;
 
 const DROPPED: &str = "sts_verify_log_lines_dropped_total";
 
-/// A program whose outputs are a test's own. It is killed when this is dropped.
+/// A program whose outputs a test controls. It is killed on drop.
 struct Process(Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have exited already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -36,7 +37,7 @@ impl Process {
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }
 
-    /// The exit code, once it has ended.
+    /// Waits for the exit code.
     async fn end(&mut self) -> Option<i32> {
         let ended = async {
             loop {
@@ -50,7 +51,7 @@ impl Process {
     }
 }
 
-/// `serve` with a log that is read up to the line that says where it listens.
+/// `serve` with a log that is read up to the line with the listen address.
 fn serve_unread() -> (Process, PipeReader, SocketAddr) {
     let (mut log, stdout) = pipe().unwrap();
     let variables = [
@@ -77,7 +78,7 @@ fn serve_unread() -> (Process, PipeReader, SocketAddr) {
     (process, log, address)
 }
 
-/// Asks /livez so many times over one connection.
+/// Requests /livez this many times over one connection.
 async fn ask(address: SocketAddr, times: usize) {
     const REQUEST: &[u8] = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let (mut input, mut output) = TcpStream::connect(address).await.unwrap().into_split();
@@ -117,7 +118,7 @@ async fn a_log_that_nobody_reads_holds_up_neither_answers_nor_the_stop() {
 async fn a_second_signal_ends_the_process_while_nobody_reads_the_log() {
     let (mut process, _log, address) = serve_unread();
     ask(address, 1000).await;
-    // Half a request is waited for, for 20 s.
+    // The service waits 20 s for the rest of a request.
     let mut half = TcpStream::connect(address).await.unwrap();
     half.write_all(b"GET /livez HTTP/1.1\r\n").await.unwrap();
     ask(address, 1).await;
@@ -145,7 +146,7 @@ async fn lines_that_nobody_reads_are_dropped_and_counted_and_the_others_are_whol
     assert!(lines.iter().all(|line| line["timestamp"].is_string()), "lines are whole");
     let told: u64 = lines.iter().filter_map(|line| line["lines"].as_u64()).sum();
     let requests = lines.iter().filter(|line| line["message"] == "request").count() as u64;
-    // Those that were asked for above, and the metrics.
+    // The requests above, and the metrics.
     assert_eq!(requests + told, TOO_MANY as u64 + 1, "{told} are told to be lost");
 }
 
@@ -161,7 +162,7 @@ async fn what_is_left_is_written_at_the_stop() {
         assert_ne!(idle.read_buf(&mut answer).await.unwrap(), 0, "{answer:?}");
     }
     process.signal("TERM");
-    // It is closed when nobody is served any more.
+    // It is closed when no request is served any more.
     timeout(PATIENCE, idle.read_to_end(&mut answer)).await.expect("it is closed").unwrap();
     let mut log = lines_of(log);
     assert_eq!(process.end().await, Some(0));
@@ -171,10 +172,10 @@ async fn what_is_left_is_written_at_the_stop() {
     assert_eq!(log.last().unwrap(), "stopped");
 }
 
-/// An output that takes nothing, and what must live as long as it.
+/// An output that accepts nothing, and the values that have to live as long.
 struct Output(&'static str, OwnedFd, Option<PipeReader>);
 
-/// A pipe that is full already.
+/// A pipe that is already full.
 fn full_pipe() -> (PipeReader, PipeWriter) {
     let (reader, writer) = pipe().unwrap();
     let filling = Sender::from_owned_fd(writer.into()).unwrap();
@@ -196,14 +197,14 @@ fn outputs() -> Vec<Output> {
     ]
 }
 
-/// An address that nobody else uses: one of this process's own, since the log cannot say which it is.
+/// An address that no other process uses, chosen in advance because the log cannot report it.
 fn address() -> String {
     let [.., high, low] = std::process::id().to_be_bytes();
     let listener = TcpListener::bind(format!("127.77.{high}.{low}:0")).unwrap();
     listener.local_addr().unwrap().to_string()
 }
 
-/// Waits until somebody listens.
+/// Waits until a process listens.
 async fn reach(address: &str) {
     let began = Instant::now();
     while TcpStream::connect(address).await.is_err() {

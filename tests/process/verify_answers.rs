@@ -1,4 +1,4 @@
-//! What `sts-verify verify` says: rows, verdicts, partitions, decoys, exit codes.
+//! The output of `sts-verify verify`: rows, verdicts, partitions, decoys, exit codes.
 
 use crate::program::Scratch;
 use crate::stub::{Reply, Stub, identity, sts_error};
@@ -140,7 +140,7 @@ async fn partitions_are_asked_in_turn_while_a_key_is_unknown() {
     assert_eq!(regions(&expired.access_key_id), ["us-east-1"]);
     let row = run.rows().into_iter().find(|row| row["source"] == "-:1").unwrap();
     assert_eq!((row["region"].as_str(), row["attempts"].as_u64()), (Some("cn-northwest-1"), Some(3)));
-    // One that is named twice is asked once.
+    // A key that is listed twice is verified once.
     let twice = ["--partitions", "aws,aws-cn,aws,aws-cn"];
     let run = verify(&twice, sandbox.url(), key("AKIANOBODYYYYEXAMPLE").as_bytes()).await;
     assert_eq!(regions("AKIANOBODYYYYEXAMPLE"), ["us-east-1", "cn-northwest-1"], "{run:?}");
@@ -207,7 +207,7 @@ async fn decoys_are_not_asked_about_unless_it_is_wanted() {
             (&true.into(), &"171436882533".into())
         );
     }
-    // Nor does it matter whether its region may be asked.
+    // Whether its region is allowed does not matter either.
     let elsewhere = key(DECOY).replace("}\n", ",\"region\":\"eu-west-3\"}\n");
     let run = verify(&["--allowed-regions", "us-east-1"], sandbox.url(), elsewhere.as_bytes()).await;
     assert_eq!((run.code, &row(&run)["error_code"]), (Some(0), &"CanaryAccount".into()), "{run:?}");
@@ -219,7 +219,7 @@ async fn an_endpoint_that_is_given_as_a_flag_is_asked_whatever_is_ignored() {
     let variables = [
         ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true"),
         ("AWS_ENDPOINT_URL_STS", variable.url()),
-        // What would be sent to AWS.
+        // This would be sent to AWS.
         ("HTTPS_PROXY", proxy.url()),
         ("AWS_MAX_ATTEMPTS", "1"),
     ];

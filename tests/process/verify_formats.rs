@@ -1,4 +1,4 @@
-//! What `sts-verify verify` reads: every format, from files and standard input, good and broken.
+//! The input of `sts-verify verify`: every format, from files and standard input, valid and invalid.
 
 use crate::program::Scratch;
 use crate::verify_program::{ACCOUNT, asked, line, sandbox, users, verify};
@@ -31,7 +31,7 @@ fn record(snippet: &str, variables: &str) -> String {
 /// A format, the name of a file, its text, and the sources of its two rows.
 type Example = (&'static str, &'static str, String, [&'static str; 2]);
 
-/// A user and a session in each format that is no scanner's.
+/// A user and a session in each format except those of scanners.
 fn formats() -> Vec<Example> {
     let (user, session) = (&users(1)[0], session());
     let [(id, secret), (session_id, session_secret)] =
@@ -142,7 +142,7 @@ async fn several_files_are_one_list_and_a_missing_one_costs_no_other() {
     );
     assert_eq!(run.rows().len(), 16);
     assert!(run.rows().iter().all(|row| row["verdict"] == "valid"), "{run:?}");
-    // Each of the two is asked about once, wherever it is listed.
+    // Each of the two is verified once, wherever it is listed.
     assert_eq!(asked(&sandbox).len(), 2);
     let findings = "16 read, 2 distinct: 16 valid, 0 invalid, 0 indeterminate, 0 skipped; 1 unreadable, 1 findings of other rules;";
     assert!(run.stderr.lines().last().unwrap().starts_with(findings), "{run:?}");

@@ -1,4 +1,4 @@
-//! The forms of what `sts-verify verify` writes, and that no secret is in any of them.
+//! The output formats of `sts-verify verify`, none of which contains a secret.
 
 use crate::program::{Scratch, run};
 use crate::stub::{Stub, sts_error};
@@ -42,7 +42,7 @@ async fn csv_and_sarif_say_the_same_as_ndjson() {
     assert!(uri.starts_with("file:///") && uri.ends_with("/keys%20of%20ann.ndjson"), "{uri}");
 }
 
-/// Parts of a secret in what a run wrote.
+/// Parts of a secret in the output of a run.
 fn assert_tells_nothing(run: &Run, secrets: &[&str]) {
     for secret in secrets {
         for at in 0..=secret.len() - 12 {

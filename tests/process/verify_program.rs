@@ -6,10 +6,10 @@ use std::io::Write as _;
 use std::process::Stdio;
 use sts_sandbox::{Caller, Sandbox};
 
-/// An account that no key of a sandbox's caller tells, since those are made up.
+/// An account that cannot be derived from the sandbox's key IDs, because these are made up.
 pub const ACCOUNT: &str = "123456789012";
 
-/// How a run ended, and all that it wrote.
+/// The exit status of a run, and all its output.
 #[derive(Debug)]
 pub struct Run {
     pub code: Option<i32>,
@@ -32,13 +32,13 @@ impl Run {
         all
     }
 
-    /// The lines about what could not be read; the last line is the summary.
+    /// The lines about unreadable entries; the last line is the summary.
     pub fn refusals(&self) -> Vec<&str> {
         self.stderr.lines().filter(|line| line.starts_with("sts-verify: ")).collect()
     }
 }
 
-/// Runs the program with these arguments after `verify`, and quick retries.
+/// Runs the program with these arguments after `verify`, and with fast retries.
 pub async fn verify(arguments: &[&str], sts_url: &str, stdin: &[u8]) -> Run {
     let quick = [
         ("AWS_ENDPOINT_URL_STS", sts_url),
@@ -55,7 +55,7 @@ pub async fn verify_with(arguments: &[&str], variables: &[(&str, &str)], stdin: 
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
-        // A program that reads no standard input closes it.
+        // A program that does not read standard input closes it.
         let writer = std::thread::spawn(move || _ = stdin.write_all(&input));
         let output = child.wait_with_output().unwrap();
         writer.join().unwrap();
@@ -76,7 +76,7 @@ pub fn lines<'a>(callers: impl IntoIterator<Item = &'a Caller>) -> String {
     callers.into_iter().map(line).collect()
 }
 
-/// Users with keys of their own.
+/// Users with different keys.
 pub fn users(count: usize) -> Vec<Caller> {
     (0..count).map(|number| Caller::user(ACCOUNT, format!("user-{number}"))).collect()
 }
@@ -85,7 +85,7 @@ pub async fn sandbox(callers: impl IntoIterator<Item = Caller>) -> Sandbox {
     Sandbox::builder().callers(callers).keep_requests(100_000).start().await.unwrap()
 }
 
-/// The access keys that a sandbox was asked about, in order, with the regions of their signatures.
+/// The access key IDs that a sandbox received, in order, with the regions of their signatures.
 pub fn asked(sandbox: &Sandbox) -> Vec<(String, String)> {
     let scope = |request: &http::Request<bytes::Bytes>| {
         let header = request.headers()["authorization"].to_str().unwrap().to_owned();

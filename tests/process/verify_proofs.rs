@@ -1,4 +1,4 @@
-//! Proofs in a list: signed requests and web identity tokens, made by the SDK's own signature and the sandbox.
+//! Proofs in a list: signed requests by the SDK's signer, and web identity tokens of the sandbox.
 
 use crate::verify_program::{ACCOUNT, Run, sandbox, verify};
 use aws_credential_types::Credentials;
@@ -150,7 +150,7 @@ async fn web_identity_tokens_are_verified_with_the_keys_of_their_issuer() {
     assert!(run.stderr.contains("3 read, 2 distinct:"), "what is refused was not read: {run:?}");
     assert!(sandbox.requests()[calls..].iter().all(|request| request.method() == "GET"), "STS is not asked");
     assert!(!run.stdout.contains(&token) && !run.stderr.contains(&token));
-    // The default is the form of AWS's own issuers.
+    // By default, issuers with AWS's form are accepted.
     let run = verify(&["--audience", AUDIENCE], sandbox.url(), line(&token).as_bytes()).await;
     assert_eq!(told(&row(&run, 1)), ("invalid", Some("IssuerNotAllowed"), None, 0));
 }

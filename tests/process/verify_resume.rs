@@ -1,4 +1,4 @@
-//! `sts-verify verify --resume`: what an earlier output says already.
+//! `sts-verify verify --resume`: keys that an earlier output contains are skipped.
 
 use crate::program::{Scratch, command};
 use crate::verify_program::{asked, lines, sandbox, users, verify};
@@ -22,7 +22,7 @@ async fn an_earlier_output_spares_what_is_valid_or_a_decoy_there() {
         scratch.file("keys.ndjson", &(lines(&[users[0].clone(), users[1].clone(), wrong]) + &key(DECOY)));
     let first = verify(&[&list], sandbox.url(), b"").await;
     assert_eq!((first.rows().len(), asked(&sandbox).len()), (4, 3), "{first:?}");
-    // The last line is cut off, whichever it is.
+    // The last line is truncated, whichever it is.
     let mut rows: Vec<&str> = first.stdout.lines().collect();
     rows.sort_by_key(|row| row.contains("keys.ndjson:2\""));
     let cut = rows.join("\n");

@@ -1,4 +1,5 @@
-//! `sts-verify verify` when STS throttles, fails or hangs up, and when it is stopped: nothing is lost and nothing told wrongly.
+//! `sts-verify verify` when STS throttles, fails or closes connections, and when the program is stopped: no
+//! result is lost, and none is wrong.
 
 use crate::program::{PATIENCE, Program, Scratch, command};
 use crate::stub::{Reply, Stub, identity, sts_error};
@@ -54,7 +55,7 @@ async fn throttling_is_told_in_every_way() {
     let mut runs = JoinSet::new();
     for reply in replies {
         runs.spawn(async move {
-            // More often than the service would ask.
+            // More attempts than the service would make.
             let stub =
                 Stub::start(move |number, _| if number < 6 { reply.clone() } else { identity() }).await;
             verify(&[], &stub.url, line(&users(1)[0]).as_bytes()).await
@@ -97,7 +98,8 @@ async fn failures_are_asked_again_as_often_as_by_the_service() {
 #[tokio::test]
 async fn an_sts_that_does_everything_at_once_loses_nothing() {
     let users = users(100);
-    // By the number of the request: good, throttled, failed, closed; in the end all are asked often enough.
+    // By the number of the request: valid, throttled, failed, closed. In the end all keys are tried often
+    // enough.
     let stub = Stub::start(|number, _| match number % 7 {
         0 => sts_error(400, "Throttling", "Rate exceeded"),
         1 => sts_error(503, "ServiceUnavailable", "busy"),
@@ -119,7 +121,8 @@ async fn an_sts_that_does_everything_at_once_loses_nothing() {
 
 #[tokio::test]
 async fn the_accounts_of_keys_take_turns() {
-    // Keys of two accounts, those of one after those of the other. The account is in the ten characters behind the prefix.
+    // Keys of two accounts, one account after the other. The account is in the ten characters after the
+    // prefix.
     const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let key = |account: &str, last: u8| {
         Caller::role(ACCOUNT, account, char::from(last).to_string())

@@ -1,4 +1,4 @@
-//! What the program meets on its way to STS: a certificate authority, TLS, proxies, an STS that takes its time.
+//! Servers between the program and STS: a certificate authority, TLS, proxies, a slow STS.
 
 use crate::program::{PATIENCE, Scratch};
 use crate::stub::{IDENTITY, http_bytes};
@@ -15,7 +15,7 @@ use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-/// A certificate authority of a test's own.
+/// A certificate authority for one test.
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     /// The file with its certificate.
@@ -24,7 +24,7 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// `name` must not be that of another test.
+    /// `name` must be unique among the tests.
     pub fn new(name: &str) -> Self {
         let scratch = Scratch::new(name);
         let key = KeyPair::generate().unwrap();
@@ -52,7 +52,8 @@ pub struct Pair {
 }
 
 impl Pair {
-    /// One that nobody else vouches for, as `openssl req -x509` makes it (a CA's) or not, valid until then or for long.
+    /// A self-signed certificate, marked as a CA's (as by `openssl req -x509`) or not, valid until the given
+    /// time or for long.
     pub fn self_signed(names: &[&str], is_ca: bool, until_year: i32) -> Self {
         let key = KeyPair::generate().unwrap();
         let names: Vec<String> = names.iter().copied().map(str::to_owned).collect();
@@ -75,7 +76,7 @@ impl Pair {
     }
 }
 
-/// A server on loopback that ends when this is dropped.
+/// A server on loopback that ends on drop.
 pub struct Server {
     /// `127.0.0.1:port`
     pub address: String,
@@ -89,7 +90,7 @@ impl Drop for Server {
 }
 
 impl Server {
-    /// Does the same with each connection.
+    /// Handles each connection in the same way.
     pub async fn start<F, C>(converse: C) -> Self
     where
         F: Future<Output = std::io::Result<()>> + Send + 'static,
@@ -99,7 +100,7 @@ impl Server {
         let address = listener.local_addr().unwrap().to_string();
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                // How a conversation ends is for the client to say.
+                // The client checks how a conversation ends.
                 drop(tokio::spawn(converse(stream)));
             }
         });
@@ -107,7 +108,7 @@ impl Server {
     }
 }
 
-/// TLS before the server at a URL, which speaks none. Its certificate is for these names.
+/// A TLS proxy for the plain server at a URL. Its certificate is for these names.
 pub async fn tls(authority: &Authority, names: &[&str], behind: &str) -> Server {
     tls_with(&authority.pair(names), behind).await
 }
@@ -127,7 +128,7 @@ pub async fn tls_with(pair: &Pair, behind: &str) -> Server {
     .await
 }
 
-/// A proxy that takes everyone to one address, wherever they want to go.
+/// A proxy that connects every client to one address, whatever its target is.
 pub async fn tunnel(target: &str) -> Server {
     let target = target.to_owned();
     Server::start(move |mut stream| {
@@ -141,10 +142,10 @@ pub async fn tunnel(target: &str) -> Server {
     .await
 }
 
-/// How the body of a request to STS ends.
+/// The end of the body of a request to STS.
 const END_OF_REQUEST: &[u8] = b"Version=2011-06-15";
 
-/// An STS that names the caller, but not before it is told to.
+/// An STS that returns the identity, but only after it is released.
 pub struct Gate {
     pub url: String,
     asked: watch::Receiver<usize>,
@@ -171,25 +172,25 @@ impl Gate {
         Self { url: format!("http://{}", server.address), asked, open, _server: server }
     }
 
-    /// Waits until so many requests have come in all.
+    /// Waits until this many requests have arrived in total.
     pub async fn was_asked(&self, count: usize) {
         let mut asked = self.asked.clone();
         let come = timeout(PATIENCE, asked.wait_for(|come| *come >= count));
         come.await.expect("the service asks").unwrap();
     }
 
-    /// How many requests have come by now.
+    /// The number of requests so far.
     pub fn asked(&self) -> usize {
         *self.asked.borrow()
     }
 
-    /// Answers what was asked, and all that will be.
+    /// Releases the answers to all current and future requests.
     pub fn open(&self) {
         self.open.send_replace(true);
     }
 }
 
-/// Reads up to the end of what is wanted, which must be the last that was sent.
+/// Reads up to the expected end, which must be the last bytes that were sent.
 pub async fn read_until(stream: &mut TcpStream, wanted: &[u8]) -> std::io::Result<String> {
     let mut bytes = Vec::new();
     while !bytes.ends_with(wanted) {

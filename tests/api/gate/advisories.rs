@@ -1,9 +1,9 @@
-//! What went wrong in other gates, by the numbers of the advisories.
+//! Vulnerabilities of similar gates, by the numbers of their advisories.
 
 use super::*;
 
-/// Caddy, GHSA-7r4p-vjf4-gxv4: `forward_auth` sets a header from the answer only if the answer has it, and left the client's own
-/// otherwise. So every answer has all of them. tests/conformance has the proxies' part.
+/// Caddy, GHSA-7r4p-vjf4-gxv4: `forward_auth` set a header only if the answer had it, and otherwise kept the
+/// client's own. So every answer has all headers. tests/conformance tests the proxies' part.
 #[tokio::test]
 async fn ghsa_7r4p_vjf4_gxv4_no_header_is_missing_from_an_answer_so_that_a_clients_own_is_never_kept() {
     let (app, _) = gates_with_sandbox(ALL, &[]).await;
@@ -17,12 +17,12 @@ async fn ghsa_7r4p_vjf4_gxv4_no_header_is_missing_from_an_answer_so_that_a_clien
         assert_all_headers(&response);
         assert!(values(&response).iter().all(|value| !value.contains("forged")));
     }
-    // Those of an IAM user are empty where there is nothing to say.
+    // For an IAM user, headers without a value are empty.
     let response = ask(&app, "/auth/p", &eks(USER)).await;
     assert_eq!(values(&response)[4..], ["", "user", "aws", "", ""]);
 }
 
-/// The headers in which a proxy tells of the client's request.
+/// The headers in which a proxy describes the client's request.
 const FORWARDED: [&str; 8] = [
     "x-forwarded-prefix",
     "x-forwarded-uri",
@@ -34,7 +34,7 @@ const FORWARDED: [&str; 8] = [
     "x-rewrite-url",
 ];
 
-/// Sends each header with values that would choose another policy, or no check at all.
+/// Sends each header with values that would select another policy, or no check.
 async fn decisions_with(app: &App, names: &[String]) {
     for name in names {
         for value in ["/auth/open", "/", "OPTIONS", "https", "127.0.0.1", "/livez"] {
@@ -54,15 +54,16 @@ async fn decisions_with(app: &App, names: &[String]) {
 const THREE: &str = "[policy.p]\naccounts = [\"123456789012\"]\n[policy.open]\naccounts = [\"123456789012\"]\n\
                      [policy.closed]\naccounts = [\"210987654321\"]\n";
 
-/// Traefik, CVE-2026-35051: a client's own X-Forwarded-Prefix reached the authentication service, which decided by it. The gate decides by
-/// the path that it is asked at.
+/// Traefik, CVE-2026-35051: a client's own X-Forwarded-Prefix reached the authentication service, which used
+/// it for the decision. The gate uses only the path of its own request.
 #[tokio::test]
 async fn cve_2026_35051_no_forwarded_header_of_a_client_changes_the_decision() {
     let (app, _) = gates_with_sandbox(THREE, &[]).await;
     decisions_with(&app, &FORWARDED.map(str::to_owned)).await;
 }
 
-/// Traefik, CVE-2026-39858: X_Forwarded_Proto and its like got past what strips X-Forwarded-Proto. No spelling is read as another.
+/// Traefik, CVE-2026-39858: X_Forwarded_Proto and similar names bypassed the removal of X-Forwarded-Proto.
+/// The gate treats each spelling as a different name.
 #[tokio::test]
 async fn cve_2026_39858_no_look_alike_of_a_header_changes_the_decision() {
     let (app, _) = gates_with_sandbox(THREE, &[]).await;
@@ -75,7 +76,7 @@ async fn cve_2026_39858_no_look_alike_of_a_header_changes_the_decision() {
     }
 }
 
-/// The same for addresses: what is no header of the proxies that are trusted is not read.
+/// The same for addresses: only the headers of trusted proxies are read.
 #[tokio::test]
 async fn cve_2026_39858_no_look_alike_chooses_the_address_that_is_counted() {
     let (app, _) = gates_with_sandbox(THREE, &["--rate-limit=1/h", "--trusted-proxies=1"]).await;

@@ -1,4 +1,4 @@
-//! What a gate keeps: answers for good signed requests, and errors of a proof itself.
+//! What a gate caches: the identities of valid signed requests, and errors of a proof itself.
 
 use super::*;
 use crate::helpers::metric;
@@ -19,7 +19,7 @@ async fn sts_is_asked_once_for_a_proof_at_all_gates() {
     assert_eq!(values(&first), values(&again));
     assert_eq!(stub.count(), 1);
     assert_eq!(metric(&app, CACHED).await, Some(1.0));
-    // What is kept is who it is, and not that it may pass.
+    // The identity is cached, not the decision.
     assert_eq!(said(ask(&app, "/auth/q", &proof).await).await, wanted(403, "Forbidden"));
     assert_eq!(stub.count(), 1);
     assert_eq!(said(ask(&app, "/auth/p", &eks(ROLE)).await).await, wanted(200, ""));
@@ -51,7 +51,7 @@ async fn nothing_is_kept_past_the_end_of_the_proof() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    // What would be kept for five minutes is asked for no longer than this.
+    // Waits no longer than this for an entry that would be cached for five minutes.
     let end = timeout(Duration::from_mins(1), answers).await.expect("it ends with the proof");
     assert_eq!(end, wanted(401, "ProofExpired"));
 }

@@ -1,4 +1,4 @@
-//! Who counts as the caller of a gate: no API key, but an address, as trusted proxies tell it.
+//! The caller of a gate is an address from trusted proxies, not an API key.
 
 use super::*;
 use crate::helpers::{header, metric};
@@ -27,7 +27,7 @@ async fn an_address_that_asks_too_often_is_429_whatever_it_presents() {
         request.send().await.unwrap()
     };
     assert_eq!(said(from("198.51.100.7", Some(eks(USER))).await).await, wanted(200, ""));
-    // Another proof from the same address, and none, are the same caller.
+    // Requests from one address count as one caller, with another proof or without one.
     for proof in [Some(eks(ROLE)), None] {
         let refused = from("203.0.113.9, 198.51.100.7", proof).await;
         let seconds: u64 = header(&refused, "retry-after").unwrap().parse().unwrap();

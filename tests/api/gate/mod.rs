@@ -1,4 +1,5 @@
-//! Gates: the real router at /auth/{policy}, with proofs that are signed as clients sign them, and as STS the sandbox or a stub.
+//! Gates: the real router at /auth/{policy}, with proofs that are signed as clients sign them. STS is the
+//! sandbox or a stub.
 
 mod advisories;
 mod cache;
@@ -19,12 +20,12 @@ const USER: &str = "AKIASBXUSER00EXAMPLE";
 const ROLE: &str = "ASIASBXROLE00EXAMPLE";
 const ROOT: &str = "AKIASBXROOT00EXAMPLE";
 
-/// A policy that all callers of the sandbox's main account pass.
+/// A policy that lets all callers of the sandbox's main account pass.
 const ALL: &str = "[policy.p]\naccounts = [\"123456789012\"]\n";
 
 const PROOF: &str = "x-sts-verify-proof";
 
-/// The headers of every answer, as proofs.md lists them.
+/// The headers of every answer.
 const HEADERS: [&str; 9] = [
     "x-sts-account",
     "x-sts-principal",
@@ -37,7 +38,7 @@ const HEADERS: [&str; 9] = [
     "x-sts-org-path",
 ];
 
-/// A policies file that is there for as long as this is.
+/// A policies file that is removed on drop.
 struct Policies(PathBuf);
 
 impl Policies {
@@ -56,12 +57,12 @@ impl Policies {
 
 impl Drop for Policies {
     fn drop(&mut self) {
-        // What is left over does no harm.
+        // A file that is left over does no harm.
         let _ = std::fs::remove_file(&self.0);
     }
 }
 
-/// A service with gates that asks this STS, which is also the only issuer of tokens.
+/// A service with gates that uses this STS, which is also the only issuer of tokens.
 async fn gates_asking(sts: &str, policies: &str, flags: &[&str]) -> App {
     let policies = Policies::new(policies);
     let own = [policies.flag(), format!("--audience={AUDIENCE}"), format!("--token-issuers={sts}")];
@@ -69,7 +70,7 @@ async fn gates_asking(sts: &str, policies: &str, flags: &[&str]) -> App {
     App::asking(sts, &own.chain(flags.iter().copied()).collect::<Vec<_>>()).await
 }
 
-/// The same with a sandbox of its own, whose URL comes with it.
+/// The same with its own sandbox; also returns the sandbox's URL.
 async fn gates_with_sandbox(policies: &str, flags: &[&str]) -> (App, String) {
     let sandbox = start_sandbox().await;
     (gates_asking(&sandbox, policies, flags).await, sandbox)
@@ -79,7 +80,7 @@ fn signer(access_key_id: &str) -> Signer {
     Signer::of(caller(access_key_id))
 }
 
-/// An EKS token of a good caller.
+/// An EKS token of a valid caller.
 fn eks(access_key_id: &str) -> String {
     signer(access_key_id).eks_token()
 }
@@ -88,12 +89,12 @@ fn request(app: &App, method: Method, path: &str) -> RequestBuilder {
     app.client.request(method, app.url(path))
 }
 
-/// Asks a gate with a proof.
+/// Calls a gate with a proof.
 async fn ask(app: &App, path: &str, proof: &str) -> Response {
     request(app, Method::GET, path).header(PROOF, proof).send().await.unwrap()
 }
 
-/// Status and code of an answer; every answer has all headers once, and none of CORS.
+/// The status and code of an answer. Checks that it has each header once, and no CORS headers.
 async fn said(response: Response) -> (u16, String) {
     assert_all_headers(&response);
     let status = response.status().as_u16();
@@ -111,7 +112,7 @@ fn wanted(status: u16, code: &str) -> (u16, String) {
     (status, code.to_owned())
 }
 
-/// Every answer has all headers; one that lets nobody pass has them empty. No page may read any.
+/// Every answer has all headers; they are empty if the client may not pass. No page may read any answer.
 fn assert_all_headers(response: &Response) {
     let status = response.status();
     for name in HEADERS {
@@ -123,7 +124,7 @@ fn assert_all_headers(response: &Response) {
     assert_eq!(cors, None, "{status}");
 }
 
-/// The values of the headers, in their order.
+/// The values of the headers, in order.
 fn values(response: &Response) -> [&str; 9] {
     HEADERS.map(|name| response.headers()[name].to_str().unwrap())
 }

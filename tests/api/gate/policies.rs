@@ -1,4 +1,4 @@
-//! Who may pass: each member of a policy, by proofs of the sandbox's callers.
+//! Each member of a policy, tested with proofs of the sandbox's callers.
 
 use super::*;
 use crate::proof_makers::web_identity_token;
@@ -6,7 +6,7 @@ use crate::proof_makers::web_identity_token;
 const CHINA: &str = "AKIASBXCHINA0EXAMPLE";
 const FEDERATED: &str = "ASIASBXFEDERAEXAMPLE";
 
-/// The statuses that callers get by a signed request and by a token.
+/// The statuses for a signed request and for a token.
 async fn statuses(members: &str, callers: &[&str]) -> Vec<(u16, u16)> {
     let (app, sandbox) = gates_with_sandbox(&format!("[policy.p]\n{members}\n"), &[]).await;
     let mut found = Vec::new();

@@ -1,4 +1,4 @@
-//! How a proof is presented: in which header, by which method, on which path, and that nothing else counts.
+//! How a proof is sent: the header, method and path, and that nothing else is used.
 
 use super::*;
 use crate::helpers::{body_of, header};
@@ -23,11 +23,11 @@ async fn the_own_header_comes_before_authorization_and_an_empty_one_is_absent() 
         (vec![(PROOF, String::new())], 401),
         (vec![("authorization", good.clone())], 401),
         (vec![("authorization", format!("Basic {good}"))], 401),
-        // Twice is 401, even if both are the same.
+        // A repeated header is 401, even if both values are equal.
         (vec![(PROOF, good.clone()), (PROOF, good.clone())], 401),
         (vec![(PROOF, good.clone()), (PROOF, String::new())], 401),
         (vec![("authorization", bearer(&good)), ("authorization", bearer(&good))], 401),
-        // Other spellings are other headers.
+        // Other spellings are different headers.
         (vec![("x_sts_verify_proof", good.clone())], 401),
         (vec![("x-api-key", good.clone())], 401),
     ] {
@@ -50,7 +50,7 @@ async fn any_method_is_answered_and_no_body_is_read() {
         assert_eq!(without.headers()["www-authenticate"], "Bearer realm=\"sts-verify\"", "{method}");
         assert_eq!(said(without).await.0, 401, "{method}");
     }
-    // A body that would be too long for /verify, or never comes, is not waited for.
+    // The gate does not wait for a body that would be too long for /verify, or that never arrives.
     let mut stream = TcpStream::connect(app.address).await.unwrap();
     let head = format!(
         "POST /auth/p HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n{PROOF}: {}\r\n\r\n",
@@ -102,7 +102,7 @@ async fn any_path_below_a_policy_is_its_gate() {
     }
 }
 
-/// The first line of the answer to a target as it stands, which a client would normalise.
+/// The first line of the answer to a raw target, which a client would normalise.
 async fn raw(app: &App, target: &str, proof: &str) -> String {
     let mut stream = TcpStream::connect(app.address).await.unwrap();
     let head = format!("GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{PROOF}: {proof}\r\n\r\n");
@@ -126,7 +126,7 @@ async fn credentials_are_never_taken() {
     let basic = request(&app, Method::GET, "/auth/p");
     let basic = basic.basic_auth(&user.access_key_id, Some(&user.secret_access_key));
     assert_eq!(said(basic.send().await.unwrap()).await, wanted(401, "Unauthorized"));
-    // Vault's form has no place in a header.
+    // Vault's form cannot be sent in a header.
     let login = signer(USER).login().to_string();
     assert_eq!(said(ask(&app, "/auth/p", &login).await).await, wanted(401, "InvalidParameter"));
     assert_eq!(stub.count(), 0);

@@ -1,4 +1,4 @@
-//! Each row of the table of statuses, and the headers that are on every answer.
+//! Each row of the table of statuses, and the headers of every answer.
 
 use super::*;
 use crate::helpers::header;
@@ -122,12 +122,12 @@ async fn what_cannot_be_found_out_is_503_with_retry_after() {
         (sts_error(400, "Throttling", "Rate exceeded"), "Throttling"),
         (sts_error(403, "AccessDenied", "no"), "AccessDenied"),
         (http(200, &[], "<html></html>"), "ResponseParserError"),
-        // STS gives no such ARN.
+        // STS never returns such an ARN.
         (not_sts("arn:aws:iam::12345678901:user/ann"), "ResponseParserError"),
         (not_sts("arn:aws:iam::210987654321:user/ann"), "ResponseParserError"),
         (not_sts("arn:aws-cn:iam::123456789012:user/ann"), "ResponseParserError"),
         (not_sts("arn:aws:iam::123456789012:group/ops"), "ResponseParserError"),
-        // It names the session of a role, not the role.
+        // It matches the session of a role, not the role.
         (not_sts("arn:aws:iam::123456789012:role/ops/Admin"), "ResponseParserError"),
         (not_sts("arn:aws:iam::123456789012:user/"), "ResponseParserError"),
         (not_sts("*"), "ResponseParserError"),

@@ -1,4 +1,4 @@
-//! What operators are told of gates: the metrics. The line of the log is looked at in tests/process.
+//! The metrics of gates. tests/process tests the log line.
 
 use super::*;
 use crate::helpers::metric;

@@ -1,4 +1,4 @@
-//! How STS is asked about a signed request: what is sent, how often, over what, and for whom else.
+//! The calls to STS for a signed request: their content, number, connection and coalescing.
 
 use super::{ROLE, USER, app_asking, post, posted, said, signer, valid};
 use crate::helpers::{App, caller, header, metric};
@@ -37,7 +37,7 @@ async fn a_custom_endpoint_gets_the_request_with_the_host_that_was_signed_and_no
     let signer = signer(ROLE).at_host(host);
     assert_eq!(post(&app, &posted(&signer.url())).await.0, valid());
     let mut login = signer.login();
-    // Headers that nobody signed, as clients and intermediaries add them.
+    // Unsigned headers, as clients and intermediaries add them.
     let mut headers: Value = serde_json::from_slice(&decoded(&login["iam_request_headers"])).unwrap();
     for (name, value) in
         [("Accept", "application/json"), ("Cookie", "a=b"), ("X-Forwarded-Host", "evil.example")]
@@ -100,7 +100,7 @@ async fn several_audiences_are_tried_in_order_each_over_a_connection_of_its_own(
     assert_eq!(said_of_none, said(400, "ClientError", "SignatureDoesNotMatch", "invalid"));
     assert_eq!(tried()[asked..], ["one", "two", "three"]);
     asked += 3;
-    // Who says for whom it is has it tried once.
+    // A binding that names its audience is tried only once.
     assert_eq!(post(&app, &bound("two.example").login()).await.0, valid());
     assert_eq!(tried()[asked..], ["two"]);
 }
@@ -163,7 +163,7 @@ async fn the_same_proof_at_once_is_one_call_and_another_is_not() {
         one.login(),
         posted(&other.url()),
     ];
-    // A URL and its token are one request to STS; the POST is another.
+    // A URL and the token with this URL are the same request to STS; the POST is a different one.
     let calls: Vec<Call> = bodies.iter().chain([&bodies[0]]).map(|body| call(&app, body)).collect();
     waiting(&app, 5.0).await;
     open.send_replace(true);

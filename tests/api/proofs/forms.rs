@@ -1,4 +1,4 @@
-//! Every form of a proof, in each partition, from whatever its tool puts around it.
+//! Every form of a proof, in each partition, within the output of its tool.
 
 use super::{ROLE, USER, app_with_sandbox, post, posted, say, signer, valid};
 use crate::helpers::caller;
@@ -95,13 +95,13 @@ async fn each_binding_and_each_host_of_each_partition_is_accepted() {
 async fn a_signed_request_is_answered_as_its_credentials_would_be() {
     let (app, _) = app_with_sandbox(&["--max-attempts=1"]).await;
     for caller in sts_sandbox::table() {
-        // These two are good, or not, by the request's number or by how long is waited.
+        // These two callers succeed or fail depending on the number of the request or the waiting time.
         if ["AKIASBXFLAKY0EXAMPLE", "AKIASBXSILENTEXAMPLE"].contains(&caller.access_key_id.as_str()) {
             continue;
         }
         let by_credentials = post(&app, &crate::helpers::body_of(&caller)).await;
         let by_proof = post(&app, &posted(&crate::proof_makers::Signer::of(&caller).url())).await;
-        // What STS repeats of an Authorization header is another thing in a query.
+        // STS repeats a different text for a query than for an Authorization header.
         if caller.access_key_id != "AKIASBXMANGLEEXAMPLE" {
             assert_eq!(by_proof.0, by_credentials.0, "{}", caller.description);
         }

@@ -1,4 +1,5 @@
-//! What cannot be read, or is not accepted: 400 `ParamValidationError` without a verdict, and nothing of it is repeated.
+//! Proofs that cannot be parsed or are not accepted: 400 `ParamValidationError` without a verdict, and the
+//! answer repeats no part of them.
 
 use super::{ROLE, Said, USER, app_asking, posted, said, say, signer};
 use crate::proof_makers::{claims, eks_token, es384, unsigned_token};
@@ -11,7 +12,7 @@ fn invalid(code: &str) -> Said {
     said(400, "ParamValidationError", code, "-")
 }
 
-/// A login with a member changed; null takes it away.
+/// A login with a changed member; null removes it.
 fn login_with(member: &str, value: Value) -> Value {
     crate::proof_makers::with(signer(ROLE).login(), &[(member, value)])
 }
@@ -27,7 +28,7 @@ fn tokens() -> Vec<Value> {
     let payload = |json: &str| format!("{}.{}.{}", parts[0], BASE64_URL_SAFE_NO_PAD.encode(json), parts[2]);
     let head = |json: &str| format!("{}.{}.{}", BASE64_URL_SAFE_NO_PAD.encode(json), parts[1], parts[2]);
     [
-        // Not base64, or another kind of it.
+        // Not base64, or another variant of it.
         format!("{good}="),
         format!("{good}!"),
         format!("{good}\n"),
@@ -37,17 +38,17 @@ fn tokens() -> Vec<Value> {
         format!("k8s-aws-v1.{}", BASE64_URL_SAFE_NO_PAD.encode([0xff; 30])),
         eks_token("sts.amazonaws.com"),
         eks_token("https:///?Action=GetCallerIdentity"),
-        // Over its bound.
+        // Above its limit.
         format!("k8s-aws-v1.{}", "A".repeat(12_288)),
         format!("{jwt}{}", "A".repeat(16_384)),
-        // Neither the one nor the other.
+        // Neither of the two.
         "a".to_owned(),
         "k8s-aws-v2.aHR0cHM6Ly8".to_owned(),
         format!("{}.{}", parts[0], parts[1]),
         format!("{jwt}.a"),
         format!("{jwt}="),
         format!("{}.{}.", parts[0], "{}"),
-        // No JSON object, or a member twice.
+        // Not a JSON object, or a repeated member.
         payload("[]"),
         payload("{"),
         payload("{\"aud\":\"a\",\"aud\":\"a\"}"),

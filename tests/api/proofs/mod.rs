@@ -1,4 +1,5 @@
-//! Proofs through POST /verify and the Lambda's own interface: what is accepted, refused, asked, shared, used and told.
+//! Proofs with POST /verify and the Lambda interface: acceptance, refusals, calls to STS, coalescing, single
+//! use and answers.
 
 mod asking;
 mod forms;
@@ -13,17 +14,17 @@ use crate::helpers::{App, header, start_sandbox};
 use crate::proof_makers::{AUDIENCE, Signer};
 use serde_json::{Value, json};
 
-/// A user, and a role's session, of the sandbox.
+/// A user and a role session of the sandbox.
 const USER: &str = "AKIASBXUSER00EXAMPLE";
 const ROLE: &str = "ASIASBXROLE00EXAMPLE";
 
 const INVOKE: &str = "/2015-03-31/functions/verify/invocations";
 
-/// What an answer says: status, exception, code, verdict.
+/// The status, exception, code and verdict of an answer.
 #[derive(Debug, PartialEq, Eq, Clone)]
 struct Said(u64, String, String, Option<String>);
 
-/// What an answer should say. A verdict of `-` is none.
+/// The expected answer. The verdict `-` means none.
 fn said(status: u64, exception: &str, code: &str, verdict: &str) -> Said {
     let verdict = (verdict != "-").then(|| verdict.to_owned());
     Said(status, exception.to_owned(), code.to_owned(), verdict)
@@ -42,7 +43,7 @@ fn posted(url: &str) -> Value {
     json!({"presigned_url": url})
 }
 
-/// A service for [`AUDIENCE`] that asks this STS, which is also the only issuer of tokens.
+/// A service for [`AUDIENCE`] that uses this STS, which is also the only issuer of tokens.
 async fn app_asking(sts: &str, flags: &[&str]) -> App {
     let (audience, issuers) = (format!("--audience={AUDIENCE}"), format!("--token-issuers={sts}"));
     let own = [audience.as_str(), &issuers, "--allowed-regions=*"];
@@ -51,7 +52,7 @@ async fn app_asking(sts: &str, flags: &[&str]) -> App {
     App::asking(sts, &own.chain(flags.iter().copied()).collect::<Vec<_>>()).await
 }
 
-/// The same with a sandbox of its own, whose URL comes with it.
+/// The same with its own sandbox; also returns the sandbox's URL.
 async fn app_with_sandbox(flags: &[&str]) -> (App, String) {
     let sandbox = start_sandbox().await;
     (app_asking(&sandbox, flags).await, sandbox)
@@ -83,7 +84,8 @@ fn said_in(status: u64, body: &Value, verdict: Option<String>) -> Said {
     Said(status, text("exception"), text("error_code"), verdict)
 }
 
-/// Posts a body, invokes the function with it, and with the body inside an event: all have to say the same.
+/// Posts a body, invokes the function with it, and invokes it with the body in an event. All three answers
+/// have to be the same.
 async fn say(app: &App, body: &Value) -> Said {
     let (first, answer) = post(app, body).await;
     let event = json!({"requestContext": {}, "body": body.to_string()});

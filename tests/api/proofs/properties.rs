@@ -1,5 +1,6 @@
-//! What holds for any bytes: a proof is refused or rebuilt, what is rebuilt re-verifies with an independent SigV4 (the sandbox's)
-//! and holds nothing but what a GetCallerIdentity may, and what is accepted is accepted by STS asked directly.
+//! Properties for arbitrary bytes: a proof is refused or rebuilt; a rebuilt request verifies with an
+//! independent SigV4 (the sandbox's) and contains only what a GetCallerIdentity request may contain; and STS
+//! itself accepts what the service accepts.
 
 use super::{ROLE, USER, app_asking, post, signer};
 use crate::helpers::{caller, start_sandbox};
@@ -27,7 +28,7 @@ static RULES: LazyLock<SignedRequestRules> = LazyLock::new(|| {
     SignedRequestRules { hosts, audiences: vec![AUDIENCE.to_owned()], max_age: Duration::from_mins(15) }
 });
 
-/// A text with some of it replaced: what a proof may look like after anything.
+/// A text with some parts replaced.
 fn mutate(text: &str, changes: &[(prop::sample::Index, usize, String)]) -> String {
     let mut text = text.to_owned();
     for (at, length, with) in changes {
@@ -40,7 +41,7 @@ fn mutate(text: &str, changes: &[(prop::sample::Index, usize, String)]) -> Strin
     text
 }
 
-/// One to three changes, of which many are what parsers differ on.
+/// One to three changes; many of them are inputs that parsers read differently.
 fn changes() -> impl Strategy<Value = Vec<(prop::sample::Index, usize, String)>> {
     let nasty = prop::sample::select(vec![
         "%",
@@ -92,7 +93,7 @@ fn read_login(login: &Value) -> Option<SignedRequest> {
     SignedRequest::from_iam_login(IamLogin { method, url, body: text("iam_request_body"), headers }).ok()
 }
 
-/// What would be sent, if the request is not refused.
+/// The request that would be sent, if it is not refused.
 fn rebuilt(request: Option<SignedRequest>) -> Option<(CheckedRequest, Request<&'static str>)> {
     match request?.check(&RULES, SystemTime::now()) {
         Ok(checked) => {
@@ -104,7 +105,7 @@ fn rebuilt(request: Option<SignedRequest>) -> Option<(CheckedRequest, Request<&'
     }
 }
 
-/// Whether every byte of a request is one that a GetCallerIdentity for us may have.
+/// Whether a request contains only bytes that a GetCallerIdentity request for this service may contain.
 fn assert_allowed(request: &Request<&'static str>) -> Result<(), TestCaseError> {
     let uri = request.uri().to_string();
     let (start, query) = uri.split_once("/?").unwrap_or((uri.trim_end_matches('/'), ""));
@@ -152,7 +153,8 @@ fn assert_allowed(request: &Request<&'static str>) -> Result<(), TestCaseError> 
     Ok(())
 }
 
-/// A good request is rebuilt into one that the sandbox's SigV4 verifies, whatever was signed and however it was written.
+/// A valid request is rebuilt into one that the sandbox's SigV4 verifies, whatever was signed and however it
+/// was written.
 #[test]
 fn what_is_rebuilt_verifies_with_an_independent_implementation() {
     let bindings = prop::sample::select(vec![
@@ -179,7 +181,7 @@ fn what_is_rebuilt_verifies_with_an_independent_implementation() {
                 read_login(&signer.login())
             } else {
                 let url = signer.url();
-                // The same in other words: escapes in lower case, the parameters in another order, no slash.
+                // An equivalent URL: escapes in lower case, the parameters in another order, no slash.
                 let (start, query) = url.split_once("/?").unwrap();
                 let mut pairs: Vec<_> = query.split('&').map(|pair| pair.replace("%2F", "%2f")).collect();
                 pairs.reverse();
@@ -231,7 +233,7 @@ fn whatever_becomes_of_a_login_it_is_refused_or_rebuilt_of_allowed_bytes() {
         .unwrap();
 }
 
-/// What a client would send with this proof itself, if it is a request at all: the bytes as they were posted.
+/// The request that a client would send with this proof itself, from the posted bytes, if it is a request.
 fn sent_directly(
     sandbox: &str,
     url: &str,
@@ -258,7 +260,7 @@ fn sent_directly(
     request.build().ok()
 }
 
-/// Posts mutated proofs: what is accepted is accepted by the sandbox too, asked with the same bytes.
+/// Posts mutated proofs: the sandbox also accepts every accepted proof when it gets the same bytes.
 #[tokio::test]
 async fn a_mutated_proof_is_not_accepted_unless_sts_accepts_the_same_request() {
     let sandbox = start_sandbox().await;
@@ -272,7 +274,7 @@ async fn a_mutated_proof_is_not_accepted_unless_sts_accepts_the_same_request() {
     let (mut accepted, mut asked) = (0, 0);
     for case in 0..1_500 {
         let changes = changes().new_tree(&mut runner).unwrap().current();
-        // Now and then nothing is changed, so that some are accepted for certain.
+        // Sometimes nothing is changed, so that some proofs are certainly accepted.
         let changes = if case % 50 < 2 { Vec::new() } else { changes };
         let (body, direct) = if case % 2 == 0 {
             let url = mutate(&url, &changes);
@@ -302,7 +304,7 @@ async fn a_mutated_proof_is_not_accepted_unless_sts_accepts_the_same_request() {
     assert!(accepted >= 60 && asked > accepted, "{accepted} of {asked}");
 }
 
-/// There is one writing of a token: whatever is changed, it is not accepted any more.
+/// A token has only one representation: with any change it is no longer accepted.
 #[tokio::test]
 async fn a_mutated_token_is_never_accepted() {
     let sandbox = start_sandbox().await;

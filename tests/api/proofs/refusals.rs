@@ -1,4 +1,4 @@
-//! Each row of the contract's table of refusals, through POST /verify and the Lambda's own interface. STS is never asked.
+//! Each row of the table of refused proofs, with POST /verify and the Lambda interface. STS is never called.
 
 use super::{ROLE, Said, USER, app_asking, app_with_sandbox, post, posted, said, say, signer, valid};
 use crate::helpers::caller;
@@ -9,14 +9,14 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 use std::time::{Duration, UNIX_EPOCH};
 
-/// An issuer's host of AWS's form.
+/// An issuer host with AWS's form.
 const AWS_ISSUER: &str = "https://0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0.tokens.sts.global.api.aws";
 
 fn refused(code: &str, verdict: &str) -> Said {
     said(400, "ProofError", code, verdict)
 }
 
-/// A service that only knows a stub, which must not be asked.
+/// A service with a stub as STS, which must not be called.
 async fn assert_refused(flags: &[&str], code: &str, verdict: &str, bodies: Vec<Value>) {
     let stub = Stub::always(identity()).await;
     let app = app_asking(&stub.url, flags).await;
@@ -26,7 +26,7 @@ async fn assert_refused(flags: &[&str], code: &str, verdict: &str, bodies: Vec<V
     assert_eq!(stub.count(), 0, "{code}");
 }
 
-/// A login in which a header is changed; null takes it away.
+/// A login with a changed header; null removes it.
 fn login_with(signer: &Signer, header: &str, value: Value) -> Value {
     let mut login = signer.login();
     let headers = BASE64_STANDARD.decode(login["iam_request_headers"].as_str().unwrap()).unwrap();
@@ -235,7 +235,7 @@ async fn issuer_not_allowed() {
         "",
     ];
     assert_refused(&["--token-issuers=*"], "IssuerNotAllowed", "invalid", bodies(&lookalikes)).await;
-    // One of AWS's own, but another account's.
+    // An issuer of AWS, but of another account.
     let own = format!("--token-issuers={}", AWS_ISSUER.replace("0f1e2d3c", "1f1e2d3c"));
     assert_refused(&[&own], "IssuerNotAllowed", "invalid", bodies(&[AWS_ISSUER])).await;
 }

@@ -1,4 +1,4 @@
-//! What an operator accepts: the rest is told `ProofNotAccepted`, and no secret is taken.
+//! The kinds that the operator accepts: other kinds get `ProofNotAccepted`, and no secret is accepted.
 
 use super::{ROLE, Said, app_asking, post, posted, said, say, signer, valid};
 use crate::helpers::{App, body_of, caller, start_sandbox};

@@ -1,4 +1,4 @@
-//! A proof that counts once: taken before STS is asked, given back when STS could not say, and only then.
+//! Single use: a proof is marked as used before STS is called, and released only if STS gave no verdict.
 
 use super::{ROLE, Said, USER, app_asking, post, posted, said, signer, valid};
 use crate::helpers::{App, header};
@@ -27,7 +27,7 @@ async fn a_proof_is_taken_before_sts_is_asked_and_calls_are_not_shared() {
     while stub.count() == 0 {
         tokio::task::yield_now().await;
     }
-    // While STS has not said anything yet.
+    // Before STS has answered.
     assert_eq!(post(&app, &proof).await.0, replayed());
     open.send_replace(true);
     let answer = first.await.unwrap().unwrap();
@@ -54,7 +54,7 @@ async fn the_same_signature_in_another_form_is_the_same_proof() {
     assert_eq!(stub.count(), 1);
 }
 
-/// What STS could not say of a proof at first, and what the proof is worth then.
+/// A proof without a verdict at first, and the answer to its second use.
 async fn after(reply: Reply) -> (Said, Said) {
     let stub = Stub::start(move |n, _| if n == 0 { reply.clone() } else { identity() }).await;
     let flags = ["--attempt-timeout=300ms", "--connect-timeout=300ms", "--deadline=300ms"];

@@ -91,7 +91,7 @@ async fn a_token_of_an_issuer_that_is_away_is_not_used_up() {
     let token = json!({"token": web_identity_token(&sandbox, caller(ROLE), &[AUDIENCE]).await});
     let app = app_asking(&sandbox, &["--single-use=true"]).await;
     let forged: Value = json!({"token": format!("{}A", token["token"].as_str().unwrap())});
-    // A forged one is not known by the token's name, and takes nothing from it.
+    // A forged token does not count as a use of the genuine one.
     assert_ne!(post(&app, &forged).await.0, valid());
     assert_eq!(post(&app, &token).await.0, valid());
     assert_eq!(post(&app, &token).await.0, said(400, "ProofError", "ProofReplayed", "indeterminate"));

@@ -1,4 +1,4 @@
-//! Replicas give a caller one limit.
+//! Replicas share the rate limit of a caller.
 
 use super::server::{RedisProcess, until};
 use crate::helpers::{header, someone, value_in};
@@ -26,7 +26,7 @@ async fn metric(replica: &Service, series: &str) -> Option<f64> {
     value_in(&replica.get("/metrics").await.text().await.unwrap(), series)
 }
 
-/// A caller's requests are counted by this user of Redis.
+/// Counts a caller's requests with this Redis user.
 pub async fn count_as(url: &str) {
     let stub = Stub::always(identity()).await;
     let replica = replica(&stub, url, "1/h").await;
@@ -56,13 +56,13 @@ async fn replicas_give_a_caller_one_limit() {
         }
     }
     assert_eq!(allowed, 4);
-    // Other callers have a limit of their own, and none of them is named.
+    // Other callers have their own limits, and Redis contains no names of callers.
     let left = Duration::from_millis(redis.ask(&["PTTL", &redis.key(RATE)]));
     assert!(left > Duration::from_mins(55) && left <= Duration::from_hours(1), "{left:?}");
     assert_eq!(metric(&one, NOT_COUNTED).await, Some(0.0));
 }
 
-/// What is in Redis is the time at which the caller has its whole burst again; moving it moves the clock.
+/// Redis holds the time at which the caller's burst has refilled; changing it simulates the passing of time.
 #[tokio::test]
 async fn a_caller_that_rests_may_ask_again_and_a_clock_that_was_set_back_locks_nobody_out() {
     let redis = RedisProcess::start(&[]).await;
@@ -86,7 +86,7 @@ async fn a_caller_that_rests_may_ask_again_and_a_clock_that_was_set_back_locks_n
     assert_eq!(statuses(2).await, [200, 429], "one in 20 minutes");
     add(-41);
     assert_eq!(statuses(3).await, [200, 200, 429]);
-    // Rested for long, it has no more than at first.
+    // After a long pause, it has no more than at first.
     add(-1_000);
     assert_eq!(statuses(4).await, [200, 200, 200, 429]);
     add(1_000);
@@ -140,7 +140,7 @@ async fn without_redis_each_replica_counts_by_itself_and_says_so() {
     let line = replica.program.line(|line| line.contains("this replica counts by itself")).await;
     assert!(line.contains("\"operation\":\"rate_limit\""), "{line}");
     redis.start_again().await;
-    // It knows nothing of what was counted.
+    // It does not know the previous counts.
     until("requests to be counted in Redis", async || status(&replica).await == 200).await;
     assert_eq!([status(&replica).await, status(&replica).await], [200, 429]);
 }

@@ -1,4 +1,5 @@
-//! What replicas share in Redis, against a real one: redis-server has to be installed (Debian's package of that name).
+//! What replicas share in Redis, tested with a real server: redis-server has to be installed (Debian's
+//! package of that name).
 
 mod limits;
 mod proofs;

@@ -1,4 +1,4 @@
-//! A proof counts once, whichever replica gets it.
+//! A proof is accepted once, whichever replica gets it.
 
 use super::proxy::{Proxy, Way};
 use super::server::{RedisProcess, store};
@@ -26,7 +26,7 @@ async fn a_proof_counts_once_for_all_replicas_and_again_when_it_was_given_back()
     assert_eq!(one.take(&id(1), in_a_minute()).await.err(), Some(Replayed));
     assert_eq!(other.take(&id(1), in_a_minute()).await.err(), Some(Replayed));
     claim.give_back().await;
-    // A caller that leaves gives nothing back.
+    // A caller that leaves does not release its proof.
     drop(other.take(&id(1), in_a_minute()).await.unwrap());
     assert_eq!(one.take(&id(1), in_a_minute()).await.err(), Some(Replayed));
     assert!(one.take(&id(2), in_a_minute()).await.is_ok());
@@ -86,15 +86,15 @@ async fn what_was_taken_without_an_answer_is_found_out_by_its_nonce() {
     let proxy = Proxy::before(redis.port).await;
     let store = store(&proxy.url());
     drop(store.take(&id(0), in_a_minute()).await.unwrap());
-    // Redis has carried it out, and nobody is told.
+    // Redis has executed the command, but the answer is lost.
     proxy.turn(Way::Lossy(1));
     let claim = store.take(&id(1), in_a_minute()).await.unwrap();
     assert_eq!(proxy.connections.load(Ordering::Relaxed), 2, "the answer was lost");
     assert_eq!(store.take(&id(1), in_a_minute()).await.err(), Some(Replayed));
-    // So with the answer that it was another's.
+    // The same with the answer that the proof was used before.
     proxy.turn(Way::Lossy(1));
     assert_eq!(store.take(&id(1), in_a_minute()).await.err(), Some(Replayed));
-    // So when it is given back.
+    // The same when it is released.
     proxy.turn(Way::Lossy(1));
     claim.give_back().await;
     assert!(store.take(&id(1), in_a_minute()).await.is_ok());
@@ -107,7 +107,7 @@ async fn what_cannot_be_found_out_counts_as_used() {
     let proxy = Proxy::before(redis.port).await;
     let store = store(&proxy.url());
     drop(store.take(&id(0), in_a_minute()).await.unwrap());
-    // The answers to the command, and to what the next connection is asked first.
+    // Loses the answers to the command, and to the first command of the next connection.
     proxy.turn(Way::Lossy(2));
     assert_eq!(store.take(&id(1), in_a_minute()).await.err(), Some(Unavailable));
     assert_eq!(redis.ask::<u64>(&["DBSIZE"]), 2);

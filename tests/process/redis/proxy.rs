@@ -1,4 +1,4 @@
-//! A way to Redis that loses or delays what comes back.
+//! A proxy to Redis that loses or delays answers.
 
 use crate::wire::Server;
 use std::sync::Arc;
@@ -7,14 +7,15 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-/// What becomes of what comes back from Redis.
+/// What happens to the answers of Redis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
-    /// It is passed on.
+    /// They are passed on.
     Open,
-    /// It is kept until the way is open again.
+    /// They are held until the proxy is open again.
     Slow,
-    /// The connection is closed in its place, so many times: what was sent has been carried out by then.
+    /// Instead of an answer, the connection is closed, this many times. The command has been executed by
+    /// then.
     Lossy(usize),
 }
 
@@ -23,7 +24,7 @@ pub struct Proxy {
     server: Server,
     way: watch::Sender<Way>,
     port: Arc<AtomicU16>,
-    /// How many connections there have been.
+    /// The number of connections so far.
     pub connections: Arc<AtomicUsize>,
 }
 

@@ -1,4 +1,4 @@
-//! Two replicas, and proofs that count once: posted to both at the same time, with Redis and without.
+//! Two replicas and single use: proofs are posted to both at the same time, with Redis and without.
 
 use super::server::RedisProcess;
 use crate::helpers::{caller, start_sandbox};
@@ -11,10 +11,10 @@ use std::time::Duration;
 
 const PROOFS: u64 = 1_000;
 
-/// As many are posted at once.
+/// This many are posted at once.
 const AT_ONCE: usize = 50;
 
-/// A replica that takes each proof once.
+/// A replica that accepts each proof once.
 async fn replica(sts: &str, redis: &str) -> Service {
     let variables = [
         ("STS_VERIFY_REDIS_URL", redis),
@@ -39,7 +39,8 @@ fn proofs(count: u64) -> Vec<Value> {
         .collect()
 }
 
-/// Posts each proof to each replica at the same time. Counts the codes, and how many proofs were accepted not once.
+/// Posts each proof to each replica at the same time. Counts the codes, and the proofs that were not accepted
+/// exactly once.
 async fn post(replicas: [&Service; 2], proofs: &[Value]) -> (HashMap<String, u64>, usize) {
     let (mut codes, mut not_once) = (HashMap::new(), 0);
     for some in proofs.chunks(AT_ONCE) {

@@ -1,4 +1,4 @@
-//! A Redis of a test's own.
+//! A Redis server for one test.
 
 use crate::program::{Lines, PATIENCE, Scratch, lines_of};
 use crate::wire::Authority;
@@ -13,10 +13,10 @@ use sts_verify::proof::replay::ReplayStore;
 use sts_verify::store::{Redis, RedisServer, RedisUrl};
 use tokio::time::{sleep, timeout};
 
-/// How long a condition that is asked about again and again is left alone in between.
+/// The interval at which a condition is polled.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// A running redis-server on a free port of loopback. It is killed when this is dropped.
+/// A running redis-server on a free loopback port. It is killed on drop.
 pub struct RedisProcess {
     child: Child,
     pub port: u16,
@@ -31,7 +31,7 @@ impl RedisProcess {
         let directory = folder.path("");
         let usual = ["--bind", "127.0.0.1", "--save", "", "--loglevel", "notice", "--dir", &directory];
         let arguments: Vec<String> = usual.iter().chain(arguments).map(ToString::to_string).collect();
-        // Somebody else may take the port before Redis does.
+        // Another process may take the port before Redis does.
         for _ in 0..20 {
             let port = free_port();
             if let Some(child) = run(&arguments, port).await {
@@ -41,7 +41,7 @@ impl RedisProcess {
         panic!("redis-server does not start")
     }
 
-    /// One that speaks TLS alone, with a certificate for these names.
+    /// A server that only speaks TLS, with a certificate for these names.
     pub async fn with_tls(authority: &Authority, names: &[&str]) -> Self {
         let (pair, files) = (authority.pair(names), Scratch::new("redis-tls"));
         let (certificate, key) =
@@ -60,14 +60,14 @@ impl RedisProcess {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// What a command is answered with.
+    /// The answer to a command.
     pub fn ask<T: FromRedisValue>(&self, command: &[&str]) -> T {
         let mut connection = redis::Client::open(self.url()).unwrap().get_connection().unwrap();
         let mut asked = cmd(command[0]);
         asked.arg(&command[1..]).query(&mut connection).unwrap()
     }
 
-    /// The one key that begins like this.
+    /// The only key with this prefix.
     pub fn key(&self, prefix: &str) -> String {
         let mut keys: Vec<String> = self.ask(&["KEYS", &format!("{prefix}*")]);
         assert_eq!(keys.len(), 1, "{keys:?}");
@@ -80,7 +80,7 @@ impl RedisProcess {
         self.child.wait().unwrap();
     }
 
-    /// Starts it again where it was, with nothing in it.
+    /// Restarts it on the same port, without data.
     pub async fn start_again(&mut self) {
         let again = timeout(PATIENCE, async {
             loop {
@@ -102,7 +102,7 @@ impl RedisProcess {
 
 impl Drop for RedisProcess {
     fn drop(&mut self) {
-        // It may be gone.
+        // It may have exited.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -112,7 +112,7 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// `None` when the port is taken.
+/// `None` if the port is in use.
 async fn run(arguments: &[String], port: u16) -> Option<Child> {
     let port = port.to_string();
     let encrypted = arguments.iter().any(|argument| argument == "PORT");
@@ -140,7 +140,7 @@ pub fn store(url: &str) -> ReplayStore {
     ReplayStore::new(Some(redis), Gauge::default())
 }
 
-/// Waits until something is so.
+/// Waits until a condition is true.
 pub async fn until<F: Future<Output = bool>>(what: &str, mut is_so: impl FnMut() -> F) {
     let waited = timeout(PATIENCE, async {
         while !is_so().await {

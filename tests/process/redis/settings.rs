@@ -1,4 +1,4 @@
-//! The settings of Redis, and what becomes of its password.
+//! The settings of Redis, and the confidentiality of its password.
 
 use super::server::{RedisProcess, until};
 use crate::helpers::value_in;
@@ -30,8 +30,8 @@ async fn a_bundle_without_tls_and_one_that_cannot_be_read_are_wrong_settings() {
     assert!(end.stderr[0].contains("STS_VERIFY_REDIS_CA_BUNDLE: no CA certificates were found"), "{end:?}");
 }
 
-/// Whatever is at the address: nobody, a Redis with another password, one that knows no AUTH and repeats what it was sent, one that speaks
-/// something else.
+/// Different servers at the address: none, a Redis with another password, one without AUTH that repeats what
+/// it received, and one with another protocol.
 #[tokio::test]
 async fn a_redis_that_cannot_be_used_stops_no_start_and_its_password_is_told_to_nobody() {
     let stub = Stub::always(identity()).await;

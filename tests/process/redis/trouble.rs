@@ -1,4 +1,5 @@
-//! Redis away, stopped, slow, full, or another one: a proof is refused within a bounded time, and all is well when Redis is.
+//! Redis is unreachable, stopped, slow, full, or replaced: a proof is refused within a bounded time, and
+//! proofs are accepted again when Redis works again.
 
 use super::proxy::{Proxy, Way};
 use super::server::{RedisProcess, store, until};
@@ -13,7 +14,7 @@ use sts_verify::proof::replay::ReplayStore;
 use sts_verify::store::{OnFailure, Operation, Redis, RedisFailure, RedisServer, RedisUrl};
 use tokio::time::timeout;
 
-/// Takes a proof that nobody has taken.
+/// Uses a proof that was not used before.
 async fn take(store: &ReplayStore) -> Result<(), ReplayError> {
     let mut id = [0; 32];
     getrandom::fill(&mut id).unwrap();
@@ -50,7 +51,7 @@ async fn a_redis_that_is_stopped_is_not_waited_for_without_end() {
     let store = store(&redis.url());
     assert_eq!(take(&store).await, Ok(()));
     redis.signal("STOP");
-    // The system still takes connections for it.
+    // The kernel still accepts connections for it.
     for _ in 0..100 {
         assert_eq!(take(&store).await, Err(Unavailable));
     }
@@ -88,7 +89,7 @@ async fn what_redis_refuses_is_not_taken() {
     let store = store(&redis.url());
     let ok = |command: &[&str]| assert_eq!(redis.ask::<String>(command), "OK");
     assert_eq!(take(&store).await, Ok(()));
-    // Full, as it is to be with noeviction.
+    // Full, with noeviction as documented.
     ok(&["CONFIG", "SET", "maxmemory", "1"]);
     assert_eq!(take(&store).await, Err(Unavailable));
     ok(&["CONFIG", "SET", "maxmemory", "0"]);
@@ -115,7 +116,7 @@ async fn after_a_failover_the_new_primary_is_found_though_the_old_one_goes_on() 
     assert_eq!(second.ask::<u64>(&["DBSIZE"]), 1);
 }
 
-/// A store, and the failures that it tells of.
+/// A store, and the failures that it reports.
 fn watched(url: &str, bundle: Option<&str>) -> (ReplayStore, Arc<Mutex<Vec<RedisFailure>>>) {
     let failures = Arc::<Mutex<Vec<RedisFailure>>>::default();
     let told = failures.clone();

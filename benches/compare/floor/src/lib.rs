@@ -1,4 +1,5 @@
-//! Signing a GetCallerIdentity by hand, and a pooled client to send it with: what both programs here need.
+//! Signs a GetCallerIdentity request by hand, and provides a pooled client to send it. Both programs here use
+//! this.
 
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
@@ -12,7 +13,7 @@ use hyper_util::rt::TokioExecutor;
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 use std::time::SystemTime;
 
-/// Whatever goes wrong in a benchmark ends it.
+/// Any error in a benchmark ends it.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// A client that keeps its connections.
@@ -36,7 +37,7 @@ pub fn pool(ca_file: Option<&str>) -> Result<Pool, Failure> {
     Ok(Client::builder(TokioExecutor::new()).build(https))
 }
 
-/// The request that asks the STS at this URL whose credentials these are.
+/// A GetCallerIdentity request with these credentials for the STS at this URL.
 pub fn question(
     url: &str,
     id: &str,

@@ -1,9 +1,9 @@
-//! The least that signing and asking can cost: hyper in, a signature by hand, a pooled client out.
+//! The minimal cost of signing and calling STS: hyper in, a signature by hand, a pooled client out.
 //!
 //!     floor LISTEN STS_URL [CA_FILE]
 //!
-//! It gives the service's answer to good credentials, and there it ends: nothing is checked, bounded, logged, counted,
-//! tried again or wiped, and any error closes the connection. Nobody should run it for anything but this comparison.
+//! It returns the service's answer to valid credentials and does nothing else: it has no checks, limits, log,
+//! metrics, retries or wiping, and any error closes the connection. Use it only for this comparison.
 
 use bytes::Bytes;
 use floor::{Failure, Pool, pool, question};

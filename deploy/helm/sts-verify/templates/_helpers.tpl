@@ -2,14 +2,14 @@
 {{- .Values.nameOverride | default .Chart.Name | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* 55 characters at most, so that the names with an ending have 63. */}}
+{{/* 55 characters at most, so that names with a suffix have at most 63. */}}
 {{- define "sts-verify.fullname" -}}
 {{- $name := include "sts-verify.name" . }}
 {{- $full := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) }}
 {{- .Values.fullnameOverride | default $full | trunc 54 | trimSuffix "-" }}
 {{- end }}
 
-{{/* What Services, budgets and policies select pods by. It may never change: a Deployment's selector cannot. */}}
+{{/* The labels by which Services, budgets and policies select pods. They must not change, because a Deployment's selector cannot. */}}
 {{- define "sts-verify.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "sts-verify.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -22,7 +22,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* metadata of an object, given (list root ending). */}}
+{{/* The metadata of an object. Arguments: (list root suffix). */}}
 {{- define "sts-verify.metadata" -}}
 {{- $root := index . 0 -}}
 name: {{ include "sts-verify.fullname" $root }}{{ index . 1 }}
@@ -42,7 +42,7 @@ labels:
 {{- .Values.serviceAccount.name | default $own }}
 {{- end }}
 
-{{/* Helm reads numbers as floats, and would print a million as 1e+06. */}}
+{{/* Helm reads numbers as floats and would print a million as 1e+06. */}}
 {{- define "sts-verify.settings" -}}
 {{- range $name, $value := .Values.settings }}
 {{ $name }}: {{ ternary (int64 $value) $value (kindIs "float64" $value) | toString | quote }}
@@ -52,8 +52,8 @@ STS_VERIFY_SANDBOX: "true"
 {{- end }}
 {{- end }}
 
-{{/* The files that are mounted: a YAML list of {name, kind, source, and the variables that name a file in it}. The program
-     takes a change over by itself, so that none of them is in a checksum. */}}
+{{/* The mounted files: a YAML list of {name, kind, source, and the variables that name a file in it}. The program
+     loads a changed file itself, so none of them is in a checksum. */}}
 {{- define "sts-verify.mounts" -}}
 {{- $full := include "sts-verify.fullname" . }}
 {{- with .Values.apiKeys }}

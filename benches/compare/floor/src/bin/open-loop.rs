@@ -1,10 +1,11 @@
-//! Sends requests at a steady rate, whether or not those before have been answered, and prints how long each took.
+//! Sends requests at a steady rate, whether or not earlier ones have been answered, and prints the latencies.
 //!
 //!     open-loop sts|service URL RATE SECONDS
 //!
 //! `sts` signs a GetCallerIdentity and sends it to the STS at this URL; `service` posts the credentials to the /verify
-//! there. Both have new credentials for each request, and both have their signing, or the making of the body, inside
-//! the time. One line of JSON comes out: how many were sent and how many failed, and microseconds at p50, p99 and most.
+//! there. Both use new credentials for each request, and both include the signing, or the creation of the
+//! body, in the time. The output is one line of JSON: the numbers of sent and failed requests, and p50, p99
+//! and maximum in microseconds.
 
 use bytes::Bytes;
 use floor::{Failure, Pool, pool, question};
@@ -46,7 +47,7 @@ fn request(target: Target, url: &str, credentials: Credentials) -> Result<Reques
     }
 }
 
-/// How long one request took, or `None` if it failed.
+/// The latency of one request, or `None` if it failed.
 async fn ask(
     pool: &Pool,
     target: Target,
@@ -61,7 +62,7 @@ async fn ask(
     good.then(|| started.elapsed())
 }
 
-/// A thread of its own keeps the rate: a timer of the runtime's is good to a millisecond only.
+/// A separate thread keeps the rate, because the runtime's timer has a resolution of only a millisecond.
 fn run(target: Target, url: &str, rate: u32, seconds: u32) -> Result<Vec<Option<Duration>>, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let (pool, url) = (pool(None)?, Arc::<str>::from(url));
@@ -73,7 +74,7 @@ fn run(target: Target, url: &str, rate: u32, seconds: u32) -> Result<Vec<Option<
             (pool.clone(), url.clone(), sender.clone(), Credentials::new());
         let started = Instant::now();
         runtime.spawn(async move {
-            // The receiver is there until all have been received.
+            // The receiver exists until all results have been received.
             let _ = sender.send(ask(&pool, target, &url, credentials, started).await);
         });
     }
