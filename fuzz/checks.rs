@@ -160,7 +160,7 @@ pub fn list(input: &[u8]) {
     for format in FORMATS {
         let _ = read(0, input, format, &mut |item| {
             let place = match item {
-                Item::PassedOver => return ControlFlow::Continue(()),
+                Item::Ignored => return ControlFlow::Continue(()),
                 Item::Entry(place, _) => place,
                 Item::Unreadable(place, reason) => {
                     assert!(reason.to_string().len() <= LONGEST_REFUSAL);

@@ -1,23 +1,23 @@
-//! What is said of an entry.
+//! The answer for an entry.
 
 use crate::credentials::masked_access_key;
 use crate::identity::{AccessKeyId, Canaries, KeyKind};
 
-/// The verdict of a row: those of the service, and that STS was not asked.
+/// The verdict of a row: those of the service, and `skipped`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// STS named the owner.
     Valid,
-    /// STS says that the credentials are no good.
+    /// STS says that the credentials are not valid.
     Invalid,
-    /// Could not find out.
+    /// It could not be found out.
     Indeterminate,
-    /// STS was not asked.
+    /// STS was not called.
     Skipped,
 }
 
 impl Verdict {
-    /// All of them, in the order of a summary.
+    /// All verdicts, in the order of a summary.
     pub const ALL: [Self; 4] = [Self::Valid, Self::Invalid, Self::Indeterminate, Self::Skipped];
 
     /// The word in every output.
@@ -42,7 +42,7 @@ impl From<crate::sts::Verdict> for Verdict {
     }
 }
 
-/// What is known of credentials once they were asked about.
+/// The result of verifying credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The verdict.
@@ -61,12 +61,12 @@ pub struct Answer {
     pub region: Option<String>,
     /// STS's request ID.
     pub request_id: Option<String>,
-    /// How often STS was asked.
+    /// The number of calls to STS.
     pub attempts: u32,
 }
 
 impl Answer {
-    /// STS was not asked, for this reason.
+    /// An answer without a call to STS, for this reason.
     #[must_use]
     pub fn skipped(code: &str, message: &str) -> Self {
         Self {
@@ -83,21 +83,21 @@ impl Answer {
     }
 }
 
-/// What an access key ID tells by itself.
+/// The information in an access key ID itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyInfo {
     /// Its first four and last four characters; `None` for a token, which has no key.
     pub masked: Option<String>,
     /// The kind of the key.
     pub kind: KeyKind,
-    /// The account it was made in.
+    /// The account that the key was made in.
     pub account: Option<String>,
     /// Whether that account holds decoys.
     pub canary: bool,
 }
 
 impl KeyInfo {
-    /// What an access key ID tells, that has the form of one.
+    /// Reads the information in a well-formed access key ID.
     pub(super) fn of(access_key_id: &str, canaries: &Canaries) -> Self {
         let id = AccessKeyId::new(access_key_id);
         let account = id.account();
@@ -105,7 +105,7 @@ impl KeyInfo {
         Self { masked: Some(masked_access_key(access_key_id)), kind: id.kind(), account, canary }
     }
 
-    /// There is no key.
+    /// For a proof without a key.
     pub(super) fn none() -> Self {
         Self { masked: None, kind: KeyKind::Other, account: None, canary: false }
     }

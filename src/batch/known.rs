@@ -1,55 +1,56 @@
-//! The answers that are known, by question, in little memory: a list may have 100,000 questions, each a hundred times.
+//! The known answers by request, in little memory: a list may have 100,000 requests, each a hundred times.
 //!
-//! A question is known by 128 bits of its HMAC; an answer is packed into some 150 bytes. Texts that many answers share (codes,
-//! messages, regions) are kept once.
+//! A request is identified by 128 bits of its HMAC. An answer is packed into some 150 bytes. Texts that many
+//! answers share (codes, messages, regions) are stored once.
 
 use super::answer::{Answer, Verdict};
 use std::collections::HashMap;
 
-/// What stands for a question.
+/// Identifies a request.
 pub(super) type Fingerprint = [u8; 16];
 
-/// A chunk of packed answers. One answer is always shorter: what STS says is at most 64 KiB.
+/// The size of a chunk of packed answers. An answer is always shorter, because a reply of STS has at most 64
+/// KiB.
 const CHUNK_BYTES: usize = 512 * 1024;
 
-/// The longest text in an answer.
+/// The maximum length of a text in an answer.
 const MAX_TEXT_BYTES: usize = 60_000;
 
-/// So many texts are kept once.
+/// The maximum number of shared texts.
 const MAX_SHARED_TEXTS: usize = 4_096;
 
-/// Stands for no text.
+/// The number for no text.
 const NONE: u16 = 0;
-/// Stands for a text that follows.
+/// The number for a text that follows.
 const INLINE: u16 = u16::MAX;
 
-/// Answers by question.
+/// The answers by request.
 #[derive(Default)]
 pub(super) struct KnownAnswers {
-    /// Where the answer begins: the chunk, and the place in it.
-    places: HashMap<Fingerprint, (u32, u32)>,
+    /// The position of each answer: the chunk, and the offset in it.
+    positions: HashMap<Fingerprint, (u32, u32)>,
     chunks: Vec<Vec<u8>>,
     shared: Vec<Box<str>>,
     numbers: HashMap<Box<str>, u16>,
 }
 
 impl KnownAnswers {
-    pub(super) fn insert(&mut self, question: Fingerprint, answer: &Answer) {
+    pub(super) fn insert(&mut self, request: Fingerprint, answer: &Answer) {
         let packed = self.pack(answer);
         if self.chunks.last().is_none_or(|chunk| chunk.len() + packed.len() > CHUNK_BYTES) {
             self.chunks.push(Vec::with_capacity(CHUNK_BYTES));
         }
         let number = self.chunks.len() - 1;
         let chunk = &mut self.chunks[number];
-        let place = (number, chunk.len());
+        let position = (number, chunk.len());
         chunk.extend_from_slice(&packed);
-        if let (Ok(number), Ok(start)) = (u32::try_from(place.0), u32::try_from(place.1)) {
-            self.places.insert(question, (number, start));
+        if let (Ok(number), Ok(start)) = (u32::try_from(position.0), u32::try_from(position.1)) {
+            self.positions.insert(request, (number, start));
         }
     }
 
-    pub(super) fn get(&self, question: &Fingerprint) -> Option<Answer> {
-        let (chunk, start) = *self.places.get(question)?;
+    pub(super) fn get(&self, request: &Fingerprint) -> Option<Answer> {
+        let (chunk, start) = *self.positions.get(request)?;
         let packed = self.chunks.get(chunk as usize)?.get(start as usize..)?;
         Unpacker { packed, shared: &self.shared }.answer().ok()
     }
@@ -69,7 +70,7 @@ impl KnownAnswers {
         packed
     }
 
-    /// The number of a text that is kept once, or [`INLINE`] where there are too many.
+    /// The number of a shared text, or [`INLINE`] if there are too many.
     fn number_of(&mut self, text: &str) -> u16 {
         if let Some(number) = self.numbers.get(text) {
             return *number;
@@ -98,7 +99,7 @@ struct Unpacker<'a> {
     shared: &'a [Box<str>],
 }
 
-/// A packed answer that ends too early. It does not happen: what is unpacked here was packed here.
+/// A packed answer that ends too early. This does not happen, because only packed answers are unpacked.
 struct Cut;
 
 impl Unpacker<'_> {
@@ -161,22 +162,22 @@ mod tests {
     }
 
     #[test]
-    fn a_question_of_a_hundred_thousand_takes_less_than_300_bytes() {
+    fn each_of_a_hundred_thousand_requests_takes_less_than_300_bytes() {
         let mut known = KnownAnswers::default();
         for number in 0..100_000_usize {
-            let mut question = Fingerprint::default();
-            question[..8].copy_from_slice(&number.to_le_bytes());
-            known.insert(question, &answer(number));
+            let mut request = Fingerprint::default();
+            request[..8].copy_from_slice(&number.to_le_bytes());
+            known.insert(request, &answer(number));
         }
         let packed: usize = known.chunks.iter().map(Vec::capacity).sum();
-        // A table grows by doubling and is at most seven eighths full.
-        let table = known.places.capacity() * 8 / 7 * (size_of::<(Fingerprint, (u32, u32))>() + 1);
+        // A hash table doubles when it grows and is at most seven eighths full.
+        let table = known.positions.capacity() * 8 / 7 * (size_of::<(Fingerprint, (u32, u32))>() + 1);
         assert!((packed + table) / 100_000 < 300, "{packed} and {table} bytes");
     }
 
     proptest! {
         #[test]
-        fn what_is_put_in_comes_out(
+        fn an_answer_is_the_same_after_packing(
             texts in proptest::collection::vec(proptest::option::of("\\PC{0,40}"), 7), attempts in any::<u32>(), verdict in 0_usize..4,
         ) {
             let [account, arn, user_id, error_code, error_message, region, request_id] =

@@ -1,18 +1,18 @@
-//! Many credentials at once: reading lists of them, asking STS about each once, and saying what each is.
+//! Verifies many credentials at once: reads lists of them, calls STS once for each, and reports the results.
 //!
 //! ```text
-//! formats ─▶ entry ─▶ runner   each distinct question once; the accounts take turns (queue), as fast as STS lets (pace)
-//!                  ─▶ steps    whom to ask for a question, one after the other
-//!                  ─▶ proofs   what is checked of a proof before STS is asked, and tokens, for which it is not
-//!                  ─▶ ask      one attempt at one partition's STS, and what several partitions' answers come to
-//!                  ─▶ known    the answers, for the places that are read later
-//!                  ─▶ report   a row for each place
+//! formats ─▶ entry ─▶ runner   each distinct request once; the accounts take turns (queue), as fast as STS allows (pace)
+//!                  ─▶ steps    the calls for a request, one after the other
+//!                  ─▶ proofs   the checks of a proof before STS is called, and the verification of tokens
+//!                  ─▶ attempt  one call to one partition's STS, and the combination of several partitions' answers
+//!                  ─▶ known    the answers, for the locations that are read later
+//!                  ─▶ report   a row for each location
 //! ```
 //!
 //! Nothing here knows a command line, a terminal or an HTTP status.
 
 pub mod answer;
-pub mod ask;
+pub mod attempt;
 pub mod entry;
 pub mod formats;
 mod known;

@@ -1,41 +1,42 @@
-//! How fast STS is asked: as fast as its answers come until it throttles, then by additive increase and multiplicative decrease.
+//! How fast STS is called: as fast as its answers come until it throttles, then by additive increase and
+//! multiplicative decrease.
 //!
-//! STS counts the requests of some time that it does not tell. So one decrease is given a second to show its effect before the
-//! next, and the rate that is decreased is never more than what STS did answer in the last second.
+//! STS does not say over which time it counts requests. So each decrease gets one second to take effect before
+//! the next, and the decreased rate is at most the number of calls that STS answered in the last second.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// What is left of the rate when STS throttles.
+/// The factor for the rate when STS throttles.
 const DECREASE: f64 = 0.85;
 
-/// The increase a second, as a part of the best rate.
+/// The increase per second, as a part of the best rate.
 const INCREASE: f64 = 0.03;
 
-/// What is left of the best rate with each decrease: better times may come back, and may not.
+/// The factor for the best rate with each decrease, because STS may or may not allow that rate again.
 const FORGET: f64 = 0.98;
 
-/// The time in which answers are counted, and in which there is one decrease.
+/// The time over which answers are counted, with at most one decrease.
 const WINDOW: Duration = Duration::from_secs(1);
 
-/// The least rate in questions a second: some of what throttles does so whatever the rate is.
+/// The minimum rate in calls per second: some causes of throttling do not depend on the rate.
 const LEAST_RATE: f64 = 5.0;
 
-/// The least rate to begin with, when little is known.
+/// The minimum first rate, used when little is known.
 const FIRST_RATE: f64 = 20.0;
 
-/// The least increase a second.
+/// The minimum increase per second.
 const LEAST_INCREASE: f64 = 4.0;
 
-/// A timer wakes up late; so much of the time that it lost is made up for.
+/// A timer fires late. Up to this much lost time is made up for.
 const SLACK: Duration = Duration::from_millis(10);
 
-/// Questions a second, evenly spaced.
+/// Spaces calls evenly.
 #[derive(Debug)]
 pub(super) struct Spacing {
     interval: Duration,
-    /// When the next may be asked.
+    /// The time of the next call.
     next: Option<Instant>,
 }
 
@@ -48,12 +49,12 @@ impl Spacing {
         self.interval = Duration::from_secs_f64(1.0 / rate);
     }
 
-    /// When the next may be asked.
+    /// The time of the next call.
     pub(super) fn next(&self, now: Instant) -> Instant {
         self.next.unwrap_or(now)
     }
 
-    /// One is asked now.
+    /// Records a call.
     pub(super) fn take(&mut self, now: Instant) {
         let from = self.next.map_or(now, |next| next.max(now.checked_sub(SLACK).unwrap_or(now)));
         self.next = Some(from + self.interval);
@@ -63,26 +64,26 @@ impl Spacing {
 /// The controller of one partition.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
-    /// None as long as STS has not throttled.
+    /// `None` as long as STS has not throttled.
     limit: Option<Limit>,
-    /// When answers came in the last second, those left out that were throttled.
+    /// The times of the answers in the last second, without throttled ones.
     answered: VecDeque<Instant>,
 }
 
 #[derive(Debug)]
 struct Limit {
     rate: f64,
-    /// The best rate at which STS throttled, of late.
+    /// The best recent rate at which STS throttled.
     best: f64,
     spacing: Spacing,
     decreased: Instant,
     increased: Instant,
-    /// Whether a question had to wait for its turn since the last increase: a rate that nobody uses up tells nothing.
+    /// Whether a call had to wait since the last increase: if not, the rate was not used up, and must not grow.
     used_up: bool,
 }
 
 impl Pace {
-    /// When the next question may be asked.
+    /// The time of the next call.
     pub(super) fn next(&mut self, now: Instant) -> Instant {
         let Some(limit) = &mut self.limit else { return now };
         let next = limit.spacing.next(now);
@@ -90,14 +91,14 @@ impl Pace {
         next
     }
 
-    /// A question is asked now.
+    /// Records a call.
     pub(super) fn take(&mut self, now: Instant) {
         if let Some(limit) = &mut self.limit {
             limit.spacing.take(now);
         }
     }
 
-    /// An answer came that is none of throttling.
+    /// Records an answer that is not throttled.
     pub(super) fn answered(&mut self, now: Instant) {
         self.answered.push_back(now);
         self.forget(now);
@@ -106,14 +107,14 @@ impl Pace {
         }
     }
 
-    /// A question that was asked at `asked` was throttled.
-    pub(super) fn throttled(&mut self, now: Instant, asked: Instant) {
+    /// Records that a call made at `called` was throttled.
+    pub(super) fn throttled(&mut self, now: Instant, called: Instant) {
         self.forget(now);
         #[expect(clippy::cast_precision_loss, reason = "answers of one second")]
         let measured = self.answered.len() as f64;
         match &mut self.limit {
             None => self.limit = Some(Limit::new(measured, now)),
-            Some(limit) if asked > limit.decreased && now - limit.decreased >= WINDOW => {
+            Some(limit) if called > limit.decreased && now - limit.decreased >= WINDOW => {
                 limit.decrease(measured, now);
             }
             Some(_) => {}
@@ -166,71 +167,71 @@ impl Limit {
 mod tests {
     use super::*;
 
-    /// An STS that takes so many questions in each second, as its client with this pace meets it. Gives how many were answered
-    /// and how many throttled in each second.
+    /// Simulates an STS that accepts a number of calls in each second, used with this pace. Returns the numbers
+    /// of answered and of throttled calls in each second.
     fn simulate(seconds: u64, capacity: impl Fn(u64) -> u32, round_trip: Duration) -> Vec<(u32, u32)> {
         let start = Instant::now();
         let mut pace = Pace::default();
-        let mut told: Vec<(u32, u32)> = Vec::new();
-        let mut under_way: VecDeque<(Instant, Instant, bool)> = VecDeque::new();
+        let mut rates: Vec<(u32, u32)> = Vec::new();
+        let mut in_flight: VecDeque<(Instant, Instant, bool)> = VecDeque::new();
         let tick = Duration::from_micros(250);
         let mut now = start;
         while now < start + Duration::from_secs(seconds) {
-            while let Some((_, asked, good)) = under_way.pop_front_if(|(ends, _, _)| *ends <= now) {
-                if good { pace.answered(now) } else { pace.throttled(now, asked) }
+            while let Some((_, called, good)) = in_flight.pop_front_if(|(ends, _, _)| *ends <= now) {
+                if good { pace.answered(now) } else { pace.throttled(now, called) }
             }
-            if under_way.len() < 16 && pace.next(now) <= now {
+            if in_flight.len() < 16 && pace.next(now) <= now {
                 pace.take(now);
                 let second = (now - start).as_secs();
-                told.resize(usize::try_from(second).unwrap() + 1, (0, 0));
-                let (answered, throttled) = told.last_mut().unwrap();
+                rates.resize(usize::try_from(second).unwrap() + 1, (0, 0));
+                let (answered, throttled) = rates.last_mut().unwrap();
                 let good = *answered < capacity(second);
                 *(if good { answered } else { throttled }) += 1;
-                under_way.push_back((now + round_trip, now, good));
+                in_flight.push_back((now + round_trip, now, good));
             }
             now += tick;
         }
-        told
+        rates
     }
 
     #[tokio::test(start_paused = true)]
-    async fn most_of_what_sts_takes_is_used_and_little_is_throttled() {
-        let told = simulate(40, |_| 500, Duration::from_millis(2));
-        let answered: u32 = told.iter().map(|(answered, _)| answered).sum();
-        let throttled: u32 = told[1..].iter().map(|(_, throttled)| throttled).sum();
-        // 40 seconds of 500; the contract's bound is 1 / 1.3 of it.
+    async fn most_of_the_capacity_of_sts_is_used_and_little_is_throttled() {
+        let rates = simulate(40, |_| 500, Duration::from_millis(2));
+        let answered: u32 = rates.iter().map(|(answered, _)| answered).sum();
+        let throttled: u32 = rates[1..].iter().map(|(_, throttled)| throttled).sum();
+        // 40 seconds of 500. The contract requires 1 / 1.3 of that.
         assert!(answered > 40 * 500 * 88 / 100, "{answered}");
         assert!(throttled < answered / 50, "{throttled} of {answered}");
     }
 
     #[tokio::test(start_paused = true)]
     async fn it_slows_down_with_sts_and_speeds_up_again() {
-        let told = simulate(
+        let rates = simulate(
             60,
             |second| if (10..20).contains(&second) { 50 } else { 500 },
             Duration::from_millis(20),
         );
-        let throttled: u32 = told[14..20].iter().map(|(_, throttled)| throttled).sum();
-        assert!(throttled < 120, "{told:?}");
-        assert!(told[59].0 > 300, "{told:?}");
+        let throttled: u32 = rates[14..20].iter().map(|(_, throttled)| throttled).sum();
+        assert!(throttled < 120, "{rates:?}");
+        assert!(rates[59].0 > 300, "{rates:?}");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_time_of_nothing_but_throttling_is_got_over() {
-        let told = simulate(
+    async fn the_rate_recovers_after_a_time_of_only_throttling() {
+        let rates = simulate(
             60,
             |second| if (10..15).contains(&second) { 0 } else { 500 },
             Duration::from_millis(20),
         );
-        assert!(told[12..15].iter().all(|(_, throttled)| *throttled < 30), "{told:?}");
-        assert!(told[59].0 > 300, "{told:?}");
+        assert!(rates[12..15].iter().all(|(_, throttled)| *throttled < 30), "{rates:?}");
+        assert!(rates[59].0 > 300, "{rates:?}");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_sts_that_does_not_throttle_is_not_held_back() {
-        let told = simulate(3, |_| u32::MAX, Duration::from_millis(16));
+    async fn an_sts_that_does_not_throttle_is_not_slowed_down() {
+        let rates = simulate(3, |_| u32::MAX, Duration::from_millis(16));
         // 16 at a time, 16 ms each.
-        assert!(told.iter().all(|(answered, throttled)| *answered > 900 && *throttled == 0), "{told:?}");
+        assert!(rates.iter().all(|(answered, throttled)| *answered > 900 && *throttled == 0), "{rates:?}");
     }
 
     #[tokio::test(start_paused = true)]

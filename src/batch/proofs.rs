@@ -1,7 +1,7 @@
-//! Proofs in a list: they are checked as the service checks them, and nobody is asked about one that is refused.
+//! The proofs in a list. They are checked as in the service, and STS is not called for an invalid one.
 
 use super::answer::{Answer, Verdict};
-use super::ask::{Attempt, AttemptKind, failed};
+use super::attempt::{Attempt, AttemptKind, failed};
 use super::entry::ReadError;
 use crate::credentials::PostedProof;
 use crate::proof::token::VerifiedToken;
@@ -11,11 +11,11 @@ use crate::sts::{SetupError, StsFailure, StsSettings, Transport};
 use std::time::SystemTime;
 use tokio::time::Instant;
 
-/// What checks the proofs of a list. `all`: no list of regions was given. Nothing is sent.
+/// Makes the verifier for the proofs of a list. `all`: the operator gave no list of regions. Nothing is sent.
 ///
 /// # Errors
 ///
-/// When the way to issuers cannot be set up.
+/// The transport to issuers cannot be set up.
 pub async fn verifier(
     settings: ProofSettings,
     mut sts: StsSettings,
@@ -28,7 +28,7 @@ pub async fn verifier(
     Ok(ProofVerifier::new(settings, &sts, &transport).await)
 }
 
-/// Verifies a token. STS is not asked.
+/// Verifies a token. STS is not called.
 pub(super) async fn verify_token(
     verifier: &ProofVerifier,
     token: &PostedProof,
@@ -37,22 +37,24 @@ pub(super) async fn verify_token(
     let accept = verifier.settings().accept;
     match verifier.check(token, accept, SystemTime::now(), deadline).await {
         Ok(CheckedProof::Token(token)) => last(owner(&token)),
-        // It is no token, which its form has told.
+        // This cannot happen: the form was checked before.
         Ok(CheckedProof::SignedRequest(_)) => unreadable(ReadError::NotAToken),
-        Err(ProofFailure::Refused(error)) => last(refused(error)),
+        Err(ProofFailure::Invalid(error)) => last(invalid(error)),
         Err(ProofFailure::KeysUnavailable(failure)) => failed(&failure),
-        Err(ProofFailure::Overloaded) => failed(&StsFailure::Internal("too many issuers are being asked")),
-        Err(failure) => unreadable(not_read(&failure)),
+        Err(ProofFailure::Overloaded) => {
+            failed(&StsFailure::Internal("the keys of too many issuers are being fetched"))
+        }
+        Err(failure) => unreadable(read_error(&failure)),
     }
 }
 
-/// The answer for a proof that can be read and is not good.
-pub(super) fn refused(error: ProofError) -> Answer {
+/// The answer for an invalid proof.
+pub(super) fn invalid(error: ProofError) -> Answer {
     Answer { verdict: error.verdict().into(), ..Answer::skipped(error.code(), &error.to_string()) }
 }
 
-/// Why a proof is no entry. What is said of one that could be read is none of these.
-pub(super) fn not_read(failure: &ProofFailure) -> ReadError {
+/// Why a proof cannot be read as an entry. Used only for errors other than an invalid proof.
+pub(super) fn read_error(failure: &ProofFailure) -> ReadError {
     match failure {
         ProofFailure::Malformed(error) => (*error).into(),
         ProofFailure::RegionNotAllowed => ReadError::Region,

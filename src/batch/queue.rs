@@ -1,13 +1,13 @@
-//! Questions that wait for their turn. A question's account pays for it, so that the accounts take turns.
+//! Requests that wait to be sent. A call counts for the account of its key, so the accounts take turns.
 
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use tokio::time::Instant;
 
-/// Questions that can be asked, account by account.
+/// The waiting requests, by account.
 pub(super) struct SpreadQueue<T> {
     by_account: HashMap<u64, VecDeque<T>>,
-    /// The accounts with a question, in the order of their turns.
+    /// The accounts with a waiting request, in the order of their turns.
     turns: VecDeque<u64>,
 }
 
@@ -43,7 +43,7 @@ impl<T> SpreadQueue<T> {
     }
 }
 
-/// What is put off to a time.
+/// Requests that wait for a time.
 pub(super) struct Delayed<T>(BinaryHeap<Later<T>>);
 
 struct Later<T> {
@@ -62,19 +62,19 @@ impl<T> Delayed<T> {
         self.0.push(Later { at, value });
     }
 
-    /// When the first is due.
+    /// The time of the first one.
     pub(super) fn first(&self) -> Option<Instant> {
         self.0.peek().map(|later| later.at)
     }
 
-    /// The first, if it is due.
+    /// Returns the first one if its time has come.
     pub(super) fn pop_due(&mut self, now: Instant) -> Option<T> {
         self.0.peek().filter(|later| later.at <= now)?;
         self.0.pop().map(|later| later.value)
     }
 }
 
-// A heap gives the greatest first: the earliest is the greatest.
+// A heap returns the greatest element first, so the earliest is the greatest.
 impl<T> Ord for Later<T> {
     fn cmp(&self, other: &Self) -> Ordering {
         other.at.cmp(&self.at)
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_put_off_comes_in_the_order_of_its_times() {
+    async fn delayed_requests_come_in_the_order_of_their_times() {
         let (now, mut delayed) = (Instant::now(), Delayed::default());
         for seconds in [3, 1, 2] {
             delayed.push(now + Duration::from_secs(seconds), seconds);

@@ -1,6 +1,6 @@
-//! What an earlier report of the same list already says.
+//! The answers of an earlier report for the same list.
 //!
-//! A valid key and a decoy are not asked about again. An invalid one is: it may have been corrected since.
+//! Valid keys and decoys are not verified again. Invalid keys are, because they may have been corrected since.
 
 use super::answer::Verdict;
 use super::formats::lines::{Line, Lines};
@@ -10,13 +10,13 @@ use std::io::{self, BufRead, Read};
 
 /// The entries with an answer, by source and key.
 pub struct Resume {
-    ids: CallKeys,
-    /// Sorted. 16 bytes each, since a list may have a million places.
+    keys: CallKeys,
+    /// Sorted. 16 bytes each, since a list may have a million entries.
     valid: Vec<[u8; 16]>,
     canaries: Vec<[u8; 16]>,
-    /// Lines that are no rows; one at the end may have been cut off.
+    /// The number of lines that are not rows. The last line may have been cut off.
     pub unreadable: u64,
-    /// Whether the last line has no end: what is written behind it would be part of it.
+    /// Whether the last line has no line end: text written after it would become part of it.
     pub is_cut: bool,
 }
 
@@ -46,7 +46,7 @@ impl<R: BufRead> BufRead for LastByte<R> {
     }
 }
 
-/// What is read of a row.
+/// The members of a row that are read.
 #[derive(Deserialize)]
 struct EarlierRow {
     source: String,
@@ -60,10 +60,10 @@ impl Resume {
     ///
     /// # Errors
     ///
-    /// When it cannot be read, or the system has no randomness.
+    /// The report cannot be read, or the system has no randomness.
     pub fn read(report: impl BufRead) -> io::Result<Self> {
-        let ids = CallKeys::new().map_err(|error| io::Error::other(error.to_string()))?;
-        let mut resume = Self { ids, valid: Vec::new(), canaries: Vec::new(), unreadable: 0, is_cut: false };
+        let keys = CallKeys::new().map_err(|error| io::Error::other(error.to_string()))?;
+        let mut resume = Self { keys, valid: Vec::new(), canaries: Vec::new(), unreadable: 0, is_cut: false };
         let mut report = LastByte { input: report, last: b'\n' };
         let mut lines = Lines::new(&mut report);
         while let Some(line) = lines.next().map_err(|(_, error)| error)? {
@@ -92,11 +92,11 @@ impl Resume {
         }
     }
 
-    /// The verdict of an entry that has its answer.
+    /// The verdict of an entry that was answered before.
     #[must_use]
     pub fn verdict(&self, source: &str, access_key: Option<&str>) -> Option<Verdict> {
         let id = self.id(source, access_key);
-        let known = |ids: &[[u8; 16]]| ids.binary_search(&id).is_ok();
+        let known = |keys: &[[u8; 16]]| keys.binary_search(&id).is_ok();
         match (known(&self.valid), known(&self.canaries)) {
             (true, _) => Some(Verdict::Valid),
             (false, true) => Some(Verdict::Skipped),
@@ -105,7 +105,7 @@ impl Resume {
     }
 
     fn id(&self, source: &str, access_key: Option<&str>) -> [u8; 16] {
-        self.ids.of("row", [source, access_key.unwrap_or_default()]).short()
+        self.keys.of("row", [source, access_key.unwrap_or_default()]).short()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Limits how many requests wait for STS at once, and shares the permits among regions and among callers.
 //!
 //! While permits are free, every request gets one: a single region or a single caller may hold all of them. When none is
-//! free, a new request can take the permit of another one, which is then refused instead. So neither a region that does not
+//! free, a new request can take the permit of another one, which is then rejected instead. So neither a region that does not
 //! answer nor a caller that sends requests without end keeps others out, even if it holds all permits by then. Network
 //! switches share their buffers by the same rule ("longest queue drop").
 //!
@@ -18,18 +18,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, oneshot};
 
-/// A request loses its permit only if its load is at least this many times the load of the new request, the new one included.
+/// A request loses its permit only if its load is at least this many times the load of the new request, which
+/// is included in the count.
 const FACTOR: usize = 2;
 
 /// The permits for requests in flight.
 pub(crate) struct InFlight {
     most: usize,
     held: Mutex<Held>,
-    /// Told when a permit is given back.
-    given_back: Notify,
+    /// Notified when a permit is released.
+    released: Notify,
 }
 
-/// Who holds permits.
+/// The permits that are held.
 #[derive(Default)]
 struct Held {
     /// By number: the newest comes last.
@@ -80,7 +81,7 @@ impl<K: Hash + Eq + Clone> Counts<K> {
     }
 }
 
-/// The permit of one request. It is given back when this is dropped.
+/// The permit of one request. It is released on drop.
 pub(crate) struct Permit {
     in_flight: Arc<InFlight>,
     number: u64,
@@ -90,11 +91,11 @@ pub(crate) struct Permit {
 impl InFlight {
     /// Makes `most` permits.
     pub(crate) fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { most, held: Mutex::default(), given_back: Notify::new() })
+        Arc::new(Self { most, held: Mutex::default(), released: Notify::new() })
     }
 
-    /// A permit for a request to this region by this caller. `None` when no permit is free and no other request has to give
-    /// up its own.
+    /// A permit for a request to this region by this caller. `None` if no permit is free and no other request
+    /// must give up its own.
     pub(crate) fn acquire(self: &Arc<Self>, region: &Arc<str>, caller: CallerId) -> Option<Permit> {
         let mut held = self.lock();
         if held.requests.len() >= self.most {
@@ -108,18 +109,18 @@ impl InFlight {
     /// The same for a request that waits until it gets one.
     pub(crate) async fn wait_for_permit(self: &Arc<Self>, region: &Arc<str>, caller: CallerId) -> Permit {
         loop {
-            let given_back = self.given_back.notified();
-            tokio::pin!(given_back);
-            // From here on none that is given back is missed.
-            given_back.as_mut().enable();
+            let released = self.released.notified();
+            tokio::pin!(released);
+            // From here on no released permit is missed.
+            released.as_mut().enable();
             if let Some(permit) = self.acquire(region, caller) {
                 return permit;
             }
-            given_back.await;
+            released.await;
         }
     }
 
-    /// A poisoned lock is no reason to stop: no step below panics between two changes that belong together.
+    /// A poisoned lock can still be used: no step below panics between two changes that belong together.
     fn lock(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -143,7 +144,7 @@ impl Held {
         }
     }
 
-    /// The request that has to give up its permit to a new request.
+    /// The request that must give up its permit to a new request.
     fn victim(&self, region: &Arc<str>, caller: &CallerId) -> Option<u64> {
         let (of_region, of_caller) = (self.regions.of(region), self.callers.of(caller));
         let loads = self.requests.iter().filter_map(|(number, request)| {
@@ -171,7 +172,7 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         self.in_flight.lock().remove(self.number);
-        self.in_flight.given_back.notify_waiters();
+        self.in_flight.released.notify_waiters();
     }
 }
 

@@ -1,4 +1,4 @@
-//! Who asks: API keys, and how often and how much at once each caller may ask. No HTTP here.
+//! Callers: API keys, and how many requests each caller may send. This room knows no HTTP.
 
 pub mod api_keys;
 mod in_flight;
@@ -10,21 +10,22 @@ pub use rate_limit::{PerCaller, Rate};
 
 use std::net::{IpAddr, Ipv4Addr};
 
-/// The start of the SHA-256 digest of the API key that a request came with: enough to tell callers apart, and no part of
-/// the key. Authentication leaves it in the request's extensions.
+/// The first bytes of the SHA-256 digest of a request's API key: enough to distinguish callers, and no part of
+/// the key. Authentication puts it into the request's extensions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct KeyId(pub(crate) [u8; 8]);
 
-/// What shares one limit.
+/// Identifies the callers that share one limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum CallerId {
-    /// Whoever has this API key.
+    /// All requests with this API key.
     Key(KeyId),
     /// An IPv4 address, by itself or mapped into IPv6.
     V4(Ipv4Addr),
-    /// An IPv6 network of 64 bits: the least that a subscriber is given (RFC 6177), to choose any address in it.
+    /// An IPv6 network of 64 bits: the smallest that a subscriber gets (RFC 6177), in which it can choose any
+    /// address.
     V6([u16; 4]),
-    /// Newcomers while the table is full; several callers share one of these.
+    /// New callers while the table is full. Several of them share one bucket.
     OverflowBucket(u64),
 }
 

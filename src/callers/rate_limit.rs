@@ -1,13 +1,14 @@
-//! How often each caller may ask, and a table of callers that cannot grow without end.
+//! Limits how often each caller may send requests, with a table of callers of limited size.
 //!
-//! The rule is GCRA, governor's: a caller may ask `burst` times at once, and gets one more each time a period has
-//! passed. The table holds callers that are not replenished yet; who is replenished is the same as who never came, and goes
-//! when room is needed. While all room is taken by callers who are not replenished, nobody is forgotten (an attacker with
-//! many addresses could come again as somebody new otherwise): newcomers are put into one of [`OVERFLOW_BUCKETS`] crowds by
-//! chance, and all in a crowd share one limit.
+//! The rule is GCRA, from the governor crate: a caller may send `burst` requests at once, and gets one more
+//! after each period. The table contains the callers that are not replenished yet. A replenished caller is in
+//! the same state as a new one, and is removed when room is needed. If no caller is replenished, none is
+//! removed: otherwise an attacker with many addresses could start again as a new caller. New callers are then
+//! put into one of [`OVERFLOW_BUCKETS`] buckets at random, and all callers in a bucket share one limit.
 //!
-//! Where there is Redis it counts, so that all replicas give a caller one limit; its rule is the same. When it cannot be asked, each
-//! replica counts by itself again: callers may then ask more often, and nobody is refused for a fault of ours.
+//! With Redis, all replicas count together, by the same rule, so that a caller has one limit. If Redis cannot
+//! be reached, each replica counts by itself: callers may then send more requests, and none is rejected because
+//! of our own fault.
 
 use super::{CallerId, KeyId};
 use crate::store::Redis;
@@ -25,57 +26,57 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How many callers are told apart: with the crowds, some 4 MiB.
+/// The maximum number of callers in the table: with the overflow buckets, some 4 MiB.
 const CALLERS: usize = 100_000;
 
-/// How many limits all those share who come when the table is full.
+/// The number of limits that new callers share while the table is full.
 const OVERFLOW_BUCKETS: u64 = 1_024;
 
 /// A limit that replicas share.
 struct Shared {
     redis: Redis,
-    /// Before the digest of a caller, in Redis.
+    /// The prefix of a caller's digest in Redis.
     prefix: &'static str,
 }
 
-/// So many in so much time.
+/// A number of requests per period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
-    /// How many.
+    /// The number of requests.
     pub count: NonZeroU32,
-    /// In how much time.
+    /// The period.
     pub period: Duration,
 }
 
-/// What one caller may do.
+/// The limit of one caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PerCaller {
-    /// How often, in the long run.
+    /// The rate in the long run.
     pub rate: Rate,
-    /// How often at once, after a rest.
+    /// The number of requests at once.
     pub burst: NonZeroU32,
 }
 
 impl PerCaller {
-    /// After how long a caller gets one more.
+    /// The time after which a caller gets one more request.
     fn interval(&self) -> Duration {
         (self.rate.period / self.rate.count.get()).max(Duration::from_nanos(1))
     }
 
-    /// How often an address may come without a good API key: 60 times at once and then once a second. That is enough to
-    /// find a mistake, and the log stays readable.
+    /// The limit on requests from one address without a valid API key: 60 at once, then one per second. That is
+    /// enough to find a configuration error, and the log stays readable.
     pub(crate) const FAILED_AUTHENTICATION: Self = {
         let count = NonZeroU32::new(60).unwrap();
         Self { rate: Rate { count, period: Duration::from_mins(1) }, burst: count }
     };
 }
 
-/// The limit of each caller.
+/// The limits of all callers.
 pub(crate) struct CallerLimit<C: Clock<Instant = Nanos> = SinceStart> {
     settings: PerCaller,
     shared: Option<Shared>,
     limiter: RateLimiter<CallerId, Table, C, NoOpMiddleware<Nanos>>,
-    /// The second in which those who are replenished were last looked for.
+    /// The second in which replenished callers were last removed.
     tidied: AtomicU64,
 }
 
@@ -84,7 +85,7 @@ impl CallerLimit {
         Self::with_clock(settings, SinceStart(Instant::now()))
     }
 
-    /// The same limit, counted together with other replicas: by those that have this Redis and this prefix.
+    /// The same limit, counted together with the replicas that use this Redis and this prefix.
     pub(crate) fn shared(&self, redis: &Redis, prefix: &'static str) -> Self {
         Self { shared: Some(Shared { redis: redis.clone(), prefix }), ..Self::new(&self.settings) }
     }
@@ -93,18 +94,18 @@ impl CallerLimit {
 impl<C: Clock<Instant = Nanos>> CallerLimit<C> {
     fn with_clock(settings: &PerCaller, clock: C) -> Self {
         let interval = settings.interval();
-        // Only an interval of nothing has no quota.
+        // Only an interval of zero has no quota.
         let quota = Quota::with_period(interval).unwrap_or(Quota::per_second(settings.rate.count));
         let limiter = RateLimiter::new(quota.allow_burst(settings.burst), Table::default(), clock);
         Self { settings: *settings, shared: None, limiter, tidied: AtomicU64::new(u64::MAX) }
     }
 
-    /// Counts a request. `Err` says after how many seconds its caller may ask again.
+    /// Counts a request. `Err` is the number of seconds after which the caller may send another.
     pub(crate) async fn check(&self, caller: CallerId) -> Result<(), u16> {
         self.count(caller).await.map_err(whole_seconds)
     }
 
-    /// Counts a request. `Err` says after how long its caller may ask again.
+    /// Counts a request. `Err` is the time after which the caller may send another.
     pub(crate) async fn count(&self, caller: CallerId) -> Result<(), Duration> {
         if let Some(Shared { redis, prefix }) = &self.shared {
             let PerCaller { burst, .. } = self.settings;
@@ -123,7 +124,7 @@ impl<C: Clock<Instant = Nanos>> CallerLimit<C> {
         counted.map_err(|until| until.wait_time_from(self.limiter.clock().now()))
     }
 
-    /// Looking through a full table takes a millisecond or two: once a second is enough.
+    /// Searching a full table takes one or two milliseconds, so once per second is enough.
     fn make_room(&self) {
         if self.limiter.len() >= CALLERS {
             let second = self.limiter.clock().now().as_u64() / 1_000_000_000;
@@ -134,7 +135,7 @@ impl<C: Clock<Instant = Nanos>> CallerLimit<C> {
     }
 }
 
-/// How a caller is known in Redis: by a digest, which is no secret, and has one form for keys and addresses.
+/// The key of a caller in Redis: a digest, which is not secret, and has the same form for keys and addresses.
 fn key(prefix: &str, caller: &CallerId) -> String {
     let digest = match caller {
         CallerId::Key(KeyId(id)) => Sha256::new_with_prefix("key").chain_update(id),
@@ -143,7 +144,7 @@ fn key(prefix: &str, caller: &CallerId) -> String {
             Sha256::new_with_prefix("v6").chain_update(network.map(u16::to_be_bytes).concat())
         }
         CallerId::OverflowBucket(number) => {
-            Sha256::new_with_prefix("crowd").chain_update(number.to_be_bytes())
+            Sha256::new_with_prefix("overflow bucket").chain_update(number.to_be_bytes())
         }
     };
     format!("{prefix}{}", hex::encode(&digest.finalize()[..16]))
@@ -155,7 +156,7 @@ fn whole_seconds(wait: Duration) -> u16 {
     seconds.max(1).try_into().unwrap_or(u16::MAX)
 }
 
-/// The time since the process began; the governor's own clocks come with timers and futures.
+/// The time since the process began. The governor's own clocks depend on timers and futures.
 #[derive(Debug, Clone)]
 pub(crate) struct SinceStart(Instant);
 
@@ -167,12 +168,12 @@ impl Clock for SinceStart {
     }
 }
 
-/// When each caller will be replenished. Its hash has a key of its own, so that nobody can choose a crowd.
+/// The time at which each caller is replenished. Its hash has a random key, so that nobody can choose a bucket.
 #[derive(Debug, Default)]
 struct Table(Mutex<HashMap<CallerId, Nanos>>);
 
 impl Table {
-    /// No step of ours panics while it is locked, and a half-made one would do no harm.
+    /// No step panics while the lock is held, and a partial change would do no harm.
     fn lock(&self) -> MutexGuard<'_, HashMap<CallerId, Nanos>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -217,7 +218,7 @@ mod tests {
     use governor::clock::FakeRelativeClock;
     use std::net::Ipv4Addr;
 
-    /// More callers than the table and the crowds have room for.
+    /// More callers than the table and the buckets have room for.
     const FLOOD: u32 = 300_000;
 
     /// Five at once, and one more every twelve seconds.
@@ -233,13 +234,13 @@ mod tests {
         CallerId::V4(Ipv4Addr::from_bits(number))
     }
 
-    /// How many of so many requests of a caller are let through.
+    /// How many of these requests of a caller are allowed.
     fn allowed(limit: &CallerLimit<FakeRelativeClock>, caller: CallerId, requests: u32) -> u32 {
         (0..requests).map(|_| u32::from(limit.count_here(caller).is_ok())).sum()
     }
 
     #[test]
-    fn a_caller_may_ask_in_a_burst_and_then_as_fast_as_the_rate() {
+    fn a_caller_may_send_a_burst_and_then_as_many_as_the_rate_allows() {
         let (limit, clock) = limit();
         assert_eq!(allowed(&limit, caller(1), 9), 5);
         assert_eq!(limit.count_here(caller(1)), Err(Duration::from_secs(12)));
@@ -266,19 +267,19 @@ mod tests {
     }
 
     #[test]
-    fn who_used_up_a_limit_is_not_forgotten_by_a_flood_and_the_flood_gets_little() {
+    fn a_flood_does_not_remove_a_caller_without_requests_left_and_gets_little() {
         let (limit, _) = limit();
         assert_eq!(allowed(&limit, caller(u32::MAX), 9), 5);
         let flood: u32 = (0..FLOOD).map(|number| allowed(&limit, caller(number), 1)).sum();
-        let crowds = 5 * 1_024;
-        assert!(flood <= 100_000 + crowds, "{flood}");
+        let buckets = 5 * 1_024;
+        assert!(flood <= 100_000 + buckets, "{flood}");
         assert_eq!(allowed(&limit, caller(u32::MAX), 9), 0);
         let again: u32 = (0..FLOOD).map(|number| allowed(&limit, caller(number), 1)).sum();
         assert!(again <= 100_000, "{again}");
     }
 
     #[test]
-    fn those_who_are_rested_make_room_for_newcomers() {
+    fn replenished_callers_make_room_for_new_ones() {
         let (limit, clock) = limit();
         for number in 0..FLOOD {
             let _ = limit.count_here(caller(number));
@@ -289,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn the_greatest_and_the_least_rate_can_be_reckoned_with() {
+    fn the_highest_and_the_lowest_rate_are_computed_correctly() {
         let clock = FakeRelativeClock::default();
         let (one, million) = (NonZeroU32::MIN, NonZeroU32::new(1_000_000).unwrap());
         for (count, period, burst, tried) in [
@@ -302,8 +303,8 @@ mod tests {
             let limit = CallerLimit::with_clock(&settings, clock.clone());
             assert_eq!(allowed(&limit, caller(1), tried), tried);
             let wait = (period / count.get()).as_secs().max(1);
-            let refused = limit.count_here(caller(1)).err().map(|wait| u64::from(whole_seconds(wait)));
-            assert_eq!(refused, (burst == one).then_some(wait));
+            let wait_seconds = limit.count_here(caller(1)).err().map(|wait| u64::from(whole_seconds(wait)));
+            assert_eq!(wait_seconds, (burst == one).then_some(wait));
             clock.advance(Duration::from_hours(1));
         }
     }

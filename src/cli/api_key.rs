@@ -5,7 +5,7 @@ use crate::callers::api_keys::NewKey;
 use crate::config::ApiKeyArgs;
 use secrecy::ExposeSecret as _;
 
-/// Prints a new key for its caller and its digest for the service, and keeps neither.
+/// Prints a new key for its caller and its digest for the service. Neither is stored.
 pub(super) fn run(args: &ApiKeyArgs) -> Result<(), Failure> {
     let new = NewKey::generate(args.name.as_deref())?;
     print("# An API key, for its caller alone. It is shown this once and kept nowhere:")?;

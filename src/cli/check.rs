@@ -1,10 +1,12 @@
-//! `sts-verify check`: for the person who installs the service. Asks the STS of each allowed region once, the way the
-//! service would, with credentials that belong to nobody, and says what is good on the way and what is not.
+//! `sts-verify check`: for the person who installs the service. Calls the STS of each allowed region once, the
+//! way the service would, with made-up credentials, and reports what works and what does not.
 //!
-//! STS looks at the clock, then at the scope, then at the key (`contract.md`'s order). So InvalidClientTokenId is the
-//! good answer: it shows that the host's name, the route, TLS, the proxy and the clock are all right.
+//! STS checks the clock, then the scope, then the key (the order in `contract.md`). So InvalidClientTokenId is
+//! the expected answer: it shows that the host name, the route, TLS, the proxy and the clock are all right.
 //!
-//! `*` stands for the regions of every partition, and some partitions are isolated from the internet. So a partition of which no
+//! `*` stands for the regions of every partition, and some partitions are isolated from the internet. So a
+//! partition without a reachable region is skipped, unless the regions were named or it is the partition of the
+//! default region.
 //! region can be reached is skipped if the regions were not named and it is not that of the default region.
 
 use crate::credentials::VerifyRequest;
@@ -19,22 +21,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
-/// AWS's own example, which is nobody's key.
+/// The example key of AWS, which belongs to nobody.
 const NOBODY: &str = r#"{
     "AccessKeyId": "AKIAIOSFODNN7EXAMPLE",
     "SecretAccessKey": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 }"#;
 
-/// What is asked, and how.
+/// The calls of the check.
 pub struct Check {
     sts: StsClientFactory,
     transport: Transport,
-    /// The default region, whose partition is never skipped; `None` when the regions were named.
+    /// The default region, whose partition is never skipped. `None` if the regions were named.
     home: Option<String>,
 }
 
 impl Check {
-    /// The STS of the service's own settings, but asked once and no more. `all_regions`: the regions were not named.
+    /// Uses the service's own settings, but only one attempt. `all_regions`: the regions were not named.
     ///
     /// # Errors
     ///
@@ -46,30 +48,30 @@ impl Check {
         Ok(Self { sts, transport, home: all_regions.then_some(settings.region) })
     }
 
-    /// Asks all regions at the same time and prints a line for each, in the order of their names.
+    /// Calls all regions at the same time and prints a line for each, ordered by name.
     ///
     /// # Errors
     ///
-    /// When something is not good, and when a line cannot be printed.
+    /// A region has a problem, or a line cannot be printed.
     pub async fn run(
         self,
         print: impl Fn(&str) -> io::Result<()>,
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
         let check = Arc::new(self);
-        let mut asking = JoinSet::new();
+        let mut calls = JoinSet::new();
         let regions = check.sts.clients();
         let width = regions.iter().map(|region| region.name().len()).max().unwrap_or_default();
-        for (place, region) in regions.into_iter().enumerate() {
+        for (index, region) in regions.into_iter().enumerate() {
             let check = check.clone();
-            asking.spawn(async move { (place, Finding::of(&check, region).await) });
+            calls.spawn(async move { (index, Finding::of(&check, region).await) });
         }
-        let mut findings = asking.join_all().await;
-        findings.sort_unstable_by_key(|(place, _)| *place);
+        let mut findings = calls.join_all().await;
+        findings.sort_unstable_by_key(|(index, _)| *index);
         let findings: Vec<_> = findings.into_iter().map(|(_, finding)| finding).collect();
         let mut bad = 0;
         for finding in &findings {
             let counts = check.counts(finding, &findings);
-            bad += usize::from(finding.trouble.is_some() && counts);
+            bad += usize::from(finding.problem.is_some() && counts);
             print(&finding.line(width, counts))?;
         }
         if bad == 0 {
@@ -88,38 +90,38 @@ impl Check {
     }
 }
 
-/// What came of one region.
+/// The result for one region.
 struct Finding {
     region: Arc<StsClient>,
     via: Via,
     took: Duration,
-    trouble: Option<Problem>,
+    problem: Option<Problem>,
 }
 
-/// What is not good, and more about it.
+/// A problem, and its details.
 struct Problem {
     what: &'static str,
     more: String,
-    /// There was no connection to STS.
-    on_the_way: bool,
+    /// The connection to STS failed.
+    connect: bool,
 }
 
 impl Finding {
     async fn of(check: &Check, region: Arc<StsClient>) -> Self {
         let via = check.transport.via(region.endpoint());
         let started = Instant::now();
-        let trouble = match nobody() {
+        let problem = match nobody() {
             Some(nobody) => {
-                let asked = check.sts.call_alone(&region, &nobody).await;
-                trouble(asked, matches!(via, Via::Proxy(_)))
+                let outcome = check.sts.call_alone(&region, &nobody).await;
+                problem_of(outcome, matches!(via, Via::Proxy(_)))
             }
             None => Problem::new("this program", "it cannot make up credentials"),
         };
-        Self { region, via, took: started.elapsed(), trouble }
+        Self { region, via, took: started.elapsed(), problem }
     }
 
     fn was_reached(&self) -> bool {
-        self.trouble.as_ref().is_none_or(|trouble| !trouble.on_the_way)
+        self.problem.as_ref().is_none_or(|problem| !problem.connect)
     }
 
     fn line(&self, width: usize, counts: bool) -> String {
@@ -129,7 +131,7 @@ impl Finding {
             Via::NoProxy => " directly (NO_PROXY)".to_owned(),
             Via::Proxy(proxy) => format!(" through the proxy {proxy}"),
         };
-        match &self.trouble {
+        match &self.problem {
             None => format!(
                 "{region:width$}  good  {endpoint}{way}: name, route, {}clock ({} ms)",
                 if endpoint.as_str().starts_with("https:") { "TLS, " } else { "" },
@@ -150,12 +152,12 @@ impl Finding {
 impl Problem {
     #[expect(clippy::unnecessary_wraps, reason = "what is not good is an Option everywhere else")]
     fn new(what: &'static str, more: impl Into<String>) -> Option<Self> {
-        Some(Self { what, more: more.into(), on_the_way: false })
+        Some(Self { what, more: more.into(), connect: false })
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "the same")]
-    fn on_the_way(what: &'static str, more: &str) -> Option<Self> {
-        Some(Self { what, more: more.to_owned(), on_the_way: true })
+    fn connect(what: &'static str, more: &str) -> Option<Self> {
+        Some(Self { what, more: more.to_owned(), connect: true })
     }
 }
 
@@ -163,10 +165,10 @@ fn nobody() -> Option<StsCall> {
     VerifyRequest::from_json(NOBODY.as_bytes()).ok().map(|request| StsCall::Credentials(request.credentials))
 }
 
-fn trouble(asked: CallOutcome, proxied: bool) -> Option<Problem> {
-    match asked.outcome {
-        Ok(StsResponse::Rejection(no)) if no.code == "InvalidClientTokenId" => None,
-        Ok(StsResponse::Rejection(no)) => Problem::new(blame(&no), said(&no)),
+fn problem_of(call: CallOutcome, proxied: bool) -> Option<Problem> {
+    match call.outcome {
+        Ok(StsResponse::Rejection(rejection)) if rejection.code == "InvalidClientTokenId" => None,
+        Ok(StsResponse::Rejection(rejection)) => Problem::new(cause_of(&rejection), message_of(&rejection)),
         Ok(StsResponse::Identity(_)) => {
             Problem::new("STS", "it takes credentials that are nobody's; it cannot be AWS's")
         }
@@ -174,10 +176,10 @@ fn trouble(asked: CallOutcome, proxied: bool) -> Option<Problem> {
     }
 }
 
-/// What STS's answer says of this machine or of the way, going by the table in the README.
-fn blame(no: &Rejection) -> &'static str {
-    let message = no.message.as_deref().unwrap_or_default();
-    match no.code.as_str() {
+/// The cause of STS's rejection, by the table in the README.
+fn cause_of(rejection: &Rejection) -> &'static str {
+    let message = rejection.message.as_deref().unwrap_or_default();
+    match rejection.code.as_str() {
         "SignatureDoesNotMatch" if message.starts_with("Signature ") => "clock",
         "SignatureDoesNotMatch" if message.starts_with("Credential should be scoped") => "region",
         "RequestExpired" => "clock",
@@ -190,11 +192,11 @@ fn blame(no: &Rejection) -> &'static str {
     }
 }
 
-fn said(no: &Rejection) -> String {
-    format!("{}: {}", no.code, no.message.as_deref().unwrap_or("no message"))
+fn message_of(rejection: &Rejection) -> String {
+    format!("{}: {}", rejection.code, rejection.message.as_deref().unwrap_or("no message"))
 }
 
-/// What to look at. Where a proxy is used, the first steps are those to the proxy.
+/// The cause of a failure. With a proxy, name and route are those of the proxy.
 fn explain(failure: &StsFailure, proxied: bool) -> Option<Problem> {
     match failure {
         StsFailure::Unreachable(_, ConnectFailure::Name) if proxied => {
@@ -204,19 +206,19 @@ fn explain(failure: &StsFailure, proxied: bool) -> Option<Problem> {
             Problem::new("proxy", "no connection to it")
         }
         StsFailure::Unreachable(_, ConnectFailure::Name) => {
-            Problem::on_the_way("name", "the host has no address (DNS)")
+            Problem::connect("name", "the host has no address (DNS)")
         }
         StsFailure::Unreachable(_, ConnectFailure::Route) => {
-            Problem::on_the_way("route", "nobody takes the connection")
+            Problem::connect("route", "nobody takes the connection")
         }
         StsFailure::Unreachable(_, ConnectFailure::Proxy) => {
-            Problem::on_the_way("proxy", "it does not let the connection through")
+            Problem::connect("proxy", "it does not let the connection through")
         }
         StsFailure::Unreachable(_, ConnectFailure::Tls) => {
-            Problem::on_the_way("TLS", "no handshake; is the certificate's CA trusted here (AWS_CA_BUNDLE)?")
+            Problem::connect("TLS", "no handshake; is the certificate's CA trusted here (AWS_CA_BUNDLE)?")
         }
         StsFailure::ConnectTimeout(_) => {
-            Problem::on_the_way("route", "no connection in time; is port 443 open on the way out?")
+            Problem::connect("route", "no connection in time; is port 443 open on the way out?")
         }
         StsFailure::ReadTimeout(_) => Problem::new("STS", "connected, and no answer in time"),
         StsFailure::Closed(_) => Problem::new("STS", "the connection was closed without an answer"),

@@ -16,16 +16,16 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-/// The longest wait for an answer. Docker's own default for a health check is 30 s.
+/// The longest wait for an answer. Docker's default for a health check is 30 s.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// Asks the /livez of the listener at this address, which speaks TLS or not.
+/// Requests /livez from the listener at this address, with TLS or without.
 ///
 /// # Errors
 ///
-/// Why it is not alive.
+/// Why the service is not alive.
 pub async fn run(listener: SocketAddr, tls: bool) -> Result<(), Failure> {
     tokio::time::timeout(TIMEOUT, ask(reachable(listener), tls)).await?
 }
@@ -51,7 +51,7 @@ async fn ask_over(
     if status.is_success() { Ok(()) } else { Err(format!("/livez answered {status}").into()) }
 }
 
-/// An unspecified address is one to listen on, not one to connect to.
+/// An unspecified address can be listened on, but not connected to.
 fn reachable(mut address: SocketAddr) -> SocketAddr {
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
@@ -69,12 +69,12 @@ fn client_of_anyone() -> Result<ClientConfig, rustls::Error> {
     Ok(builder.dangerous().with_custom_certificate_verifier(anyone).with_no_client_auth())
 }
 
-/// Takes any certificate whose key the server has, as the kubelet's probes do.
+/// Accepts any certificate whose key the server has, as the probes of the kubelet do.
 ///
-/// It is sound here, and here alone: what is asked is a listener of this machine at its own address, for which no
-/// certificate needs to be made out; the request is a constant that holds nothing of worth, and of the answer only the
-/// status is read, which plain HTTP would not vouch for either. To compare with the certificate in the file would make a
-/// healthy service ill between the renewal of the file and its loading.
+/// This is sound here only: the request goes to a listener of this machine at its own address, which a
+/// certificate need not name. The request is a constant without secrets, and only the status of the answer is
+/// read, which plain HTTP would not protect either. Comparing with the certificate in the file would report a
+/// healthy service as unhealthy between the renewal of the file and its loading.
 #[derive(Debug)]
 struct AnyCertificate(Arc<CryptoProvider>);
 

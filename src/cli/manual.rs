@@ -1,4 +1,5 @@
-//! `sts-verify completions` and `sts-verify man`: made from the settings, so that they cannot say anything else.
+//! `sts-verify completions` and `sts-verify man`: generated from the settings, so that they always agree with
+//! them.
 
 use super::Failure;
 use crate::config::{Cli, CompletionsArgs, ManArgs};
@@ -27,7 +28,7 @@ pub(super) fn page(args: &ManArgs) -> Result<Vec<u8>, Failure> {
     Ok(page)
 }
 
-/// Unlike `print!`, no panic when nobody reads any more.
+/// Unlike `print!`, does not panic when the reader has closed the pipe.
 pub(super) fn print_bytes(bytes: &[u8]) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(bytes)?;

@@ -1,4 +1,4 @@
-//! The command line: one file a subcommand.
+//! The command line: one file per subcommand.
 
 mod api_key;
 mod check;
@@ -23,20 +23,20 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// How long the process may take to end what the runtime still does when everything is served: to log the requests that
-/// are cut off. What blocks a thread, as a look-up by a name server that never answers, is not waited for.
+/// How long the process waits at the end for the runtime's last tasks, which log the requests that are cut off.
+/// Threads that block, for example in a look-up by a name server that never answers, are not waited for.
 const RUNTIME_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// How long the last line on stderr may take.
+/// How long writing the last line on stderr may take.
 const STDERR_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Why a subcommand ended: the last line on stderr.
+/// Why a subcommand failed: the last line on stderr.
 type Failure = Box<dyn Error + Send + Sync>;
 
 /// Runs the subcommand that the arguments name and returns the exit code of the process.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    // First of all: a signal that comes before this ends the process.
+    // First of all: a signal that arrives before this ends the process.
     let is_list = arguments.get(1).is_some_and(|command| command == "verify");
     let catch = if is_list { Signals::catch_unless_ignored } else { Signals::catch };
     let signals = match runs_until_stopped(&arguments).then(catch).transpose() {
@@ -61,20 +61,20 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Whether this is `serve`, which needs no name, `sandbox` or `verify`. In all others, and where only the help is printed, signals do
-/// what the system has them do.
+/// Whether this is `serve`, which may be omitted, `sandbox` or `verify`. In all other commands, and if only the
+/// help is printed, signals have their default effect.
 fn runs_until_stopped(arguments: &[OsString]) -> bool {
     const PRINTED: [&str; 4] = ["--help", "-h", "--version", "-V"];
     const STOPPED: [&str; 3] = ["serve", "sandbox", "verify"];
-    // What comes after is no option.
+    // Arguments after `--` are not options.
     let words = arguments.iter().skip(1).map(|word| word.to_string_lossy());
     let words: Vec<_> = words.take_while(|word| word != "--").collect();
     let named = words.first().is_none_or(|first| STOPPED.contains(&&**first) || first.starts_with('-'));
     named && !words.iter().any(|word| PRINTED.contains(&&**word))
 }
 
-/// One line on stderr: the log may not be open yet, and may not be read. If stderr is not read either, the process ends
-/// without it.
+/// Writes one line on stderr: the log may not be open yet, and may not be read. If stderr is not read either,
+/// the process ends without it.
 fn report(error: &(impl Display + ?Sized), code: ExitCode) -> ExitCode {
     let line = format!("sts-verify: {error}\n");
     match LogWriter::start(io::stderr(), Counter::default()) {
@@ -82,7 +82,7 @@ fn report(error: &(impl Display + ?Sized), code: ExitCode) -> ExitCode {
             stderr.push(line.as_bytes());
             stderr.flush(STDERR_TIMEOUT);
         }
-        // There can be no further thread.
+        // No further thread can be started.
         Err(_) => _ = io::stderr().write_all(line.as_bytes()),
     }
     code
@@ -128,7 +128,7 @@ async fn run(cli: Cli, signals: Option<Signals>) -> Result<ExitCode, (Failure, E
     done.map(|()| ExitCode::SUCCESS)
 }
 
-/// Unlike `println!`, no panic when nobody reads any more.
+/// Unlike `println!`, does not panic when the reader has closed the pipe.
 fn print(text: &str) -> io::Result<()> {
     writeln!(io::stdout(), "{text}")
 }

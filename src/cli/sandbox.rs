@@ -1,4 +1,4 @@
-//! `sts-verify sandbox`: the STS stand-in by itself.
+//! `sts-verify sandbox`: the sandbox by itself.
 
 use super::signals::Signals;
 use super::{Failure, bind, tokio_listener};
@@ -26,7 +26,8 @@ pub(super) async fn run(args: &SandboxArgs, signals: Signals) -> Result<(), Fail
     Ok(())
 }
 
-/// Prints the sandbox's own callers and starts a sandbox that knows them. It keeps no requests, since it may run for long.
+/// Prints the sandbox's own callers and starts a sandbox with them. It stores no requests, because it may run
+/// for a long time.
 pub(super) fn start(listener: TcpListener) -> Result<Sandbox, Failure> {
     let callers = sts_sandbox::table();
     logs::print(&sts_sandbox::render_table(&callers));

@@ -15,7 +15,7 @@ use files::{Files, warn_of_role_paths};
 use std::net::TcpListener;
 use tracing::{info, warn};
 
-/// What the settings name, read and found to be good.
+/// The settings and their files, read and checked.
 pub(super) struct Checked {
     sts: StsClientFactory,
     proofs: ProofVerifier,
@@ -24,8 +24,8 @@ pub(super) struct Checked {
     stand_in: Option<TcpListener>,
 }
 
-/// Everything that can be wrong with the settings comes out here, before a port opens. `None` if a signal to stop comes
-/// first: files are read, and one that never ends (a pipe, a file system that hangs) keeps its thread and nothing else.
+/// Checks all settings before a port opens. `None` if a signal to stop arrives first: if reading a file never
+/// ends (a pipe, a file system that hangs), only its thread stays.
 pub(super) async fn prepare(args: &ServeArgs, signals: &Signals) -> Result<Option<Checked>, Failure> {
     let args = args.clone();
     let checking = tokio::spawn(async move { check(&args).await });
@@ -35,12 +35,12 @@ pub(super) async fn prepare(args: &ServeArgs, signals: &Signals) -> Result<Optio
     }
 }
 
-/// The sandbox's endpoint is not known before its listener is, which is on a free port of loopback and is part of its
-/// clients' settings.
+/// The sandbox's endpoint is only known with its listener, which is on a free port of loopback and is part of
+/// its clients' settings.
 async fn check(args: &ServeArgs) -> Result<Checked, Failure> {
     let mut settings: StsSettings = args.sts_settings()?;
     let stand_in = args.sandbox.then(|| TcpListener::bind("127.0.0.1:0")).transpose()?;
-    // The sandbox is its tokens' issuer, too.
+    // The sandbox is also the issuer of its tokens.
     let address = stand_in.as_ref().map(TcpListener::local_addr).transpose()?;
     let sandbox_url = address.map(|address| format!("http://{address}"));
     if sandbox_url.is_some() {
@@ -61,16 +61,16 @@ pub(super) async fn run(args: &ServeArgs, checked: Checked, signals: Signals) ->
     if let Err(error) = hardening::forbid_core_dumps() {
         warn!(%error, "a crash may leave a core dump with secrets in it");
     }
-    // Each request in flight has one connection to STS at most.
+    // Each request in flight has at most one connection to STS.
     let max_sts_connections = args.sts.max_sts_connections.min(args.http.max_in_flight);
     take_file_descriptors(args.http.limits.max_connections, max_sts_connections);
     let listener = bind(args.listen)?;
     if stand_in.is_some() {
         warn!(
-            "SANDBOX: nothing is real; credentials are checked against a table of made-up ones, AWS is not asked"
+            "SANDBOX: nothing is real; credentials are checked against a table of made-up ones, AWS is not called"
         );
     }
-    // It stops when it is dropped, that is after the service.
+    // It stops on drop, which is after the service.
     let sandbox = stand_in.map(sandbox::start).transpose()?;
     if let Some(sandbox) = &sandbox {
         info!(url = sandbox.url(), "sandbox started");
@@ -78,7 +78,7 @@ pub(super) async fn run(args: &ServeArgs, checked: Checked, signals: Signals) ->
     info!(address = %listener.local_addr()?, version = build::VERSION, revision = build::REVISION, "listening");
     if tls.is_none() && !listener.local_addr()?.ip().is_loopback() {
         warn!(
-            "plain HTTP on an address that others can reach: who sees the traffic sees the credentials; set \
+            "plain HTTP on an address that others can reach: anybody who can read the traffic can read the credentials; set \
              STS_VERIFY_TLS_CERT_FILE and STS_VERIFY_TLS_KEY_FILE, or put a load balancer with TLS before it"
         );
     }

@@ -12,26 +12,27 @@ use tracing::info;
 /// The exit code after a second signal: the process did not wait for its requests.
 const EXIT_INTERRUPTED: i32 = 130;
 
-/// The signals that have come since this exists; none is lost before somebody asks.
+/// The signals that have arrived since this was made. None is lost before it is read.
 #[derive(Clone)]
 pub(super) struct Signals {
     stop: watch::Receiver<Option<Stop>>,
-    /// SIGHUP: files are to be read again.
+    /// SIGHUP: files are to be reloaded.
     pub(super) hangup: Arc<Notify>,
 }
 
 impl Signals {
-    /// Takes SIGTERM and SIGINT, of which the second ends the process at once, SIGHUP, and the signals that must not end it.
-    /// It has to be called before there is a second thread.
+    /// Receives SIGTERM and SIGINT, of which the second ends the process at once, SIGHUP, and the signals that
+    /// must not end the process. Must be called before there is a second thread.
     ///
-    /// The signals are blocked, here and so in all threads that come later, and one thread waits for them. A handler is
-    /// no alternative: while it is installed, signals are lost. Nor is Tokio: what hangs in its runtime must not keep
-    /// the second signal from ending the process.
+    /// The signals are blocked, here and so in all later threads, and one thread waits for them. A signal
+    /// handler does not work: signals are lost while it is being installed. Tokio's does not work either: if
+    /// the runtime hangs, the second signal must still end the process.
     pub(super) fn catch() -> io::Result<Self> {
         Self::catch_if(|_| true)
     }
 
-    /// Takes them without those that the process was started to ignore: SIGHUP under `nohup`, SIGINT behind a script's `&`.
+    /// The same without the signals that the process was started to ignore: SIGHUP under `nohup`, SIGINT in a
+    /// script's background job.
     pub(super) fn catch_unless_ignored() -> io::Result<Self> {
         let status = Process::myself().and_then(|process| process.status());
         let ignored = status.map_or(0, |status| status.sigign);
@@ -44,7 +45,8 @@ impl Signals {
             [SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2].into_iter().filter(|signal| is_taken(*signal));
         let waited_for: SigSet = taken.collect();
         waited_for.thread_block()?;
-        // A log file at the limit of file sizes (`ulimit -f`) is then an error of the write, as a full disk is.
+        // Without this, a log file at the file size limit (`ulimit -f`) would end the process. With it, the
+        // write fails as on a full disk.
         SigSet::from(SIGXFSZ).thread_block()?;
         let (stopping, stop) = watch::channel(None);
         let signals = Self { stop, hangup: Arc::default() };
@@ -64,7 +66,7 @@ impl Signals {
         Ok(signals)
     }
 
-    /// Resolves at the first signal that is to end the process, or at once if it has come already.
+    /// Resolves at the first signal that ends the process, or at once if it has arrived already.
     pub(super) async fn stop(mut self) -> Stop {
         let stop = self.stop.wait_for(Option::is_some).await;
         stop.ok().and_then(|stop| *stop).unwrap_or(Stop::Interrupt)

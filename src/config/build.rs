@@ -1,15 +1,15 @@
-//! Which build this is. Set when it is compiled, by `build.rs` and Cargo.
+//! The build of the program. `build.rs` and Cargo set these values at compile time.
 
 /// The version of the package.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The commit that it was built from, as the builder named it in `STS_VERIFY_REVISION`; `unknown` if it was not named.
+/// The commit of the build, as the builder set it in `STS_VERIFY_REVISION`; `unknown` if it was not set.
 pub(crate) const REVISION: &str = env!("STS_VERIFY_REVISION");
 
-/// The platform it was built for, in Rust's words, as in `x86_64-unknown-linux-musl`.
+/// The target platform in Rust's notation, such as `x86_64-unknown-linux-musl`.
 pub(crate) const TARGET: &str = env!("STS_VERIFY_TARGET");
 
-/// What `--version` says behind the program's name.
+/// The text of `--version` after the program's name.
 pub(crate) const LONG_VERSION: &str = concat!(
     env!("CARGO_PKG_VERSION"),
     " (revision ",

@@ -1,6 +1,7 @@
-//! Variables without a flag: those that other programs read, too.
+//! The variables without a flag: those that other programs read, too.
 
-/// The value of a variable. One that is empty, or nothing but white space (a Secret that was made with `echo`), is not set.
+/// The value of a variable. If it is empty or only white space (a Secret that was made with `echo`), the
+/// variable counts as not set.
 ///
 /// # Errors
 ///

@@ -1,24 +1,24 @@
-//! The hosts that the service answers for.
+//! The hosts for which the service accepts requests.
 
 use http::uri::Authority;
 use std::net::Ipv6Addr;
 
-/// The hosts that the service answers for, when it does not for all. A page that had its own name resolved to the
-/// service's address (DNS rebinding) is of the same origin as the service to its browser; only the name in `Host`
-/// tells such a request from a good one.
+/// The hosts for which the service accepts requests, if they are restricted. A web page can resolve its own
+/// name to the service's address (DNS rebinding), and then has the same origin as the service for its browser;
+/// only the name in `Host` distinguishes its requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllowedHosts(Vec<Host>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Host {
-    /// In lower case; with `*.` at its start it stands for all names below, and `*` for all names.
+    /// In lower case. With `*.` at its start it stands for all names below, and `*` stands for all names.
     name: String,
-    /// Any port if there is none.
+    /// `None` allows any port.
     port: Option<u16>,
 }
 
 impl AllowedHosts {
-    /// Whether the host of a request, as in its `Host` header, is one of these.
+    /// Whether the host of a request, as in its `Host` header, is allowed.
     #[must_use]
     pub fn allow(&self, host: &[u8]) -> bool {
         let host = std::str::from_utf8(host).ok().and_then(Host::parse).map(Host::without_last_dot);
@@ -30,7 +30,7 @@ impl Host {
     fn parse(text: &str) -> Option<Self> {
         let authority: Authority = text.parse().ok()?;
         let (mut name, port) = (authority.host().to_ascii_lowercase(), authority.port());
-        // What `host` and `port` leave out is the name of a user, or a port that is none.
+        // The parts that `host` and `port` do not contain would be a user name or an invalid port.
         let whole =
             authority.as_str().len() == name.len() + port.as_ref().map_or(0, |port| port.as_str().len() + 1);
         if let Some(address) = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
@@ -39,7 +39,7 @@ impl Host {
         whole.then_some(Self { name, port: port.map(|port| port.as_u16()) })
     }
 
-    /// The dot at the end of a full name says nothing (RFC 1034, section 3.1).
+    /// The full stop at the end of a full name has no meaning here (RFC 1034, section 3.1).
     fn without_last_dot(mut self) -> Self {
         self.name.truncate(self.name.trim_end_matches('.').len());
         self
@@ -53,7 +53,7 @@ impl Host {
         name == "*" || name.starts_with('[') || is_name
     }
 
-    /// Whether this setting allows that host. Clients leave out the port that is their scheme's own.
+    /// Whether this setting allows that host. Clients leave out the default port of their scheme.
     fn includes(&self, host: &Self) -> bool {
         let named = match self.name.strip_prefix('*') {
             Some(end) => host.name.len() > end.len() && host.name.ends_with(end),
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_is_allowed_by_its_name_and_by_a_port_where_one_is_given() {
+    fn a_host_is_allowed_by_its_name_and_by_its_port_if_the_setting_has_one() {
         let hosts =
             allowed_hosts("verify.example, *.a.example,B.example:8443,c.example.:443,10.0.0.5,[0:0::1]:8080")
                 .unwrap();
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_of_hosts_is_refused() {
+    fn a_text_that_is_not_a_list_of_hosts_is_rejected() {
         for text in [
             "",
             ",",

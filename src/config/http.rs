@@ -1,4 +1,4 @@
-//! What callers may do.
+//! The settings of the HTTP service.
 
 use super::{AllowedHosts, BatchArgs, CorsOrigins, LimitArgs, ProofArgs, hosts, parse};
 use clap::Args;
@@ -6,85 +6,90 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// What callers may do.
+/// The settings of the HTTP service.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "HTTP")]
 pub struct HttpArgs {
-    /// The origins that may call from a browser: `*`, or a list by commas such as https://a.example
+    /// The origins that may call from a browser: `*`, or a comma-separated list such as https://a.example
     #[arg(long, env = "STS_VERIFY_CORS_ORIGINS", default_value = "*", value_name = "ORIGINS", value_parser = parse::cors_origins)]
     pub cors_origins: CorsOrigins,
-    /// The hosts to answer for, by commas: names, `*.` before one for all names below it, addresses, each with a port or
-    /// without. A request for another host gets 421; health is answered for any. Keeps pages out that have their own name
-    /// resolved to this address (DNS rebinding) [default: any host]
+    /// The hosts for which requests are accepted, comma-separated: names, `*.` before one for all names below
+    /// it, addresses, each with a port or without. Requests for other hosts get 421; health is answered for any
+    /// host. Protects against pages that resolve their own name to this address (DNS rebinding) [default: any
+    /// host]
     #[arg(long, env = "STS_VERIFY_ALLOWED_HOSTS", value_name = "HOSTS", value_parser = hosts::allowed_hosts)]
     pub allowed_hosts: Option<AllowedHosts>,
     /// Serve Swagger UI at /docs. It shows the curl command of a request with the secrets in it
     #[arg(long, env = "STS_VERIFY_DOCS", default_value = "true", value_name = "BOOL", value_parser = parse::boolean, action = clap::ArgAction::Set)]
     pub docs: bool,
-    /// Serve the Lambda's own interface, POST /2015-03-31/functions/{function}/invocations
+    /// Serve the Lambda interface, POST /2015-03-31/functions/{function}/invocations
     #[arg(long, env = "STS_VERIFY_LAMBDA", default_value = "true", value_name = "BOOL", value_parser = parse::boolean, action = clap::ArgAction::Set)]
     pub lambda: bool,
-    /// A file with the SHA-256 digests of API keys, each with a name or not; reloaded when it changes. Only callers with one of the keys may
-    /// ask then, by `Authorization: Bearer KEY` or `x-api-key: KEY`; `sts-verify api-key` makes one [default: everybody may]
+    /// A file with the SHA-256 digests of API keys, each with an optional name; reloaded when it changes. Only
+    /// callers with one of the keys are accepted then, by `Authorization: Bearer KEY` or `x-api-key: KEY`;
+    /// `sts-verify api-key` makes one [default: every caller is accepted]
     #[arg(long, env = "STS_VERIFY_API_KEYS_FILE", value_name = "FILE")]
     pub api_keys_file: Option<PathBuf>,
-    /// The digests themselves, with commas, semicolons, spaces or line ends between them, where no file can be mounted; not together with
-    /// the file [default: everybody may]
+    /// The digests themselves, separated by commas, semicolons, spaces or line ends, where no file can be
+    /// mounted; not together with the file [default: every caller is accepted]
     #[arg(long, env = "STS_VERIFY_API_KEYS", value_name = "DIGESTS")]
     pub api_keys: Option<String>,
-    /// A PEM file with the certificate to serve TLS with and those that lead to its CA; reloaded when it changes [default: plain HTTP]
+    /// A PEM file with the certificate for TLS and its intermediates; reloaded when it changes [default: plain
+    /// HTTP]
     #[arg(long, env = "STS_VERIFY_TLS_CERT_FILE", value_name = "FILE")]
     pub tls_cert_file: Option<PathBuf>,
-    /// A PEM file with its private key; both or neither, reloaded together
+    /// A PEM file with the certificate's private key; both or neither, reloaded together
     #[arg(long, env = "STS_VERIFY_TLS_KEY_FILE", value_name = "FILE")]
     pub tls_key_file: Option<PathBuf>,
-    /// Where to serve GET /metrics for Prometheus, and there only [default: on the listener of everything else]
+    /// Where to serve GET /metrics for Prometheus, and only there [default: on the main listener]
     #[arg(long, env = "STS_VERIFY_METRICS_LISTEN", value_name = "ADDRESS:PORT", value_parser = parse::address)]
     pub metrics_listen: Option<SocketAddr>,
-    /// The longest request body, in bytes
+    /// The maximum length of a request body, in bytes
     #[arg(long, env = "STS_VERIFY_MAX_BODY_BYTES", default_value = "65536", value_name = "BYTES", value_parser = parse::count)]
     pub max_body_bytes: usize,
-    /// How many requests may wait for STS at once; those above get 503 with Retry-After. When all permits are held, a newcomer takes one from the region or caller that holds most
+    /// The maximum number of requests that wait for STS at once; further ones get 503 with Retry-After. If all permits are held, a new request can take one from the region or caller that holds most
     #[arg(long, env = "STS_VERIFY_MAX_IN_FLIGHT", default_value = "512", value_name = "N", value_parser = parse::count)]
     pub max_in_flight: usize,
     /// How long the head of a request may take to arrive, and its body after that
     #[arg(long, env = "STS_VERIFY_READ_TIMEOUT", default_value = "10s", value_name = "TIME", value_parser = parse::duration)]
     pub read_timeout: Duration,
-    /// How long a client may take nothing of its answer before the connection is closed
+    /// How long a client may read nothing of its response before the connection is closed
     #[arg(long, env = "STS_VERIFY_WRITE_TIMEOUT", default_value = "30s", value_name = "TIME", value_parser = parse::duration)]
     pub write_timeout: Duration,
-    /// How long a connection may be idle between requests; longer than the load balancer's own (60s by default at AWS)
+    /// How long a connection may be idle between requests; must be longer than the load balancer's own limit
+    /// (60s by default at AWS)
     #[arg(long, env = "STS_VERIFY_KEEP_ALIVE", default_value = "75s", value_name = "TIME", value_parser = parse::duration)]
     pub keep_alive: Duration,
-    /// How long to go on serving after SIGTERM, while /readyz says 503 and load balancers look away
+    /// How long to continue serving after SIGTERM, while /readyz answers 503 and load balancers remove this
+    /// service
     #[arg(long, env = "STS_VERIFY_STOP_DELAY", default_value = "5s", value_name = "TIME", value_parser = parse::duration_or_zero)]
     pub stop_delay: Duration,
     /// How long the requests in flight may take to end after that
     #[arg(long, env = "STS_VERIFY_DRAIN_TIMEOUT", default_value = "20s", value_name = "TIME", value_parser = parse::duration_or_zero)]
     pub drain_timeout: Duration,
-    /// What keeps callers within bounds.
+    /// The limits for callers.
     #[command(flatten)]
     pub limits: LimitArgs,
-    /// Bounds of one batch.
+    /// The limits of one batch.
     #[command(flatten)]
     pub batch: BatchArgs,
-    /// What is accepted in place of credentials.
+    /// The settings about proofs.
     #[command(flatten)]
     pub proofs: ProofArgs,
 }
 
 impl HttpArgs {
-    /// Whether /metrics is kept off the public listener.
+    /// Whether /metrics is not served on the public listener.
     #[must_use]
     pub fn own_metrics_listener(&self) -> bool {
         self.metrics_listen.is_some()
     }
 
-    /// The files of the certificate and of its key, if TLS is to be served.
+    /// The files of the certificate and of its key, if TLS is used.
     ///
     /// # Errors
     ///
-    /// One line, when there is one without the other.
+    /// One line, when only one of them is set.
     pub fn tls_files(&self) -> Result<Option<(&Path, &Path)>, String> {
         match (&self.tls_cert_file, &self.tls_key_file) {
             (Some(certificate), Some(key)) => Ok(Some((certificate, key))),

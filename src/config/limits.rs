@@ -1,4 +1,4 @@
-//! What keeps callers, and the answers kept for them, within bounds.
+//! The limits for callers, and for cached answers.
 
 use super::parse;
 use crate::callers::{PerCaller, Rate};
@@ -7,46 +7,48 @@ use clap::Args;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-/// A session can end and a key be switched off at any time: good news is not kept for longer than this.
+/// A session can end and a key be switched off at any time, so valid answers are cached for at most this time.
 const LONGEST_VALID: Duration = Duration::from_mins(1);
-/// A session that is over stays over; the bound is for what is held in memory.
+/// An expired session stays expired; the limit is for the memory.
 const LONGEST_EXPIRED: Duration = Duration::from_mins(10);
 
-/// What keeps callers, and the answers kept for them, within bounds.
+/// The limits for callers, and for cached answers.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Limits")]
 pub struct LimitArgs {
-    /// How often one caller may ask, as in 10/s, 100/m or 1000/h; above that it gets 429 with Retry-After. A caller is an API key where these are used, else a client address [default: no limit]
+    /// How many requests one caller may send, as in 10/s, 100/m or 1000/h; above that it gets 429 with Retry-After. A caller is identified by its API key if keys are used, else by its address [default: no limit]
     #[arg(long, env = "STS_VERIFY_RATE_LIMIT", value_name = "N/UNIT", value_parser = parse::rate)]
     pub rate_limit: Option<Rate>,
-    /// How often a caller that was quiet may ask at once [default: the number in the rate limit]
+    /// How many requests at once a caller may send after a pause [default: the number in the rate limit]
     #[arg(long, env = "STS_VERIFY_RATE_BURST", value_name = "N", value_parser = parse::rate_count)]
     pub rate_burst: Option<NonZeroU32>,
-    /// How many proxies in front append to X-Forwarded-For. The client address, by which callers without an API key are told apart, is then the entry that the first of them wrote, counted from the right; with 0 it is the peer's
+    /// The number of trusted proxies that append to X-Forwarded-For. The client address, which identifies callers without an API key, is then the entry that the first of them appended, counted from the right; with 0 it is the peer's
     #[arg(long, env = "STS_VERIFY_TRUSTED_PROXIES", default_value = "0", value_name = "N", value_parser = parse::proxies)]
     pub trusted_proxies: usize,
-    /// How many connections may be open; further ones are refused at once
+    /// The maximum number of open connections; further ones are rejected at once
     #[arg(long, env = "STS_VERIFY_MAX_CONNECTIONS", default_value = "8192", value_name = "N", value_parser = parse::count)]
     pub max_connections: usize,
-    /// How many connections one client address may have open, an IPv6 network of 64 bits being one; above that it gets 429. Not applied behind trusted proxies, whose addresses all clients share
+    /// The maximum number of open connections of one client address, where an IPv6 network of 64 bits counts as one; further ones get 429. Not applied behind trusted proxies, whose addresses all clients share
     #[arg(long, env = "STS_VERIFY_MAX_CONNECTIONS_PER_ADDRESS", default_value = "1024", value_name = "N", value_parser = parse::count)]
     pub max_connections_per_address: usize,
-    /// How many bytes the bodies being read may take together; a request whose body finds no room gets 503 with Retry-After
+    /// The memory in bytes that all bodies being read may take together; a request whose body does not fit gets
+    /// 503 with Retry-After
     #[arg(long, env = "STS_VERIFY_MAX_BODY_MEMORY", default_value = "67108864", value_name = "BYTES", value_parser = parse::bytes)]
     pub max_body_memory: usize,
-    /// How long the answer for valid credentials is kept and given again, at most 60s. Credentials that end meanwhile are still called valid
+    /// How long the answer for valid credentials is cached, at most 60s. Credentials that end meanwhile are
+    /// still reported as valid
     #[arg(long, env = "STS_VERIFY_CACHE_VALID", default_value = "0s", value_name = "TIME", value_parser = |text: &str| parse::duration_up_to(text, LONGEST_VALID))]
     pub cache_valid: Duration,
-    /// How long the answer ExpiredToken is kept and given again, at most 10m. No other answer is ever kept
+    /// How long the answer ExpiredToken is cached, at most 10m. No other answer is ever cached
     #[arg(long, env = "STS_VERIFY_CACHE_EXPIRED", default_value = "0s", value_name = "TIME", value_parser = |text: &str| parse::duration_up_to(text, LONGEST_EXPIRED))]
     pub cache_expired: Duration,
-    /// How many answers are kept at most; one of more than 1 KiB counts for several
+    /// The maximum number of cached answers; one of more than 1 KiB counts for several
     #[arg(long, env = "STS_VERIFY_CACHE_ENTRIES", default_value = "10000", value_name = "N", value_parser = parse::count)]
     pub cache_entries: usize,
 }
 
 impl LimitArgs {
-    /// What is wrong with these settings taken together, in one line.
+    /// Checks these settings against each other. An error is one line.
     pub(super) fn check(&self, max_body_bytes: usize) -> Result<(), String> {
         if self.max_body_memory < max_body_bytes {
             return Err(
@@ -59,20 +61,20 @@ impl LimitArgs {
         Ok(())
     }
 
-    /// What one caller may do, if there is a limit to it.
+    /// The limit of one caller, if there is one.
     #[must_use]
     pub fn per_caller(&self) -> Option<PerCaller> {
         let burst = |rate: Rate| self.rate_burst.unwrap_or(rate.count);
         self.rate_limit.map(|rate| PerCaller { rate, burst: burst(rate) })
     }
 
-    /// How many connections one address may have open, if the peer is the client.
+    /// The maximum number of connections of one address, if the peer is the client.
     #[must_use]
     pub fn connections_per_address(&self) -> Option<usize> {
         (self.trusted_proxies == 0).then_some(self.max_connections_per_address)
     }
 
-    /// Which answers are kept, and for how long.
+    /// Which answers are cached, and for how long.
     #[must_use]
     pub fn cache_policy(&self) -> CachePolicy {
         CachePolicy { valid: self.cache_valid, expired: self.cache_expired, entries: self.cache_entries }

@@ -1,6 +1,6 @@
-//! Every setting: its flag, its variable, its default and what it means. `sts-verify --help` prints this file.
+//! All settings: flag, variable, default and meaning. `sts-verify --help` prints these texts.
 //!
-//! Settings are checked as a whole before a port opens. What is wrong with one is said in one line that names its
+//! Settings are checked as a whole before a port opens. An error is reported in one line that names the
 //! variable, and the program ends with [`EXIT_USAGE`].
 
 mod batch;
@@ -37,10 +37,11 @@ use crate::sts::StsSettings;
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
 
-/// The exit code for a setting that is wrong: `EX_USAGE` of sysexits.h.
+/// The exit code for a wrong setting: `EX_USAGE` of sysexits.h.
 pub const EXIT_USAGE: u8 = 64;
 
-/// The environment variables that libraries read by themselves; listed here because `--help` is the reference.
+/// The environment variables that libraries read by themselves. They are listed here because `--help` is the
+/// reference.
 const ALSO_READ: &str = "\
 Also read from the environment:
   HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY  proxies for STS; the same names in lower case take precedence
@@ -64,33 +65,35 @@ A flag takes precedence over its variable, a variable over the AWS config file. 
 No credentials are ever read: not from the environment, not from files, not from the instance. A wrong setting
 ends the program with exit code 64 and one line on stderr.";
 
-/// Are these AWS credentials good, and whose are they? Asks AWS STS and answers over HTTP.
+/// Are these AWS credentials valid, and whose are they? Asks AWS STS and answers over HTTP.
 #[derive(Debug, Parser)]
 #[command(version = build::LONG_VERSION, args_conflicts_with_subcommands = true, after_help = ALSO_READ)]
 pub struct Cli {
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// The settings of `serve`, which is what is done when no command is named.
+    /// The settings of `serve`, which is the default command.
     #[command(flatten)]
     pub serve: ServeArgs,
 }
 
-/// What the program can do.
+/// The commands of the program.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Answer POST /verify (this is the default)
     #[command(after_help = ALSO_READ)]
     Serve(Box<ServeArgs>),
-    /// Say of many credentials which are alive and whose: of files, scanners' reports, other tools' output
+    /// Verify many credentials, from files, scanners' reports or other tools' output: which are valid, and
+    /// whose they are
     #[command(after_help = verify::VERIFY_EXAMPLES)]
     Verify(Box<VerifyArgs>),
-    /// Stand in for STS: answer GetCallerIdentity for a table of made-up credentials, to try things without AWS
+    /// Run the sandbox: answer GetCallerIdentity for a table of made-up credentials, to try things without AWS
     Sandbox(SandboxArgs),
-    /// Ask the /livez of this machine's own listener; exit 0 if it answers, 1 if not
+    /// Request /livez from this machine's own listener; exit 0 if it answers, 1 if not
     Healthcheck(HealthcheckArgs),
-    /// Ask the STS of each allowed region once, with made-up credentials, and say whether name, route, TLS, proxy and clock
-    /// are good; exit 0 if they are for all regions, 1 if not. With `*`, a partition that cannot be reached is skipped
+    /// Call the STS of each allowed region once, with made-up credentials, and report whether name, route, TLS,
+    /// proxy and clock work; exit 0 if they do for all regions, 1 if not. With `*`, a partition that cannot be
+    /// reached is skipped
     #[command(after_help = ALSO_READ)]
     Check(CheckArgs),
     /// Make an API key: print it and the line for the file that STS_VERIFY_API_KEYS_FILE names
@@ -103,25 +106,26 @@ pub enum Command {
     Man(ManArgs),
 }
 
-/// Settings of the service.
+/// The settings of the service.
 #[derive(Debug, Clone, Args)]
 pub struct ServeArgs {
-    /// Where to listen; port 0 takes a free one and logs it
+    /// Where to listen; with port 0 a free port is used and logged
     #[arg(long, env = "STS_VERIFY_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT", value_parser = parse::address)]
     pub listen: SocketAddr,
-    /// Ask a stand-in inside this process instead of AWS. Nothing it says is real; refused together with an endpoint URL
+    /// Use a sandbox inside this process instead of AWS. Its answers are not real; not together with an
+    /// endpoint URL
     #[arg(long, env = "STS_VERIFY_SANDBOX", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_name = "BOOL", value_parser = parse::boolean)]
     pub sandbox: bool,
-    /// What is logged.
+    /// The log settings.
     #[command(flatten)]
     pub log: LogArgs,
-    /// How STS is asked.
+    /// The settings of calls to STS.
     #[command(flatten)]
     pub sts: StsArgs,
-    /// What callers may do.
+    /// The settings of the HTTP service.
     #[command(flatten)]
     pub http: HttpArgs,
-    /// What replicas share.
+    /// The settings of the shared store.
     #[command(flatten)]
     pub store: StoreArgs,
 }

@@ -1,13 +1,13 @@
-//! OpenTelemetry's own variables, as far as they are about exporting traces over OTLP. They have no flags: their names
-//! and meaning are the specification's
+//! The variables of OpenTelemetry for exporting traces over OTLP. They have no flags: their names and meanings
+//! are those of the specification
 //! (<https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/>,
 //! <https://opentelemetry.io/docs/specs/otel/protocol/exporter/>).
 //!
-//! The specification would have a wrong value reported and passed over, and so do OpenTelemetry's crates. Here it stops
-//! the start like any other wrong setting, since an export that is not what was asked for is found out when the traces are
-//! missed. What the crates read by themselves and as it is meant is only checked here (`OTEL_BSP_*`). The rest is read here,
-//! since they decode no attributes, let an empty variable hide another, and have no setting for certificates or for a decision
-//! that is made before there is a span.
+//! The specification says that wrong values are reported and ignored, and OpenTelemetry's crates do so. Here
+//! they stop the start like any other wrong setting, because a wrong export would only be noticed when traces
+//! are missing. Variables that the crates read correctly by themselves are only checked here (`OTEL_BSP_*`).
+//! The others are read here, because the crates decode no attributes, let an empty variable hide another, and
+//! have no setting for certificates or for a sampling decision before there is a span.
 
 use super::{environment, parse};
 use http::{HeaderName, HeaderValue};
@@ -16,33 +16,34 @@ use percent_encoding::percent_decode_str;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How long one export may take (the specification's default).
+/// The time limit of one export (the specification's default).
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The most spans that may wait. The queue then takes 6 MiB when it is empty and 25 MiB when it is full.
+/// The maximum number of waiting spans. The queue takes 6 MiB when it is empty and 25 MiB when it is full.
 const MAX_QUEUE: usize = 16_384;
 
-/// The most spans in one post, which is built in memory (about 16 MiB).
+/// The maximum number of spans in one request, which is built in memory (about 16 MiB).
 const MAX_BATCH: usize = 4_096;
 
-/// The most headers, and the most attributes. It is OpenTelemetry's own limit on the attributes of a span.
+/// The maximum number of headers, and of attributes. It is OpenTelemetry's own limit for the attributes of a
+/// span.
 const MAX_PAIRS: usize = 128;
 
-/// The most bytes of these.
+/// The maximum total length of these in bytes.
 const MAX_PAIRS_BYTES: usize = 16 * 1024;
 
-/// Where traces go, and which.
+/// The settings for exporting traces.
 #[derive(Debug, Clone)]
 pub struct OtelSettings {
-    /// The whole URL that batches are posted to.
+    /// The whole URL that batches are sent to.
     pub endpoint: String,
-    /// Headers of each post. Their values may be keys of the collector's, and are marked as such.
+    /// The headers of each request. Their values may be keys of the collector, and are marked as sensitive.
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// How long one export may take, with its attempts.
+    /// The time limit of one export, with all its attempts.
     pub timeout: Duration,
-    /// The variable that names a PEM file of CA certificates to trust instead of the system's, and the file.
+    /// The variable that names a PEM file of CA certificates to use instead of the system's, and the file.
     pub ca_bundle: Option<(String, PathBuf)>,
-    /// What the traces are said to come from.
+    /// The resource attributes of the traces.
     pub resource: Vec<(String, String)>,
     /// Which requests are recorded.
     pub sampling: Sampling,
@@ -53,12 +54,12 @@ pub struct OtelSettings {
 pub struct Sampling {
     /// Whether a decision of the caller's is followed.
     pub parent_based: bool,
-    /// The part of the other traces, from 0 to 1.
+    /// The sampled part of the other traces, from 0 to 1.
     pub ratio: f64,
 }
 
 impl OtelSettings {
-    /// Reads the variables. `None` when they do not ask for an export, which takes an endpoint.
+    /// Reads the variables. `None` if they configure no export, which needs an endpoint.
     ///
     /// # Errors
     ///
@@ -97,8 +98,8 @@ impl Sampling {
     }
 }
 
-/// `OTEL_BSP_*` is read by OpenTelemetry's own builder, which accepts any number and ignores what is none. The queue is
-/// allocated at the start.
+/// `OTEL_BSP_*` is read by OpenTelemetry's own builder, which accepts any number and ignores other values. The
+/// queue is allocated at the start.
 fn check_batches() -> Result<(), String> {
     let number = |longest: usize| move |text: &str| parse::number_up_to(text, longest);
     read("OTEL_BSP_SCHEDULE_DELAY", milliseconds)?;
@@ -118,7 +119,7 @@ fn read<T>(name: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<Opti
     parse(&text).map(Some).map_err(|wanted| format!("{name}: {wanted}"))
 }
 
-/// The exporter's variable for traces, or else the one for all signals; and which of the two it was.
+/// The exporter's variable for traces, or else the one for all signals, with the name of the one that was used.
 fn of_traces<T>(
     name: &str,
     parse: impl Fn(&str) -> Result<T, String>,
@@ -131,7 +132,7 @@ fn of_traces<T>(
     Ok(None)
 }
 
-/// The one for traces is taken as it is; the one for all signals is the root of their paths.
+/// The variable for traces is the whole URL; the one for all signals is the root of their paths.
 fn endpoint() -> Result<Option<String>, String> {
     let endpoint = of_traces("ENDPOINT", |text| {
         parse::endpoint_url(text).map_err(|_| {
@@ -152,7 +153,7 @@ fn exporter(text: &str) -> Result<bool, String> {
     }
 }
 
-/// What is asked for and not there is said, rather than done otherwise.
+/// Rejects values that are not supported, rather than ignoring them.
 fn served(name: &str, text: &str) -> Result<(), String> {
     match (name, text) {
         ("PROTOCOL", "http/protobuf") | ("COMPRESSION", "none") => Ok(()),
@@ -192,7 +193,7 @@ fn ratio(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Pairs such as `key=value,other=value`, the values percent-encoded. They are a part of each post.
+/// Pairs such as `key=value,other=value`, with percent-encoded values. They are part of each request.
 fn pairs(text: &str) -> Option<Vec<(String, String)>> {
     let members = text.split(',').map(str::trim).filter(|member| !member.is_empty());
     if text.len() > MAX_PAIRS_BYTES || members.clone().count() > MAX_PAIRS {
@@ -218,7 +219,7 @@ fn headers(text: &str) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
     })
 }
 
-/// The service's name goes before the attributes, and these before what the program says of itself.
+/// The service's name takes precedence over the attributes, and these over the program's own values.
 fn resource() -> Result<Vec<(String, String)>, String> {
     let attributes = read("OTEL_RESOURCE_ATTRIBUTES", |text| {
         pairs(text).ok_or_else(|| {

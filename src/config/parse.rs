@@ -1,5 +1,5 @@
-//! One function for each kind of value. Their messages say what is wanted and never repeat the value, which may hold
-//! a password (a proxy's, an endpoint's).
+//! One function for each kind of value. The messages describe the expected form and never repeat the value,
+//! which may contain a password (of a proxy, of an endpoint).
 
 use crate::callers::Rate;
 use crate::callers::api_keys::is_name;
@@ -11,7 +11,7 @@ use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use url::Url;
 
-/// No setting of time makes sense beyond this.
+/// The maximum of all settings of time.
 const LONGEST: Duration = Duration::from_hours(1);
 
 /// The regions a request may name.
@@ -37,7 +37,7 @@ impl Regions {
 /// The origins whose pages may read answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CorsOrigins {
-    /// All of them: `*`, as the function answered.
+    /// All origins: `*`, as in the Lambda function.
     Any,
     /// These.
     List(Vec<HeaderValue>),
@@ -111,8 +111,8 @@ pub(super) fn rate_count(text: &str) -> Result<NonZeroU32, String> {
     }
 }
 
-/// A rate as questions a second.
-pub(super) fn questions_per_second(text: &str) -> Result<f64, String> {
+/// A rate as requests per second.
+pub(super) fn requests_per_second(text: &str) -> Result<f64, String> {
     let Rate { count, period } = rate(text)?;
     Ok(f64::from(count.get()) / period.as_secs_f64())
 }
@@ -168,7 +168,7 @@ pub(super) fn endpoint_url(text: &str) -> Result<String, String> {
     if plain { Ok(url.into()) } else { Err(wanted.to_owned()) }
 }
 
-/// The names that aws-config takes.
+/// The profile names that aws-config accepts.
 pub(super) fn profile_name(text: &str) -> Result<String, String> {
     let known = |b: u8| b.is_ascii_alphanumeric() || b"_-/.%@:+".contains(&b);
     if text.bytes().all(known) {
@@ -178,7 +178,7 @@ pub(super) fn profile_name(text: &str) -> Result<String, String> {
     }
 }
 
-/// One of a closed list of words.
+/// One word of a fixed list.
 pub(super) fn one_of<T: ValueEnum>(text: &str) -> Result<T, String> {
     let words = || T::value_variants().iter().filter_map(ValueEnum::to_possible_value);
     T::from_str(text, true).map_err(|_| {
@@ -215,8 +215,8 @@ pub(super) fn cors_origins(text: &str) -> Result<CorsOrigins, String> {
     })
 }
 
-/// An origin as a browser sends it (RFC 6454, section 6.2), since it is compared byte by byte: nothing behind host and
-/// port, and nothing in a host that none can have. A pattern would be compared like that, too.
+/// An origin as a browser sends it (RFC 6454, section 6.2), since it is compared byte by byte: nothing after
+/// host and port, and only characters that are valid in a host. Patterns are not supported.
 fn cors_origin(text: &str) -> Option<HeaderValue> {
     let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
     let known = |b: u8| b.is_ascii_alphanumeric() || b"-._[]:".contains(&b);
@@ -225,7 +225,7 @@ fn cors_origin(text: &str) -> Option<HeaderValue> {
 }
 
 pub(super) fn log_filter(text: &str) -> Result<Targets, String> {
-    // A word alone would be taken for a module's name, and all of that be logged.
+    // A single word would be read as a module's name, and everything in that module would be logged.
     let levels = text.split(',').all(|part| part.contains('=') || part.trim().parse::<LevelFilter>().is_ok());
     let filter = levels.then(|| text.parse().ok()).flatten();
     filter.ok_or_else(|| "must be a level (error, warn, info, debug, trace) or levels by module".to_owned())

@@ -1,8 +1,9 @@
 //! The profile of the AWS config file, read by aws-config's own parser.
 //!
-//! aws-config's loader of whole configurations is not used: it reads the credentials file, too; it only warns of a wrong
-//! value, before there is a log; it panics on `retry_mode = legacy`, which is the default here; and it asks the instance
-//! metadata service for a region. The environment variables are read by clap, as all others.
+//! aws-config's loader of whole configurations is not used: it also reads the credentials file; it only warns
+//! of a wrong value, before there is a log; it panics on `retry_mode = legacy`, which is the default here; and
+//! it requests the region from the instance metadata service. The environment variables are read by clap, like
+//! all others.
 
 use aws_config::profile::ProfileSet;
 use aws_runtime::env_config::EnvConfigValue;
@@ -16,20 +17,20 @@ use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-/// The longest config file that is read.
+/// The maximum length of a config file.
 const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// The service's name in the `services` section.
 const SERVICE: &str = "STS";
 
-/// A profile, and where it was read.
+/// A profile, and the file that it is from.
 #[derive(Debug, Default)]
 pub(super) struct AwsProfile {
     file: PathBuf,
     values: ProfileSet,
 }
 
-/// A value and the name of the setting that it is from, for messages.
+/// A value, with the name of its setting for messages.
 #[derive(Debug, Clone)]
 pub(super) struct Named<T> {
     pub(super) name: String,
@@ -41,14 +42,14 @@ impl AwsProfile {
     ///
     /// # Errors
     ///
-    /// One line: the file was named and cannot be read, it is no config file, or it has no such profile.
+    /// One line: the file was named and cannot be read, it is not a config file, or it has no such profile.
     pub(super) fn read(file: Option<&Path>, name: Option<&str>) -> Result<Self, String> {
         let Some((path, content)) = content(file)? else { return Ok(Self::default()) };
         let selected = name.unwrap_or("default").to_owned();
         let files = EnvConfigFiles::builder()
             .with_contents(EnvConfigFileKind::Config, content.trim_start_matches('\u{feff}'))
             .build();
-        // The content is given, so that neither files nor variables are read, and the future never waits.
+        // The content is passed in, so that neither files nor variables are read, and the future never waits.
         let (no_files, no_variables) = (Fs::from_slice(&[]), Env::from_slice(&[]));
         let loading =
             aws_config::profile::load(&no_files, &no_variables, &files, Some(selected.clone().into()));
@@ -66,7 +67,7 @@ impl AwsProfile {
     ///
     /// # Errors
     ///
-    /// One line with the profile and its file, and what is wanted.
+    /// One line with the profile, its file, and the expected form.
     pub(super) fn get<T>(
         &self,
         key: &str,
@@ -75,7 +76,7 @@ impl AwsProfile {
         self.parsed(&EnvConfigValue::new().profile(key), key, parse)
     }
 
-    /// The same, where the `services` section goes first.
+    /// The same, where the `services` section takes precedence.
     ///
     /// # Errors
     ///
@@ -120,7 +121,7 @@ fn content(named: Option<&Path>) -> Result<Option<(PathBuf, String)>, String> {
     };
     match read(&path) {
         Ok(content) => Ok(Some((path, content))),
-        // A process may have no home directory, or another user's.
+        // The home directory may not exist, or may belong to another user.
         Err(error) if named.is_none() && absent(&error) => Ok(None),
         Err(error) if named.is_some() => Err(format!("AWS_CONFIG_FILE: the file cannot be read: {error}")),
         Err(error) => Err(format!("AWS_CONFIG_FILE ({}): the file cannot be read: {error}", path.display())),
@@ -133,15 +134,16 @@ fn read(path: &Path) -> io::Result<String> {
     Ok(content)
 }
 
-/// The parser's messages have the line and what is expected there, not its content.
+/// The parser's messages contain the line and the expected syntax, not the content.
 fn malformed(path: &Path, error: &(dyn std::error::Error + 'static)) -> String {
     let cause = error.source().map(ToString::to_string).unwrap_or_default();
-    let place = cause.find("on line").map_or("", |at| &cause[at..]);
-    let place = place.split_whitespace().collect::<Vec<_>>().join(" ");
-    format!("AWS_CONFIG_FILE ({}): no AWS config file: {place}", path.display())
+    let position = cause.find("on line").map_or("", |at| &cause[at..]);
+    let position = position.split_whitespace().collect::<Vec<_>>().join(" ");
+    format!("AWS_CONFIG_FILE ({}): no AWS config file: {position}", path.display())
 }
 
-/// A profile may be defined in the credentials file only. That file is not opened: it counts if it exists and is not /dev/null.
+/// A profile may be defined only in the credentials file. That file is not opened: it counts if it exists and
+/// is not /dev/null.
 fn may_be_in_the_credentials_file() -> bool {
     let default = || variable("HOME").map(|home| home.join(".aws/credentials"));
     let found = variable("AWS_SHARED_CREDENTIALS_FILE").or_else(default);
@@ -149,7 +151,7 @@ fn may_be_in_the_credentials_file() -> bool {
     found.is_some_and(|found| !found.file_type().is_char_device())
 }
 
-/// The path that a variable holds.
+/// The path in a variable.
 fn variable(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }

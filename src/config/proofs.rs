@@ -1,4 +1,4 @@
-//! What is accepted in place of credentials, for whom a proof has to be made out, and who may pass which gate.
+//! The settings about proofs: the accepted kinds, the audience, and the policies of the gates.
 
 use super::parse;
 use crate::proof::token::AcceptedIssuers;
@@ -7,49 +7,52 @@ use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// STS's own bound for the age of a signature.
+/// STS's own limit for the age of a signature.
 const MAX_PROOF_AGE: Duration = Duration::from_mins(15);
-/// A gate asks for every request: what it was told is not kept for longer than this.
+/// A gate gets a request for every request of a client; its answers are cached for at most this time.
 const MAX_GATE_CACHE: Duration = Duration::from_mins(5);
 
-/// The audience of the sandbox, where none is set.
+/// The audience of the sandbox, if none is set.
 const SANDBOX_AUDIENCE: &str = "sandbox";
 
-/// What is accepted in place of credentials.
+/// The settings about proofs.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Proofs")]
 pub struct ProofArgs {
-    /// What may be posted, by commas: credentials, signed-requests, web-identity-tokens. Without credentials in it no secret is
-    /// ever taken [default: credentials; with an audience also signed-requests; with issuers also web-identity-tokens]
+    /// What may be posted, comma-separated: credentials, signed-requests, web-identity-tokens. Without
+    /// credentials in it, no secret is ever accepted [default: credentials; with an audience also
+    /// signed-requests; with issuers also web-identity-tokens]
     #[arg(long, env = "STS_VERIFY_ACCEPT", value_name = "KINDS", value_parser = accept)]
     pub accept: Option<Accept>,
-    /// The names of this service, by commas. A proof has to be made out for exactly one of them
+    /// The names of this service, comma-separated. A proof must be made for exactly one of them
     #[arg(long, env = "STS_VERIFY_AUDIENCE", value_name = "NAMES", value_parser = audiences)]
     pub audience: Option<Audiences>,
-    /// How old a signature or a token may be, at most 15m, which is STS's own bound for signatures
+    /// The maximum age of a signature or a token, at most 15m, which is STS's own limit for signatures
     #[arg(long, env = "STS_VERIFY_MAX_PROOF_AGE", default_value = "15m", value_name = "TIME", value_parser = proof_age)]
     pub max_proof_age: Duration,
-    /// Accept a proof once at /verify and in the Lambda's own interface. kubectl uses an EKS token again and again: not for that. A
-    /// gate's policy says so for itself
+    /// Accept a proof only once at /verify and in the Lambda interface. kubectl uses an EKS token repeatedly,
+    /// so do not use it for that. A gate's policy has a setting of its own
     #[arg(long, env = "STS_VERIFY_SINGLE_USE", default_value = "false", value_name = "BOOL", value_parser = parse::boolean, action = clap::ArgAction::Set)]
     pub single_use: bool,
-    /// The issuers of tokens that are accepted: URLs by commas, or `*` for those of every AWS account
+    /// The accepted issuers of tokens: comma-separated URLs, or `*` for those of every AWS account
     #[arg(long, env = "STS_VERIFY_TOKEN_ISSUERS", value_name = "URLS", value_parser = AcceptedIssuers::parse)]
     pub token_issuers: Option<AcceptedIssuers>,
-    /// A TOML file that says who may pass which gate (/auth/{policy})
+    /// A TOML file with the policies of the gates (/auth/{policy})
     #[arg(long, env = "STS_VERIFY_POLICIES_FILE", value_name = "FILE")]
     pub policies_file: Option<PathBuf>,
-    /// How long a gate keeps the answer for a good signed request, at most 5m and never past the end of the proof; 0s is not at all
+    /// How long a gate caches the answer for a valid signed request, at most 5m and never past the end of the
+    /// proof; 0s turns the cache off
     #[arg(long, env = "STS_VERIFY_GATE_CACHE", default_value = "60s", value_name = "TIME", value_parser = |text: &str| parse::duration_up_to(text, MAX_GATE_CACHE))]
     pub gate_cache: Duration,
 }
 
-/// Names of this service.
+/// The names of this service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Audiences(pub Vec<String>);
 
 impl ProofArgs {
-    /// The settings as a whole. `sandbox_issuer` is the issuer of the sandbox's tokens, in the sandbox.
+    /// Checks the settings as a whole. `sandbox_issuer` is the issuer of the sandbox's tokens, if the sandbox
+    /// is used.
     ///
     /// # Errors
     ///
@@ -96,13 +99,13 @@ fn accept(text: &str) -> Result<Accept, String> {
     if known { Ok(accept) } else { Err(format!("must be some of {}, by commas", Accept::WORDS.join(", "))) }
 }
 
-/// A proof is never of the very moment in which it is read.
+/// A proof is never from the very moment in which it is read.
 fn proof_age(text: &str) -> Result<Duration, String> {
     let age = parse::duration_up_to(text, MAX_PROOF_AGE)?;
     if age < Duration::from_secs(1) { Err("must be a time of 1s to 900s".to_owned()) } else { Ok(age) }
 }
 
-/// What can be the value of a header and the audience of a token.
+/// Accepts names that can be both the value of a header and the audience of a token.
 pub(super) fn audiences(text: &str) -> Result<Audiences, String> {
     let mut names: Vec<String> = Vec::new();
     for name in text.split(',').map(str::trim) {
@@ -129,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_accepted_follows_from_what_is_set() {
+    fn the_accepted_kinds_follow_from_the_settings() {
         let all = Accept { credentials: true, signed_requests: true, web_identity_tokens: true };
         let issuer = "--token-issuers=https://issuer.example";
         for (arguments, expected) in [
@@ -150,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_that_do_not_go_together_are_refused_with_the_variable() {
+    fn contradicting_settings_are_rejected_with_the_variable() {
         let issuer = "--token-issuers=*";
         for (arguments, variable) in [
             (&["--accept=signed-requests"][..], "STS_VERIFY_AUDIENCE"),

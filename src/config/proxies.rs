@@ -4,11 +4,11 @@
 use super::environment::text;
 use crate::sts::{Proxies, Proxy};
 
-/// What the environment says of proxies.
+/// Reads the proxies from the environment.
 ///
 /// # Errors
 ///
-/// One line, naming the variable whose value is no proxy's URL.
+/// One line, naming the variable whose value is not a proxy's URL.
 pub(super) fn from_environment() -> Result<Proxies, String> {
     Ok(Proxies {
         https: proxy(["https_proxy", "HTTPS_PROXY"])?,

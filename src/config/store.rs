@@ -1,16 +1,16 @@
-//! What replicas share.
+//! The settings of the store that replicas share.
 
 use crate::store::{RedisServer, RedisUrl};
 use clap::Args;
 use std::path::PathBuf;
 
-/// What replicas share.
+/// The settings of the store that replicas share.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Redis")]
 pub struct StoreArgs {
-    /// Redis or Valkey, for what replicas have to share: which proofs were used, and how often callers asked. `redis://`, or `rediss://`
-    /// for TLS, with `[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]`, USER and PASSWORD percent-encoded. One that is not there does not
-    /// stop the start [default: each replica by itself]
+    /// Redis or Valkey, for the state that replicas share: the used proofs, and the request counts of callers.
+    /// `redis://`, or `rediss://` for TLS, with `[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]`, USER and PASSWORD
+    /// percent-encoded. The service also starts if it cannot be reached [default: each replica by itself]
     #[arg(long, env = "STS_VERIFY_REDIS_URL", value_name = "URL", value_parser = RedisUrl::parse)]
     pub redis_url: Option<RedisUrl>,
     /// A PEM file of the CA certificates to trust for `rediss://` instead of the system's; reloaded when it
@@ -20,7 +20,7 @@ pub struct StoreArgs {
 }
 
 impl StoreArgs {
-    /// The server, if there is one. Reads the CA certificates for it, and sends nothing.
+    /// The server, if there is one. Reads its CA certificates and sends nothing.
     ///
     /// # Errors
     ///

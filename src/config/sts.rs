@@ -1,4 +1,4 @@
-//! How STS is asked. Precedence: flags, variables, the profile of the AWS config file, defaults.
+//! The settings of calls to STS. Precedence: flags, variables, the profile of the AWS config file, defaults.
 
 use super::environment::text;
 use super::profile::{AwsProfile, Named};
@@ -11,59 +11,67 @@ use std::time::Duration;
 /// The region when none is set.
 const DEFAULT_REGION: &str = "us-east-1";
 
-/// How STS is asked.
+/// The settings of calls to STS.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "STS")]
 pub struct StsArgs {
-    /// The profile of the AWS config file that is read for what no flag and no variable says: region, `endpoint_url` (in a
-    /// `services` section, too), `ignore_configured_endpoint_urls`, `use_fips_endpoint`, `use_dualstack_endpoint`,
-    /// `sts_regional_endpoints`, `ca_bundle`, `retry_mode`, `max_attempts`. AWS_DEFAULT_PROFILE is read where this is not set [default: default]
+    /// The profile of the AWS config file, for settings without a flag or a variable: region, `endpoint_url`
+    /// (in a `services` section, too), `ignore_configured_endpoint_urls`, `use_fips_endpoint`,
+    /// `use_dualstack_endpoint`, `sts_regional_endpoints`, `ca_bundle`, `retry_mode`, `max_attempts`.
+    /// AWS_DEFAULT_PROFILE is read if this is not set [default: default]
     #[arg(long, env = "AWS_PROFILE", value_name = "NAME", value_parser = parse::profile_name)]
     pub profile: Option<String>,
     /// The AWS config file. The credentials file is never opened. The sandbox reads neither [default: ~/.aws/config]
     #[arg(long, env = "AWS_CONFIG_FILE", value_name = "FILE")]
     pub config_file: Option<PathBuf>,
-    /// The region whose STS is asked when a request names none. AWS_DEFAULT_REGION is read where this is not set [default: us-east-1]
+    /// The region to use when a request names none. AWS_DEFAULT_REGION is read if this is not set [default:
+    /// us-east-1]
     #[arg(long, env = "AWS_REGION", value_name = "REGION", value_parser = parse::region)]
     pub region: Option<String>,
-    /// The regions a request may name: a list by commas, or `*` for every region of AWS [default: the region above; with --sandbox: *]
+    /// The regions that a request may name: a comma-separated list, or `*` for every region of AWS [default:
+    /// the region above; with --sandbox: *]
     #[arg(long, env = "STS_VERIFY_ALLOWED_REGIONS", value_name = "REGIONS", value_parser = parse::regions)]
     pub allowed_regions: Option<Regions>,
-    /// An endpoint to ask instead of AWS's own, for every region, such as that of a VPC endpoint; its path is asked as it is
+    /// An endpoint to use instead of AWS's own, for every region, such as that of a VPC endpoint; its path is
+    /// used as it is
     #[arg(long, env = "AWS_ENDPOINT_URL_STS", value_name = "URL", value_parser = parse::endpoint_url)]
     pub endpoint_url_sts: Option<String>,
-    /// The same for all services; the one above goes first
+    /// The same for all services; the one above takes precedence
     #[arg(long, env = "AWS_ENDPOINT_URL", value_name = "URL", value_parser = parse::endpoint_url)]
     pub endpoint_url: Option<String>,
-    /// Which of the two were given as flags.
+    /// Which of the two were set by flags.
     #[arg(skip)]
     pub(super) endpoint_flags: EndpointFlags,
     /// Ignore the endpoint URLs of variables and profile [default: false]
     #[arg(long, env = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", value_name = "BOOL", value_parser = parse::boolean, action = clap::ArgAction::Set)]
     pub ignore_configured_endpoint_urls: Option<bool>,
-    /// Ask the FIPS 140 endpoints [default: false]
+    /// Use the FIPS 140 endpoints [default: false]
     #[arg(long, env = "AWS_USE_FIPS_ENDPOINT", value_name = "BOOL", value_parser = parse::boolean, action = clap::ArgAction::Set)]
     pub use_fips_endpoint: Option<bool>,
-    /// Ask the endpoints that have IPv6 addresses, too [default: false]
+    /// Use the endpoints that also have IPv6 addresses [default: false]
     #[arg(long, env = "AWS_USE_DUALSTACK_ENDPOINT", value_name = "BOOL", value_parser = parse::boolean, action = clap::ArgAction::Set)]
     pub use_dualstack_endpoint: Option<bool>,
-    /// Whether the regions that boto3 calls legacy are asked at their own endpoints or at sts.amazonaws.com [default: regional]
+    /// Whether the regions that boto3 calls legacy use their own endpoints or sts.amazonaws.com [default:
+    /// regional]
     #[arg(long, env = "AWS_STS_REGIONAL_ENDPOINTS", value_enum, ignore_case = true)]
     pub sts_regional_endpoints: Option<StsRegionalEndpoints>,
-    /// A PEM file of the CA certificates to trust instead of the system's; reloaded when it changes. REQUESTS_CA_BUNDLE is read where neither this
-    /// nor the profile says anything
+    /// A PEM file of the CA certificates to trust instead of the system's; reloaded when it changes.
+    /// REQUESTS_CA_BUNDLE is read if neither this nor the profile has a value
     #[arg(long, env = "AWS_CA_BUNDLE", value_name = "FILE")]
     pub ca_bundle: Option<PathBuf>,
-    /// boto3's rules for when to try again: legacy has those of botocore 1.43, standard those of 1.44; adaptive is taken as standard [default: legacy]
+    /// boto3's rules for when to try again: legacy has those of botocore 1.43, standard those of 1.44; adaptive
+    /// is the same as standard [default: legacy]
     #[arg(long, env = "AWS_RETRY_MODE", value_enum, ignore_case = true)]
     pub retry_mode: Option<RetryMode>,
-    /// How many attempts in all, the first included [default: 5 in legacy mode, else 3]
+    /// The maximum number of attempts, the first included [default: 5 in legacy mode, else 3]
     #[arg(long, env = "AWS_MAX_ATTEMPTS", value_name = "N", value_parser = parse::attempts)]
     pub max_attempts: Option<u32>,
-    /// The longest wait before the second attempt; it doubles for each further one, up to 20s. In standard mode a twentieth of it where STS does not throttle
+    /// The longest wait before the second attempt; it doubles for each further one, up to 20s. In standard mode
+    /// a twentieth of it applies if STS does not throttle
     #[arg(long, env = "STS_VERIFY_RETRY_BACKOFF", default_value = "1s", value_name = "TIME", value_parser = parse::duration)]
     pub retry_backoff: Duration,
-    /// How many connections to STS may be open at once, over all regions and idle ones included; further requests in flight wait for one
+    /// The maximum number of open connections to STS, over all regions and idle ones included; further requests
+    /// in flight wait for one
     #[arg(long, env = "STS_VERIFY_MAX_STS_CONNECTIONS", default_value = "512", value_name = "N", value_parser = parse::count)]
     pub max_sts_connections: usize,
     /// How long the TCP and TLS handshakes may take
@@ -72,21 +80,21 @@ pub struct StsArgs {
     /// How long one attempt may take
     #[arg(long, env = "STS_VERIFY_ATTEMPT_TIMEOUT", default_value = "5s", value_name = "TIME", value_parser = parse::duration)]
     pub attempt_timeout: Duration,
-    /// How long all attempts may take with the waits between them; API Gateway gives up after 29s
+    /// How long all attempts may take, with the waits between them; API Gateway gives up after 29s
     #[arg(long, env = "STS_VERIFY_DEADLINE", default_value = "20s", value_name = "TIME", value_parser = parse::duration)]
     pub deadline: Duration,
 }
 
-/// Which endpoints the regions have that once had one together.
+/// The endpoints of the regions that once shared one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum StsRegionalEndpoints {
-    /// Each region its own.
+    /// Each region has its own.
     Regional,
-    /// sts.amazonaws.com for the regions that boto3 asks there.
+    /// sts.amazonaws.com for the regions for which boto3 uses it.
     Legacy,
 }
 
-/// Which endpoint URLs were given as flags: these take precedence over all variables and are never ignored.
+/// Which endpoint URLs were set by flags: these take precedence over all variables and are never ignored.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct EndpointFlags {
     pub(super) sts: bool,
@@ -94,14 +102,14 @@ pub(super) struct EndpointFlags {
 }
 
 impl StsArgs {
-    /// The settings of the STS clients, for a service with a sandbox of its own or without.
+    /// The settings of the STS clients. `sandbox`: whether the service has a sandbox of its own.
     ///
     /// # Errors
     ///
     /// One line, naming the variable that is wrong, or the profile and its file.
     pub fn settings(&self, sandbox: bool) -> Result<StsSettings, String> {
         self.check_timeouts()?;
-        // The sandbox does not ask AWS.
+        // The sandbox does not call AWS.
         let (profile, proxies) = if sandbox {
             (AwsProfile::default(), Proxies::default())
         } else {
@@ -146,7 +154,8 @@ impl StsArgs {
         Ok(())
     }
 
-    /// The SDKs' order: flags, variables, profile; in each of them the URL for STS before that for all services.
+    /// The order of the SDKs: flags, variables, profile; in each of them the URL for STS before that for all
+    /// services.
     fn endpoint(&self, profile: &AwsProfile) -> Result<Option<Named<String>>, String> {
         let given = [
             ("AWS_ENDPOINT_URL_STS", &self.endpoint_url_sts, self.endpoint_flags.sts),
@@ -201,7 +210,7 @@ impl StsArgs {
         Ok(wanted.is_some_and(|wanted| wanted.value == StsRegionalEndpoints::Legacy))
     }
 
-    /// botocore's order.
+    /// The order is botocore's.
     fn ca_bundle(&self, profile: &AwsProfile) -> Result<Option<CaBundle>, String> {
         let own = own_or("AWS_CA_BUNDLE", self.ca_bundle.clone(), || {
             profile.get("ca_bundle", |text| Ok(PathBuf::from(text)))

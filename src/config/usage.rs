@@ -1,4 +1,4 @@
-//! From the command line and the environment to [`Cli`], and from clap's errors to one line.
+//! Parses the command line and the environment into [`Cli`], and turns clap's errors into one line.
 
 use super::Cli;
 use super::sts::EndpointFlags;
@@ -9,12 +9,12 @@ use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches};
 use std::error::Error;
 use std::ffi::{OsStr, OsString};
 
-/// Why there is nothing to run.
+/// Why no command is run.
 #[derive(Debug)]
 pub enum NothingToRun {
-    /// The help or the version was asked for, and is on stdout.
+    /// The help or the version was requested, and is on stdout.
     HelpShown,
-    /// A setting is wrong. The line says which; it does not repeat its value.
+    /// A setting is wrong. The line names it and does not repeat its value.
     Wrong(String),
 }
 
@@ -22,7 +22,7 @@ pub enum NothingToRun {
 ///
 /// # Errors
 ///
-/// When the help was asked for, and when a setting is wrong.
+/// The help was requested, or a setting is wrong.
 pub fn parse_command_line(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, NothingToRun> {
     let mut command = without_empty_variables(Cli::command());
     if let Some(variable) = variable_that_is_no_text(&command) {
@@ -45,12 +45,13 @@ pub fn parse_command_line(arguments: impl IntoIterator<Item = OsString>) -> Resu
     })
 }
 
-/// Variables with a second name: the SDKs' name, then boto3's.
+/// Variables with a second name: the name in the SDKs, then that in boto3.
 const SECOND_NAMES: [(&str, &str); 2] =
     [("AWS_REGION", "AWS_DEFAULT_REGION"), ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")];
 
-/// An empty variable is one that is not set: compose files and task definitions pass them on like that. Then its second
-/// name counts, if it has one. And the help is the same everywhere: it does not show what the variables hold here.
+/// Treats empty variables as not set: compose files and task definitions pass them on like that. Their second
+/// name counts then, if they have one. The help is the same everywhere: it does not show the current values of
+/// variables.
 fn without_empty_variables(command: Command) -> Command {
     let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
     let is_set = |name: &OsStr| std::env::var_os(name).is_some_and(|value| !value.is_empty());
@@ -67,7 +68,7 @@ fn without_empty_variables(command: Command) -> Command {
     command.mut_args(reset).mut_subcommands(without_empty_variables)
 }
 
-/// Notes which endpoint URLs were given as flags: the parsed values do not say.
+/// Records which endpoint URLs were set by flags, which the parsed values do not show.
 fn note_flags(cli: &mut Cli, matches: &ArgMatches) {
     let (args, matches) = match (&mut cli.command, matches.subcommand()) {
         (Some(super::Command::Serve(args)), Some((_, matches))) => (&mut args.sts, matches),
@@ -81,7 +82,7 @@ fn note_flags(cli: &mut Cli, matches: &ArgMatches) {
         EndpointFlags { sts: is_flag("endpoint_url_sts"), all_services: is_flag("endpoint_url") };
 }
 
-/// What is wrong, in one line: the variable, the flag, and what is wanted. The value is not repeated.
+/// The error in one line: the variable, the flag, and the expected form. The value is not repeated.
 fn one_line(command: &Command, named: Option<&Command>, error: &clap::Error) -> String {
     let culprit = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(name)) => name.clone(),
@@ -98,12 +99,12 @@ fn one_line(command: &Command, named: Option<&Command>, error: &clap::Error) -> 
     };
     match named.and_then(|named| variable_of(named, &flag)).or_else(|| variable_of(command, &flag)) {
         Some(variable) => format!("{variable} ({flag}): {reason}"),
-        // An argument that is none of ours may be anything, a secret too.
+        // An unknown argument may be anything, even a secret.
         None => format!("{reason}; see sts-verify --help"),
     }
 }
 
-/// The first variable of ours whose value is not UTF-8.
+/// The first variable of the program whose value is not UTF-8.
 fn variable_that_is_no_text(command: &Command) -> Option<String> {
     let own = command
         .get_arguments()

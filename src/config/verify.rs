@@ -1,4 +1,4 @@
-//! Settings of `sts-verify verify`, and of the commands that help a person at a shell.
+//! The settings of `sts-verify verify`, and of the commands that help a person at a shell.
 
 use super::proofs::audiences;
 use super::{Audiences, StsArgs, parse};
@@ -11,7 +11,7 @@ use clap_complete::Shell;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What is at the end of the help.
+/// The end of the help text.
 pub(super) const VERIFY_EXAMPLES: &str = "\
 Examples:
   aws configure export-credentials | sts-verify verify
@@ -23,7 +23,7 @@ Examples:
   sts-verify verify --output ndjson --resume done.ndjson keys.csv >> done.ndjson
   sts-verify verify --fail-on valid --output sarif keys.csv > keys.sarif
 
-The keys of decoys (canary tokens) are not asked about, since asking alarms their owner: verdict skipped, CanaryAccount.
+STS is not called for the keys of decoys (canary tokens), since a call alerts their owner: verdict skipped, CanaryAccount.
 
 Exit codes:
   0    every entry was read and has a verdict that is not indeterminate
@@ -36,7 +36,7 @@ Exit codes:
 
 HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR are heeded. No credentials are read but those of the files.";
 
-/// Settings of `verify`.
+/// The settings of `verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
     /// The files to read; `-` or none is standard input
@@ -48,50 +48,52 @@ pub struct VerifyArgs {
     /// The form of the output: `table`, `ndjson`, `csv` or `sarif` [default: table on a terminal, else ndjson]
     #[arg(long, value_enum, hide_possible_values = true)]
     pub output: Option<ReportFormat>,
-    /// The partitions to ask about a key, one after the other while it is unknown, such as aws,aws-us-gov,aws-cn [default: that of the region]
+    /// The partitions to try for a key, one after the other while it is unknown, such as aws,aws-us-gov,aws-cn
+    /// [default: that of the region]
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = parse::partition)]
     pub partitions: Vec<&'static str>,
-    /// How many questions are at STS at once
+    /// The maximum number of calls to STS at once
     #[arg(long, default_value = "16", value_name = "N", value_parser = parse::count)]
     pub concurrency: usize,
-    /// How many questions STS is asked at most, as in 50/s or 600/m [default: as many as it takes]
-    #[arg(long, value_name = "N/UNIT", value_parser = parse::questions_per_second)]
+    /// The maximum rate of calls to STS, as in 50/s or 600/m [default: as many as STS accepts]
+    #[arg(long, value_name = "N/UNIT", value_parser = parse::requests_per_second)]
     pub rate: Option<f64>,
-    /// After so long a question that STS throttles is given up
+    /// After this time a key that STS throttles is given up
     #[arg(long, default_value = "10m", value_name = "TIME", value_parser = parse::duration)]
     pub give_up: Duration,
-    /// Ask nothing: tell the account and the kind of each key
+    /// Call nothing: report the account and the kind of each key
     #[arg(long)]
     pub offline: bool,
-    /// Ask about the keys of decoys, too. It alarms their owner
+    /// Call STS for the keys of decoys, too. It alerts their owner
     #[arg(long)]
     pub ask_canaries: bool,
-    /// A file with more accounts that hold decoys, one a line
+    /// A file with more accounts that hold decoys, one per line
     #[arg(long, value_name = "FILE")]
     pub canaries: Option<PathBuf>,
-    /// The names of a service, by commas: proofs that are made out for one of them are entries, too [default: proofs cannot be read]
+    /// The names of a service, comma-separated: proofs that are made for one of them are entries, too [default:
+    /// proofs cannot be read]
     #[arg(long, value_name = "NAMES", value_parser = audiences)]
     pub audience: Option<Audiences>,
-    /// The issuers of web identity tokens that are accepted: URLs by commas, or `*` for those of every AWS account
+    /// The accepted issuers of web identity tokens: comma-separated URLs, or `*` for those of every AWS account
     #[arg(long, value_name = "URLS", default_value = "*", requires = "audience", value_parser = AcceptedIssuers::parse)]
     pub token_issuers: AcceptedIssuers,
     /// Exit with 1 if a key has this verdict
     #[arg(long, value_enum, value_name = "VERDICT")]
     pub fail_on: Option<FailOn>,
-    /// An earlier ndjson output: entries that are valid or decoys there are passed over
+    /// An earlier ndjson output: entries that are valid or decoys there are skipped
     #[arg(long, value_name = "FILE")]
     pub resume: Option<PathBuf>,
-    /// How STS is asked.
+    /// The settings of calls to STS.
     #[command(flatten)]
     pub sts: StsArgs,
 }
 
-/// How old a signed request may be: STS's own bound.
+/// The maximum age of a signed request: STS's own limit.
 const MAX_PROOF_AGE: Duration = Duration::from_mins(15);
 
 impl VerifyArgs {
-    /// How proofs are checked; `None` where they are not read. Who asks about a list has not been given its proofs to let anybody in,
-    /// so that none counts once alone.
+    /// The settings for proofs. `None` if they are not read. Single use is off: nobody who verifies a list
+    /// grants access for its proofs.
     #[must_use]
     pub fn proofs(&self) -> Option<ProofSettings> {
         let Audiences(audiences) = self.audience.clone()?;
@@ -110,11 +112,11 @@ const FORMAT_HELP: &str = "The format of the files: auto, json, ndjson, ini (the
 /// A verdict that fails a build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum FailOn {
-    /// The key is live.
+    /// The key is valid.
     Valid,
 }
 
-/// For which shell completions are.
+/// The shell for the completions.
 #[derive(Debug, Args)]
 pub struct CompletionsArgs {
     /// The shell
@@ -122,7 +124,7 @@ pub struct CompletionsArgs {
     pub shell: Shell,
 }
 
-/// Of which command the page is.
+/// The command for the man page.
 #[derive(Debug, Args)]
 pub struct ManArgs {
     /// The command [default: the program]

@@ -1,4 +1,4 @@
-//! Values as they were read, each with the name it came under, until all are known and can be checked.
+//! Collects the values of a request, each with its name, until all are known and can be checked.
 
 use super::names::{Field, Name, NameRule};
 use super::proof_members::ProofValue;
@@ -11,13 +11,13 @@ const SESSION_TOKEN_FORM: &str = "must be at most 16384 printable ASCII characte
 const REGION_FORM: &str = "must be the name of an AWS region";
 const NOT_A_STRING: &str = "must be a string";
 
-/// A value under one of our names.
+/// A value with one of the known names.
 pub enum FieldValue {
-    /// A string; an empty one is no value, except as a [`Field::Region`].
+    /// A string. An empty one counts as absent, except for a [`Field::Region`].
     Text(SecretString),
-    /// Null, which is no value.
+    /// Null, which counts as absent.
     Null,
-    /// What cannot be a value: a number, say.
+    /// A value of a wrong type, such as a number.
     Other,
 }
 
@@ -30,7 +30,7 @@ impl FieldValue {
         }
     }
 
-    /// Whether two values that are there say the same. What cannot be a value is refused, one or two of it.
+    /// Whether two values are equal. Values of a wrong type are never equal, because they are rejected anyway.
     fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Text(one), Self::Text(other)) => one.expose_secret() == other.expose_secret(),
@@ -40,16 +40,16 @@ impl FieldValue {
     }
 }
 
-/// One value with the name it came under.
+/// One value with its name.
 struct RawField {
     name: Name,
     value: FieldValue,
-    /// The name under which the same field has another value.
+    /// The name under which the same field has a different value.
     contradicted_by: Option<&'static str>,
 }
 
 impl RawField {
-    /// Takes in another value of the same field: an absent one says nothing, an equal one nothing new.
+    /// Merges another value of the same field: absent and equal values change nothing.
     fn merge(&mut self, other: Self) {
         if other.value.is_absent() {
             return;
@@ -94,7 +94,7 @@ impl RawField {
     }
 }
 
-/// The values that stand side by side: in one JSON object, one section, one row. At most one is kept for each name.
+/// The values of one JSON object, one section, or one row. At most one is kept for each name.
 #[derive(Default)]
 pub struct SiblingFields(Vec<RawField>);
 
@@ -118,7 +118,7 @@ impl SiblingFields {
 pub struct CredentialFields([Option<RawField>; 6]);
 
 impl CredentialFields {
-    /// Takes those of some values side by side that count. Returns a token that stands without an access key ID.
+    /// Takes the values that count. Returns a token without an access key ID beside it, which may be a proof.
     pub(super) fn take(&mut self, siblings: SiblingFields) -> Option<ProofValue> {
         let present = siblings.0.iter().filter(|field| !field.value.is_absent()).map(|field| field.name);
         let rule = NameRule::new(present);
@@ -133,19 +133,20 @@ impl CredentialFields {
         lone_token
     }
 
-    /// Adds those of some values side by side that count, in a format that has no proofs.
+    /// Adds the values that count, in a format that has no proofs.
     pub fn put_siblings(&mut self, siblings: SiblingFields) {
         let _ = self.take(siblings);
     }
 
-    /// How the first value that is there is called: credentials, or a part of them, were posted. A region is no part.
+    /// The name of the first value: if there is one, credentials or a part of them were posted. A region does
+    /// not count.
     pub(super) fn first_name(&self) -> Option<&'static str> {
         let [access_key, secret_key, session_token, ..] = &self.0;
         let given = [access_key, secret_key, session_token].into_iter().flatten();
         given.filter(|field| !field.value.is_absent()).map(|field| field.name.spelling()).next()
     }
 
-    /// Adds a value that counts whatever stands beside it.
+    /// Adds a value that counts whatever is beside it.
     pub fn put(&mut self, name: Name, value: FieldValue) {
         self.merge(RawField { name, value, contradicted_by: None });
     }
@@ -161,7 +162,7 @@ impl CredentialFields {
     ///
     /// # Errors
     ///
-    /// A [`ValidationError`] for a value that is missing or malformed, and for one that differs from name to name.
+    /// A [`ValidationError`] for a value that is missing, malformed, or given twice with a difference.
     pub fn check(self) -> Result<VerifyRequest, ValidationError> {
         let [access_key, secret_key, session_token, region, aws_region, aws_default_region] = self.0;
         let credentials = Credentials {
@@ -189,13 +190,13 @@ fn optional(field: Option<RawField>) -> Result<Option<SecretString>, ValidationE
     field.map_or(Ok(None), RawField::text)
 }
 
-/// A region is no secret.
+/// A region is not secret.
 fn plain(region: &SecretString) -> String {
     region.expose_secret().to_owned()
 }
 
-/// Whether a text can be this value, and what is to be said if not. The check is more than politeness: no header can
-/// hold a control character, and STS repeats a malformed header in its message.
+/// Checks the form of a value. Returns the required form if it is wrong. The check prevents leaks, too: no
+/// header can contain a control character, and STS repeats a malformed header in its message.
 fn check(field: Field, text: &str) -> Result<(), &'static str> {
     let printable = |longest: usize| text.len() <= longest && text.bytes().all(|b| b.is_ascii_graphic());
     let (good, form) = match field {

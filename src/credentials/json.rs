@@ -1,7 +1,8 @@
-//! Reads the values out of a JSON object, in whatever objects a tool put around them.
+//! Reads the values from a JSON object, whatever objects a tool put around them.
 //!
-//! The body is looked through member by member and nothing of it is kept but the values under our names: a body of very
-//! many members takes time in proportion to its length, and no more memory. Each level below the top is parsed once more.
+//! The body is read member by member, and only the values with known names are kept: a body with very many
+//! members takes time in proportion to its length, and no more memory. Each level below the top is parsed once
+//! more.
 
 use super::ValidationError;
 use super::fields::{FieldValue, SiblingFields};
@@ -13,12 +14,12 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::fmt;
 
-/// How many levels below the top objects are looked into.
+/// How many levels below the top are searched.
 const DEEPEST: usize = 3;
 
-/// Reads a JSON object with everything that is ours in it.
+/// Reads the known values from a JSON object.
 pub(super) fn read(text: &str) -> Result<PostedFields, ValidationError> {
-    // The whole is good JSON, or nothing of it is read.
+    // The whole body must be valid JSON before any of it is read.
     let whole: &RawValue = serde_json::from_str(text).map_err(|_| ValidationError::MalformedJson)?;
     let mut fields = PostedFields::default();
     read_object(whole, 0, &mut fields).map_err(|_| ValidationError::MalformedJson)?;
@@ -52,7 +53,7 @@ impl<'de> Visitor<'de> for ObjectReader<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<(), A::Error> {
         let Self { depth, fields } = self;
         let mut siblings = SiblingFields::default();
-        // Member by member: a map would keep the last of two members of one name, and say nothing.
+        // Member by member: a map would silently keep the last of two members with the same name.
         while let Some((name, value)) = object.next_entry::<MemberName, &RawValue>()? {
             match name {
                 MemberName::Region if depth == 0 => {
@@ -77,7 +78,7 @@ impl<'de> Visitor<'de> for ObjectReader<'_> {
     }
 }
 
-/// What a member is called, its escapes resolved.
+/// The name of a member, with its escapes resolved.
 enum MemberName {
     Region,
     Known(Name),
@@ -106,7 +107,7 @@ impl<'de> serde::Deserialize<'de> for MemberName {
                 })
             }
         }
-        // As bytes, since half of a surrogate pair in the name of another member is no reason to refuse the body.
+        // As bytes, because half a surrogate pair in the name of another member must not make the body invalid.
         name.deserialize_bytes(Read)
     }
 }

@@ -1,35 +1,35 @@
-//! The names under which AWS tools give credentials, and which of these names count.
+//! The names that AWS tools use for credentials, and which of these names count.
 //!
-//! Nothing here knows a format: the members of a JSON object, the columns of a CSV header, the keys of an INI section and
-//! the variables of an environment are all names. [`Name::parse`] says which value a name stands for, and [`NameRule`]
-//! which of the names that stand side by side count.
+//! This module knows no format: the members of a JSON object, the columns of a CSV header, the keys of an INI
+//! section and the variables of an environment are all names. [`Name::parse`] finds the value that a name
+//! stands for, and [`NameRule`] decides which of several names count.
 
 /// One value of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Field {
-    /// The access key id.
+    /// The access key ID.
     AccessKey,
     /// The secret access key.
     SecretKey,
     /// The session token.
     SessionToken,
-    /// The region whose STS is to be asked, as a caller of the service names it.
+    /// The region to use, as a caller of the service names it.
     Region,
-    /// A hint at the region: the one that AWS's SDKs read.
+    /// A region hint: the one that AWS's SDKs read.
     AwsRegion,
-    /// A weaker hint: the one that boto3 and the AWS CLI read.
+    /// A weaker region hint: the one that boto3 and the AWS CLI read.
     AwsDefaultRegion,
 }
 
-/// A name in its folded form (lower case, without `_` and `-`), the value that it stands for, and how tools spell it. The
-/// first spelling stands for those that no tool is known to use.
+/// A name in its folded form (lower case, without `_` and `-`), the value that it stands for, and its spellings
+/// in tools. Messages use the first spelling if no tool uses the given one.
 #[derive(Debug)]
 pub struct KnownName {
     /// The folded form.
     pub folded: &'static str,
-    /// What it stands for.
+    /// The value that it stands for.
     pub field: Field,
-    /// How tools spell it.
+    /// The spellings that tools use.
     pub spellings: &'static [&'static str],
 }
 
@@ -37,7 +37,7 @@ const fn known(folded: &'static str, field: Field, spellings: &'static [&'static
     KnownName { folded, field, spellings }
 }
 
-/// Every name that is read wherever it stands. The first name of each value is the documented one.
+/// All names that are read everywhere. The first name of each value is the documented one.
 pub static NAMES: [KnownName; 18] = [
     known("stsaccesskey", Field::AccessKey, &["stsAccessKey"]),
     known("accesskeyid", Field::AccessKey, &["AccessKeyId", "accessKeyId", "access_key_id"]),
@@ -59,14 +59,14 @@ pub static NAMES: [KnownName; 18] = [
     known("awsdefaultregion", Field::AwsDefaultRegion, &["AWS_DEFAULT_REGION", "aws_default_region"]),
 ];
 
-/// The name that many other things have, too.
+/// A name that is also used for many other things.
 const TOKEN: &str = "token";
 
-/// The service's own name for a region. It is read where the format says so, and only in this spelling: `REGION` in an
-/// environment is something else.
+/// The service's own name for a region. It is read only in formats that have it, and only in this spelling:
+/// `REGION` in an environment has another meaning.
 static REGION: KnownName = known("region", Field::Region, &["region"]);
 
-/// No folded name is longer, those of proofs included.
+/// The length of the longest folded name, those of proofs included.
 const LONGEST: usize = 20;
 
 /// A name that stands for one of the values.
@@ -80,7 +80,8 @@ impl Name {
     /// The service's own name for a region.
     pub const REGION: Self = Self { known: &REGION, spelling: "region" };
 
-    /// What a name stands for, if it is one of ours. Bytes, since a name in JSON need not be Unicode.
+    /// The value that a name stands for, if it is a known name. Takes bytes, because a name in JSON need not be
+    /// Unicode.
     #[must_use]
     pub fn parse(name: &[u8]) -> Option<Self> {
         let mut buffer = [0; LONGEST];
@@ -96,19 +97,20 @@ impl Name {
         self.known.field
     }
 
-    /// How a message calls it: as it was spelled if a tool spells it so, else by its usual spelling. Never by the input.
+    /// The name in messages: its spelling if a tool uses it, else its usual spelling. Never the input itself.
     #[must_use]
     pub fn spelling(self) -> &'static str {
         self.spelling
     }
 
-    /// Whether two names differ in their spelling alone.
+    /// Whether two names differ only in their spelling.
     #[must_use]
     pub fn is_same(self, other: Self) -> bool {
         self.known.folded == other.known.folded
     }
 
-    /// Whether it says itself whose value it is: the names of other things have neither `aws` nor `sts` in them.
+    /// Whether the name itself says that it belongs to AWS: names of other things contain neither `aws` nor
+    /// `sts`.
     fn is_qualified(self) -> bool {
         self.known.folded.starts_with("aws") || self.known.folded.starts_with("sts")
     }
@@ -119,7 +121,7 @@ pub(super) fn fold_name<T>(name: &[u8], find: impl FnOnce(&[u8]) -> Option<T>) -
     find(fold(name, &mut [0; LONGEST])?)
 }
 
-/// The name in lower case and without `_` and `-`, or `None` if that is longer than any name of ours.
+/// The name in lower case and without `_` and `-`. `None` if that is longer than any known name.
 fn fold<'a>(name: &[u8], buffer: &'a mut [u8; LONGEST]) -> Option<&'a [u8]> {
     let mut length = 0;
     for byte in name.iter().filter(|byte| !matches!(byte, b'_' | b'-')) {
@@ -129,10 +131,11 @@ fn fold<'a>(name: &[u8], buffer: &'a mut [u8; LONGEST]) -> Option<&'a [u8]> {
     Some(&buffer[..length])
 }
 
-/// Says which of the names that stand side by side (in one object, one CSV header, one section, one environment) count.
+/// Decides which of the names in one object, CSV header, section or environment count.
 ///
-/// Where the access key id or the secret has a name with `aws` or `sts`, names without are passed over: an environment
-/// holds a `TOKEN` and a `SECRET_KEY` of other things. `token` counts only beside an access key id.
+/// If the access key ID or the secret has a name with `aws` or `sts`, other names without either are ignored:
+/// an environment may contain a `TOKEN` and a `SECRET_KEY` of other things. `token` counts only beside an
+/// access key ID.
 #[derive(Debug, Clone, Copy)]
 pub struct NameRule {
     qualified_only: bool,
@@ -140,7 +143,7 @@ pub struct NameRule {
 }
 
 impl NameRule {
-    /// The rule for names that stand side by side. Those without a value are not among them.
+    /// The rule for these names. Names without a value must be left out.
     pub fn new(names: impl IntoIterator<Item = Name>) -> Self {
         let mut rule = Self { qualified_only: false, has_access_key: false };
         for name in names {
@@ -151,13 +154,13 @@ impl NameRule {
         rule
     }
 
-    /// Whether the value under a name is a token that stands without an access key ID: a proof, perhaps.
+    /// Whether the value is a token without an access key ID beside it, which may be a proof.
     #[must_use]
     pub fn is_lone_token(self, name: Name) -> bool {
         name.known.folded == TOKEN && !self.has_access_key && !self.qualified_only
     }
 
-    /// Whether the value under one of these names is taken.
+    /// Whether the value with this name counts.
     #[must_use]
     pub fn counts(self, name: Name) -> bool {
         if self.qualified_only {
@@ -184,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_folded_and_called_by_a_spelling_of_ours() {
+    fn a_name_is_folded_and_has_one_of_the_known_spellings() {
         for (given, field, called) in [
             ("AWS-Access-Key-ID", Field::AccessKey, "AWS_ACCESS_KEY_ID"),
             ("__ACCESSKEY__", Field::AccessKey, "AccessKey"),
@@ -205,7 +208,7 @@ mod tests {
         }
     }
 
-    /// The names that count, of some that stand side by side.
+    /// The names that count among these.
     fn counting(names: &[&'static str]) -> Vec<&'static str> {
         let names: Vec<Name> = names.iter().filter_map(|name| Name::parse(name.as_bytes())).collect();
         let rule = NameRule::new(names.iter().copied());
@@ -213,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn names_with_aws_or_sts_put_aside_those_without() {
+    fn names_with_aws_or_sts_take_precedence_over_those_without() {
         for (names, expected) in [
             (
                 &["AccessKeyId", "SecretAccessKey", "Token"][..],

@@ -1,23 +1,23 @@
-//! What a body holds: credentials, or a proof in their place. A proof's texts are taken out here and read by
-//! [`crate::proof`].
+//! The contents of a body: credentials, or a proof instead. The texts of a proof are extracted here and parsed
+//! by [`crate::proof`].
 
 use super::fields::CredentialFields;
 use super::proof_members::{Part, ProofMember, ProofValue};
 use super::{ValidationError, VerifyRequest};
 use secrecy::{ExposeSecret as _, SecretString};
 
-/// How a token of `aws eks get-token` begins.
+/// The prefix of a token of `aws eks get-token`.
 pub const EKS_TOKEN_PREFIX: &str = "k8s-aws-v1.";
 
 /// What was posted.
 pub enum Posted {
     /// An access key with its secret, and perhaps a session token.
     Credentials(VerifyRequest),
-    /// What proves that somebody has them.
+    /// A proof that the caller has such credentials.
     Proof(PostedProof),
 }
 
-/// A proof as it was posted. The texts are secret: whoever has them can use the proof.
+/// A proof as it was posted. The texts are secret: anybody who has them can use the proof.
 pub enum PostedProof {
     /// A token of `aws eks get-token`, or a JWT.
     Token(PostedText),
@@ -28,7 +28,7 @@ pub enum PostedProof {
 }
 
 impl PostedProof {
-    /// All of its texts: two proofs with the same texts are one.
+    /// All of its texts: two proofs with the same texts are the same.
     pub(crate) fn texts(&self) -> Vec<&str> {
         match self {
             Self::Token(posted) | Self::PresignedUrl(posted) => vec![posted.text.expose_secret()],
@@ -45,13 +45,13 @@ impl PostedProof {
 
 /// A text with the name of its member.
 pub struct PostedText {
-    /// The name as we spell it.
+    /// The name in its documented spelling.
     pub member: &'static str,
     /// The text; never empty.
     pub text: SecretString,
 }
 
-/// The members of a login; `None` for one that is absent, null or empty.
+/// The members of a login. `None` for one that is absent, null or empty.
 #[derive(Default)]
 pub struct PostedLogin {
     /// `iam_http_request_method`.
@@ -72,18 +72,18 @@ pub enum PostedHeaders {
     Object(SecretString),
 }
 
-/// The values of proofs that were found.
+/// The values that belong to proofs.
 #[derive(Default)]
 pub(super) struct ProofFields(Vec<(ProofMember, ProofValue)>);
 
-/// Two values of one part that differ, or two proofs.
+/// The names of two values that contradict each other, or of two proofs.
 struct Contradiction(&'static str, &'static str);
 
 impl ProofFields {
-    /// Adds a value. One that is known already says nothing new.
+    /// Adds a value. A value that is already there changes nothing.
     pub fn put(&mut self, member: ProofMember, value: Option<ProofValue>) {
         let Some(value) = value else { return };
-        // Two that differ are an error, of however many more there are: nothing else is kept of these.
+        // Two different values are an error, however many follow, so no further one is kept.
         let known = self.0.iter().filter(|(known, _)| known.part == member.part);
         let is_new = known.clone().all(|(_, known)| !known.is_same(&value));
         if is_new && known.count() < 2 {
@@ -91,7 +91,7 @@ impl ProofFields {
         }
     }
 
-    /// Takes away the tokens that do not look like a proof: beside credentials they are those of something else.
+    /// Removes the tokens that do not look like a proof: beside credentials they belong to something else.
     fn drop_other_tokens(&mut self) {
         self.0.retain(|(member, value)| *member != ProofMember::TOKEN || looks_like_a_proof(value));
     }
@@ -99,8 +99,8 @@ impl ProofFields {
     fn contradiction(&self) -> Option<Contradiction> {
         let (first, _) = self.0.first()?;
         let is_login = |part| !matches!(part, Part::Token | Part::PresignedUrl);
-        let other = self.0.iter().enumerate().skip(1).find(|(place, (member, _))| {
-            let same_part = self.0[..*place].iter().any(|(earlier, _)| earlier.part == member.part);
+        let other = self.0.iter().enumerate().skip(1).find(|(index, (member, _))| {
+            let same_part = self.0[..*index].iter().any(|(earlier, _)| earlier.part == member.part);
             same_part || is_login(member.part) != is_login(first.part) || !is_login(member.part)
         });
         other.map(|(_, (member, _))| Contradiction(first.name, member.name))
@@ -141,14 +141,14 @@ impl ProofFields {
     }
 }
 
-/// A token of EKS, or three parts with dots between them.
+/// Whether a value is an EKS token, or three parts separated by dots.
 fn looks_like_a_proof(value: &ProofValue) -> bool {
     let (ProofValue::Text(text) | ProofValue::Contradicted(text)) = value else { return false };
     let text = text.expose_secret();
     text.starts_with(EKS_TOKEN_PREFIX) || (text.starts_with("ey") && text.matches('.').count() == 2)
 }
 
-/// Everything of ours in a body.
+/// All known values in a body.
 #[derive(Default)]
 pub(super) struct PostedFields {
     pub credentials: CredentialFields,
@@ -156,7 +156,8 @@ pub(super) struct PostedFields {
 }
 
 impl PostedFields {
-    /// Checks the values. A body without a proof is one of credentials, whatever it lacks. Where credentials are not accepted, none of
+    /// Checks the values. A body without a proof is treated as credentials, even if it is incomplete. If
+    /// credentials are not accepted, their values are not checked.
     /// them is looked at.
     pub fn check(self, credentials_accepted: bool) -> Result<Posted, ValidationError> {
         let Self { credentials, mut proofs } = self;
@@ -180,7 +181,7 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    /// A short word for what a body holds.
+    /// A short description of what a body contains.
     fn kind(body: &Value) -> String {
         match Posted::from_json(body.to_string().as_bytes()) {
             Ok(Posted::Credentials(_)) => "credentials".to_owned(),
@@ -260,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_of_something_else_beside_credentials_is_passed_over() {
+    fn an_unrelated_token_beside_credentials_is_ignored() {
         for body in [
             with_credentials(json!({"status": {"token": "ghp_something"}})),
             with_credentials(json!({"spec": {"Token": 7}})),
@@ -272,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn values_that_are_none_are_refused_by_their_member_and_not_repeated() {
+    fn invalid_values_are_rejected_by_member_and_not_repeated() {
         for (body, expected) in [
             (json!({"token": 7}), "token must be a string."),
             (json!({"presigned_url": ["u"]}), "presigned_url must be a string."),

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ProofMember {
     pub part: Part,
-    /// As it is called in messages.
+    /// The name in messages.
     pub name: &'static str,
 }
 
@@ -22,7 +22,7 @@ pub(super) enum Part {
     Headers,
 }
 
-/// The members of proofs, their names folded as those of credentials are.
+/// The members of proofs, with names folded like those of credentials.
 const MEMBERS: [(&str, ProofMember); 6] = [
     ("webidentitytoken", member(Part::Token, "WebIdentityToken")),
     ("presignedurl", member(Part::PresignedUrl, "presigned_url")),
@@ -40,29 +40,29 @@ impl ProofMember {
     /// A `token` in an object without an access key ID.
     pub const TOKEN: Self = member(Part::Token, "token");
 
-    /// The member of a folded name.
+    /// The member with this folded name.
     pub fn of_folded(folded: &[u8]) -> Option<Self> {
         MEMBERS.iter().find(|(name, _)| name.as_bytes() == folded).map(|(_, member)| *member)
     }
 
-    /// Whether it is a value even where it is an object.
+    /// Whether an object is a valid value.
     pub fn takes_object(self) -> bool {
         self.part == Part::Headers
     }
 }
 
-/// A value under one of these names.
+/// A value of one of these members.
 pub(super) enum ProofValue {
     Text(SecretString),
     Object(SecretString),
-    /// The first of two that differ, in one object.
+    /// The first of two different values in one object.
     Contradicted(SecretString),
-    /// What cannot be a value: a number, say.
+    /// A value of a wrong type, such as a number.
     Other,
 }
 
 impl ProofValue {
-    /// `None` for null and for an empty text, which are no values.
+    /// `None` for null and for an empty text, which count as absent.
     pub fn from_json(value: &RawValue) -> Option<Self> {
         match serde_json::from_str::<Option<SecretString>>(value.get()) {
             Ok(text) => text.and_then(Self::from_text),

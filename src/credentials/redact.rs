@@ -1,11 +1,11 @@
-//! Takes secrets out of texts that come from elsewhere.
+//! Removes secrets from texts of other programs.
 //!
-//! STS repeats a malformed `Authorization` header in its message, and a proxy may repeat anything. What of that is
-//! part of the secret access key or of the session token must not reach an answer or a log, be it as it is or in another
-//! spelling ([`spelling`] has those that are known; SECURITY.md says what is not covered).
+//! STS repeats a malformed `Authorization` header in its message, and a proxy may repeat anything. No part of
+//! the secret access key or the session token in such a text may reach an answer or a log, whether as it is or
+//! in another spelling ([`spelling`] lists the known ones; SECURITY.md says what is not covered).
 //!
-//! All of this takes time in proportion to the text and the secrets: who answers in the place of STS chooses the one, and a
-//! caller the others.
+//! The time is proportional to the lengths of the text and the secrets, because an endpoint chooses the text
+//! and a caller the secrets.
 
 mod marks;
 mod spelling;
@@ -16,27 +16,27 @@ use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::ops::Range;
 
-/// A run of so many characters of a secret counts as a part of it. Shorter ones are met by chance in any text, and
-/// tell nothing of a 40-character key.
+/// A run of this many characters of a secret counts as a part of it. Shorter runs occur by chance in any text,
+/// and reveal nothing useful of a 40-character key.
 pub(crate) const SHORTEST_PART: usize = 12;
 
-/// A "secret" below this length is no secret of AWS, and taking it out would only garble the text.
+/// AWS has no secrets below this length, and removing them would only garble the text.
 const SHORTEST_SECRET: usize = 4;
 
-/// So many times an escaped text may have been escaped again.
+/// How many times escapes may be nested.
 const ESCAPE_DEPTH: usize = 3;
 
-/// What stands where a secret was.
+/// The replacement for a secret.
 const REDACTED: &str = "[redacted]";
 
-/// The secrets of one request, to be kept out of texts.
+/// The secrets of one request, which texts must not contain.
 pub(crate) struct Redactor<'a> {
     /// A secret access key or a signature, and the session token or nothing.
     secrets: [&'a str; 2],
-    /// By these nearly all texts are known to be clean after one look at each of their characters.
+    /// Quickly shows that nearly all texts are clean, with one look at each character.
     marks: Marks,
-    /// Every part of a secret, in lower case, as it stands there and with its letters and digits alone. Made when a text
-    /// has to be looked at closely.
+    /// Every part of a secret, in lower case, both complete and with letters and digits only. Made when a text
+    /// must be searched closely.
     parts: OnceCell<HashSet<[u8; SHORTEST_PART]>>,
 }
 
@@ -45,17 +45,17 @@ impl<'a> Redactor<'a> {
         Self { secrets, marks: Marks::new(secrets), parts: OnceCell::new() }
     }
 
-    /// A message or a header with every part of a secret taken out.
+    /// Removes every part of a secret from a message or a header.
     pub(crate) fn clean(&self, text: String) -> String {
         self.without_secrets_of(SHORTEST_SECRET, text)
     }
 
-    /// The same for the name of a caller, which may well share a short word with a made-up secret.
+    /// The same for the name of a caller, which may share a short word with a made-up secret.
     pub(crate) fn clean_name(&self, text: String) -> String {
         self.without_secrets_of(SHORTEST_PART, text)
     }
 
-    /// Whether [`Self::clean`] has nothing to take out.
+    /// Whether [`Self::clean`] has nothing to remove.
     pub(crate) fn is_clean(&self, text: &str) -> bool {
         let is_short_secret = self.short_secrets(SHORTEST_SECRET).any(|secret| text.contains(secret));
         let is_part = self.marks.may_tell(text) && (self.has_part(text.bytes()) || self.spells(text));
@@ -77,13 +77,13 @@ impl<'a> Redactor<'a> {
         text
     }
 
-    /// The secrets of at least this length that are shorter than a part: they are looked for as a whole.
+    /// The secrets of at least this length that are shorter than a part. They are searched for as a whole.
     fn short_secrets(&self, length: usize) -> impl Iterator<Item = &'a str> {
         self.secrets.into_iter().filter(move |secret| (length..SHORTEST_PART).contains(&secret.len()))
     }
 
-    /// The text without the runs of characters that it shares with a secret, in upper or lower case. A secret is ASCII, so
-    /// that no run ends inside a character.
+    /// Removes the runs of characters that the text shares with a secret, ignoring case. A secret is ASCII, so
+    /// no run ends inside a character.
     fn without_parts(&self, text: String) -> String {
         let mut runs: Vec<Range<usize>> = Vec::new();
         for (start, part) in text.to_ascii_lowercase().as_bytes().array_windows().enumerate() {
@@ -108,7 +108,7 @@ impl<'a> Redactor<'a> {
         clean + &text[rest..]
     }
 
-    /// Whether a text holds a part of a secret in another spelling than its own.
+    /// Whether a text contains a part of a secret in another spelling.
     fn spells(&self, text: &str) -> bool {
         let mut text = text.as_bytes().to_vec();
         for _ in 0..=ESCAPE_DEPTH {
@@ -126,7 +126,7 @@ impl<'a> Redactor<'a> {
         false
     }
 
-    /// Whether a part of a secret stands in a text, in upper or lower case.
+    /// Whether a text contains a part of a secret, ignoring case.
     fn has_part(&self, text: impl Iterator<Item = u8>) -> bool {
         let lower: Vec<u8> = text.map(|byte| byte.to_ascii_lowercase()).collect();
         lower.array_windows().any(|part| self.is_part(part))

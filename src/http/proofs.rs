@@ -70,7 +70,7 @@ pub(crate) async fn check_proof(
             });
             if terms.single_use {
                 // The token was verified without STS, so it counts as used whatever follows.
-                drop(take(app, &token.replay_id(), token.useful_until).await?);
+                drop(mark_used(app, &token.replay_id(), token.useful_until).await?);
             }
             Ok(Checked::Token(Box::new(token)))
         }
@@ -108,7 +108,7 @@ impl SignedProof<'_> {
         if !terms.single_use {
             return self.try_audiences(true).await;
         }
-        let claim = take(app, &request.replay_id(), request.useful_until()).await?;
+        let claim = mark_used(app, &request.replay_id(), request.useful_until()).await?;
         let outcome = self.try_audiences(false).await;
         let is_known = outcome.as_ref().is_ok_and(|(outcome, _)| match &outcome.outcome {
             Ok(StsResponse::Identity(identity)) => (terms.is_usable)(identity, self.client.name()),
@@ -116,7 +116,7 @@ impl SignedProof<'_> {
             Err(_) => false,
         });
         if !is_known {
-            claim.give_back().await;
+            claim.undo().await;
         }
         outcome
     }
@@ -142,8 +142,8 @@ impl SignedProof<'_> {
     }
 }
 
-async fn take(app: &AppState, id: &[u8; 32], useful_until: SystemTime) -> Result<Claim, ProofFailure> {
-    app.replay.take(id, useful_until).await.map_err(|error| match error {
+async fn mark_used(app: &AppState, id: &[u8; 32], useful_until: SystemTime) -> Result<Claim, ProofFailure> {
+    app.replay.mark_used(id, useful_until).await.map_err(|error| match error {
         ReplayError::Replayed => ProofError::Replayed.into(),
         ReplayError::Unavailable => ProofFailure::ReplayStoreUnavailable,
     })
@@ -158,7 +158,7 @@ impl From<ProofFailure> for ProofCheckError {
     fn from(failure: ProofFailure) -> Self {
         let (error, verdict) = match failure {
             ProofFailure::Malformed(error) => (ApiError::Invalid(error), None),
-            ProofFailure::Refused(error) => (ApiError::Proof(error), Some(error.verdict())),
+            ProofFailure::Invalid(error) => (ApiError::Proof(error), Some(error.verdict())),
             ProofFailure::RegionNotAllowed => (ApiError::RegionNotAllowed, None),
             ProofFailure::NotAccepted => (ApiError::ProofNotAccepted, None),
             ProofFailure::KeysUnavailable(failure) => (ApiError::Sts(failure), Some(Verdict::Indeterminate)),

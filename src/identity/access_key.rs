@@ -1,4 +1,4 @@
-//! What an access key ID tells: the kind of the key, and the account of one made since 2019.
+//! The information in an access key ID: the kind of the key, and the account of a key made since 2019.
 
 use data_encoding::BASE32;
 
@@ -21,7 +21,7 @@ pub enum KeyKind {
 }
 
 impl KeyKind {
-    /// The word for it in a list of verified keys.
+    /// The word in a list of verified keys.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -34,12 +34,12 @@ impl KeyKind {
     }
 }
 
-/// An access key ID, looked at from outside.
+/// An access key ID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccessKeyId<'a>(&'a str);
 
 impl<'a> AccessKeyId<'a> {
-    /// Any text: what is no access key ID is of no known kind and has no account.
+    /// Takes any text. A text that is not an access key ID has no known kind and no account.
     #[must_use]
     pub fn new(text: &'a str) -> Self {
         Self(text)
@@ -57,14 +57,14 @@ impl<'a> AccessKeyId<'a> {
         }
     }
 
-    /// The account that the key belongs to, as twelve digits. `None` for an ID that holds none: one of before 2019, or one that
-    /// AWS did not make.
+    /// The account of the key, as twelve digits. `None` for an ID that contains none: one from before 2019, or
+    /// one that AWS did not make.
     ///
-    /// The characters behind the prefix are base32 (RFC 4648). Of their first 48 bits the first is set where there is an
-    /// account, and the next 40 are its number.
+    /// The characters after the prefix are base32 (RFC 4648). The first of their first 48 bits is set if there
+    /// is an account, and the next 40 bits are its number.
     #[must_use]
     pub fn account(self) -> Option<String> {
-        // Ten characters are the 48 bits and two more; base32 is decoded eight characters at a time.
+        // Ten characters contain the 48 bits and two more. Base32 is decoded in groups of eight characters.
         let encoded = (self.kind() != KeyKind::Other).then(|| self.0.get(4..20))??;
         let bytes = BASE32.decode(encoded.as_bytes()).ok()?;
         let bits = bytes.get(..6)?.iter().fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
@@ -86,7 +86,7 @@ mod tests {
             ("ASIAQNZGKIQY56JQ7WML", Some("029608264753")),
             // A canary of canarytokens.org.
             ("AKIASP2TPHJSQH3FJRUX", Some("171436882533")),
-            // The fifth character of A to P: an older key.
+            // The fifth character is from A to P: an older key.
             ("AKIAIOSFODNN7EXAMPLE", None),
             ("AKIAPZZZZZZZZZZZZZZZ", None),
             // More than twelve digits.
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn the_prefix_tells_the_kind() {
+    fn the_prefix_determines_the_kind() {
         for (id, kind) in [
             ("AKIAIOSFODNN7EXAMPLE", "long-term"),
             ("ASIAIOSFODNN7EXAMPLE", "temporary"),

@@ -1,4 +1,4 @@
-//! The ARN of a caller, as GetCallerIdentity and `sts:GetWebIdentityToken` give it, and the principal in it.
+//! The ARN of a caller, as GetCallerIdentity and `sts:GetWebIdentityToken` return it, and the principal in it.
 //!
 //! The forms are those of the IAM User Guide, "IAM identifiers"
 //! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html>).
@@ -6,14 +6,15 @@
 use super::is_account_id;
 use std::fmt::{self, Display, Formatter};
 
-/// What kind of principal an ARN names.
+/// The kind of principal that an ARN names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PrincipalKind {
     /// `arn:aws:iam::A:user/path/name`.
     User,
-    /// `arn:aws:iam::A:role/path/name`, as a web identity token names a role.
+    /// `arn:aws:iam::A:role/path/name`, the name of a role in a web identity token.
     Role,
-    /// `arn:aws:sts::A:assumed-role/name/session`, as GetCallerIdentity names a role's session. The role's path is not in it.
+    /// `arn:aws:sts::A:assumed-role/name/session`, the name of a role's session in GetCallerIdentity. It does
+    /// not contain the role's path.
     AssumedRole,
     /// `arn:aws:sts::A:federated-user/name`.
     FederatedUser,
@@ -23,16 +24,16 @@ pub enum PrincipalKind {
 
 /// The ARN of a caller in its parts.
 ///
-/// Every part is of printable ASCII without spaces, so that it can be put into a header.
+/// Every part is printable ASCII without spaces, so that it can be put into a header.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CallerArn {
     /// Such as `aws` or `aws-cn`.
     pub partition: String,
     /// Twelve digits.
     pub account: String,
-    /// What the ARN names.
+    /// The kind of principal.
     pub kind: PrincipalKind,
-    /// The path of a user or a role, with a slash at both ends; `/` for none. `None` where ARNs of the kind have no path.
+    /// The path of a user or a role, with a slash at both ends; `/` for none. `None` for kinds without a path.
     pub path: Option<String>,
     /// The name without its path. `None` for root.
     pub name: Option<String>,
@@ -99,12 +100,12 @@ impl CallerArn {
     ///
     /// # Errors
     ///
-    /// [`ArnError`] for anything that STS does not give for a caller.
+    /// [`ArnError`] for any text that is not the ARN of a caller as STS returns it.
     pub fn parse(text: &str) -> Result<Self, ArnError> {
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(ArnError);
         }
-        // A user's path may hold colons: the sixth part is all that is left.
+        // A user's path may contain colons: the sixth part is the whole rest.
         let parts: Vec<&str> = text.splitn(6, ':').collect();
         let ["arn", partition, service, "", account, resource] = parts[..] else { return Err(ArnError) };
         if !is_partition(partition) || !is_account_id(account) {
@@ -117,8 +118,8 @@ impl CallerArn {
         Ok(Self { partition: partition.to_owned(), account: account.to_owned(), kind, path, name, session })
     }
 
-    /// The ARN of the principal: this one, but for a role's session that of the role. GetCallerIdentity drops the path of
-    /// an assumed role, so that the role's ARN has none either.
+    /// The ARN of the principal: the role's ARN for a role's session, otherwise this one. GetCallerIdentity
+    /// leaves out the path of an assumed role, so the role's ARN has none either.
     #[must_use]
     pub fn principal(&self) -> String {
         match self.kind {
@@ -142,14 +143,14 @@ impl Display for CallerArn {
     }
 }
 
-/// `aws`, and `aws-cn` and its like.
+/// `aws`, or another name such as `aws-cn`.
 fn is_partition(text: &str) -> bool {
     let mut words = text.split('-');
     words.next() == Some("aws")
         && words.all(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase()))
 }
 
-/// Path, name and session in what follows the kind and its slash.
+/// Path, name and session, from the text after the kind and its slash.
 type NamedParts = (Option<String>, Option<String>, Option<String>);
 
 fn named_parts(kind: PrincipalKind, rest: Option<&str>) -> Option<NamedParts> {
@@ -229,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn what_sts_does_not_give_is_refused() {
+    fn arns_that_sts_does_not_return_are_rejected() {
         for text in [
             "",
             "arn:aws:iam::123456789012",
@@ -263,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn types_are_worded_for_callers_and_for_principals() {
+    fn callers_and_principals_have_different_type_names() {
         let words = |kind: PrincipalKind| (kind.caller_type(), kind.principal_type());
         assert_eq!(words(PrincipalKind::AssumedRole), ("assumed-role", "role"));
         assert_eq!(words(PrincipalKind::Role), ("assumed-role", "role"));
@@ -274,7 +275,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_read_is_written_the_same(path in "(/[!-.0-~]{1,8}){0,3}", name in "[A-Za-z0-9_+=,.@-]{1,64}", account in "[0-9]{12}") {
+        fn an_arn_is_written_as_it_was_read(path in "(/[!-.0-~]{1,8}){0,3}", name in "[A-Za-z0-9_+=,.@-]{1,64}", account in "[0-9]{12}") {
             for text in [
                 format!("arn:aws:iam::{account}:user{path}/{name}"),
                 format!("arn:aws:iam::{account}:role{path}/{name}"),
@@ -288,7 +289,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_makes_it_panic_and_what_is_taken_is_written_the_same(text in "(arn:aws:(iam|sts)::[0-9]{12}:)?\\PC{0,60}") {
+        fn no_text_makes_it_panic_and_accepted_arns_are_written_as_read(text in "(arn:aws:(iam|sts)::[0-9]{12}:)?\\PC{0,60}") {
             if let Ok(arn) = CallerArn::parse(&text) {
                 prop_assert_eq!(arn.to_string(), text);
             }

@@ -1,4 +1,4 @@
-//! Accounts that hold decoys: keys that were left somewhere to be found, and that tell their owner when they are used.
+//! Accounts that hold decoys: keys that are left to be found, and that alert their owner when they are used.
 //!
 //! The accounts are those that TruffleHog publishes (`pkg/detectors/aws/access_keys/canary.go`, read in November 2026):
 //! ten of canarytokens.org and sixteen of services like it.
@@ -40,18 +40,18 @@ const KNOWN: [&str; 26] = [
 pub struct Canaries(HashSet<String>);
 
 impl Default for Canaries {
-    /// Those that are known to this program.
+    /// The accounts that are known to this program.
     fn default() -> Self {
         Self(KNOWN.map(str::to_owned).into())
     }
 }
 
 impl Canaries {
-    /// Adds the accounts of a text: one a line; what follows a `#` is a comment.
+    /// Adds the accounts in a text: one per line, with comments after a `#`.
     ///
     /// # Errors
     ///
-    /// The number of the first line that holds anything but an account.
+    /// The number of the first line with anything other than an account.
     pub fn add_lines(&mut self, text: &str) -> Result<(), usize> {
         for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
             let account = line.split('#').next().unwrap_or_default().trim();
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_no_account_is_named() {
+    fn a_line_that_is_not_an_account_is_named() {
         for (text, line) in [("12345678901", 1), ("123456789012\n\nx", 3), ("1234567890123", 1)] {
             assert_eq!(Canaries::default().add_lines(text), Err(line), "{text}");
         }

@@ -1,4 +1,5 @@
-//! What AWS's identifiers tell without asking anybody: ARNs of callers, access key IDs, and the accounts of decoys.
+//! The information that AWS identifiers contain themselves: ARNs of callers, access key IDs, and the accounts
+//! of decoys.
 //!
 //! Nothing here is secret, and nothing is sent.
 

@@ -1,4 +1,4 @@
-//! The policies file: what may stand in it, and the line of what may not.
+//! Parses the policies file, and reports errors with their line.
 
 use super::{ArnPattern, Policy};
 use crate::identity::is_account_id;
@@ -8,20 +8,20 @@ use std::collections::HashMap;
 use toml::Spanned;
 use wildmatch::WildMatch;
 
-/// What of the service's settings a policy has to fit.
+/// The service's settings that a policy must fit.
 #[derive(Debug, Clone, Copy)]
 pub struct PolicyContext {
-    /// What the service accepts (`STS_VERIFY_ACCEPT`).
+    /// The kinds that the service accepts (`STS_VERIFY_ACCEPT`).
     pub accept: Accept,
 }
 
-/// What is wrong with a policies file, in one line.
+/// An error in a policies file, in one line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {problem}")]
 pub struct PoliciesError {
     /// The line, counted from 1.
     pub line: usize,
-    /// What is wrong there.
+    /// The error.
     pub problem: String,
 }
 
@@ -48,7 +48,7 @@ struct Entry {
     single_use: bool,
 }
 
-/// Where in the text something is wrong.
+/// An error and its position in the text.
 struct Mistake {
     offset: usize,
     problem: String,
@@ -82,7 +82,7 @@ fn check(text: &str, context: PolicyContext) -> Result<HashMap<String, Policy>, 
         let policy = entry.into_inner().check(at, &name, context)?;
         Ok((name, policy))
     });
-    // The first mistake of the file, whatever order the map has.
+    // The first error of the file, whatever the order of the map.
     let (policies, mistakes): (Vec<_>, Vec<_>) = policies.partition(Result::is_ok);
     match mistakes.into_iter().filter_map(Result::err).min_by_key(|mistake| mistake.offset) {
         Some(first) => Err(first),
@@ -125,7 +125,7 @@ impl Entry {
 }
 
 impl Policy {
-    /// A policy that any AWS account in the world could pass is a mistake.
+    /// A policy that every AWS account in the world could pass is an error.
     fn bounded(&self, name: &str) -> Result<(), String> {
         let by_organisation = self.org_ids.is_some() || self.org_paths.is_some();
         let Some(principals) = &self.principals else {
@@ -145,7 +145,7 @@ impl Policy {
     }
 }
 
-/// What a policy accepts: what the service does, less credentials, unless it says so itself.
+/// The kinds that a policy accepts: its own, or else those of the service without credentials.
 fn accepted(words: List, context: PolicyContext) -> Result<Accept, Mistake> {
     let most = context.accept.proofs_alone();
     let Some(words) = words else { return Ok(most) };
@@ -166,7 +166,7 @@ fn accepted(words: List, context: PolicyContext) -> Result<Accept, Mistake> {
     Ok(accept)
 }
 
-/// The entries of a list. An empty list would match nobody.
+/// The entries of a list. An empty list would match no principal.
 fn entries<T, E: Into<String>>(
     member: &str,
     list: List,
@@ -195,7 +195,7 @@ fn is_name(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }
 
-/// `^o-[a-z0-9]{10,32}$`, as AWS Organizations has it.
+/// `^o-[a-z0-9]{10,32}$`, the form in AWS Organizations.
 fn is_org_id(text: &str) -> bool {
     text.strip_prefix("o-").is_some_and(|id| {
         (10..=32).contains(&id.len())

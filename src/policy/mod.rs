@@ -1,7 +1,7 @@
-//! Who may pass which gate: the policies file, and the decision about one principal.
+//! The policies of the gates: the policies file, and the decision about one principal.
 //!
-//! The file is TOML; `proofs.md` has its members. [`Policies::from_toml`] checks it as a whole, so that what is in use can
-//! always be decided by.
+//! The file is TOML; `proofs.md` lists its members. [`Policies::from_toml`] checks the whole file, so that a
+//! decision never fails.
 
 mod file;
 mod pattern;
@@ -20,7 +20,8 @@ use wildmatch::WildMatch;
 #[derive(Debug, Clone)]
 pub struct Policies(HashMap<String, Policy>);
 
-/// Who may pass one gate. A list that is there has to match; one that is absent matches everybody.
+/// The principals that may pass one gate. A list that is present must match; one that is absent matches every
+/// principal.
 #[derive(Debug, Clone)]
 pub struct Policy {
     accounts: Option<Vec<String>>,
@@ -32,14 +33,14 @@ pub struct Policy {
     single_use: bool,
 }
 
-/// A principal whose proof is good, as far as a policy looks at it.
+/// The principal of a valid proof, with the values that a policy uses.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
-    /// What STS or a token names.
+    /// The ARN from STS or from a token.
     pub arn: &'a CallerArn,
-    /// The organisation, which tokens alone tell.
+    /// The organisation, which only tokens contain.
     pub org_id: Option<&'a str>,
-    /// Its paths in the organisation, which tokens alone tell.
+    /// The account's paths in the organisation, which only tokens contain.
     pub org_paths: &'a [String],
 }
 
@@ -48,18 +49,18 @@ impl Policies {
     ///
     /// # Errors
     ///
-    /// [`PoliciesError`] with the line of the first mistake.
+    /// [`PoliciesError`] with the line of the first error.
     pub fn from_toml(text: &str, context: PolicyContext) -> Result<Self, PoliciesError> {
         file::read(text, context).map(Self)
     }
 
-    /// The policy of a name.
+    /// The policy with this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Policy> {
         self.0.get(name)
     }
 
-    /// How many there are.
+    /// The number of policies.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
@@ -71,8 +72,8 @@ impl Policies {
         self.0.is_empty()
     }
 
-    /// The names of the policies with a pattern that no signed request can match, in order: it has a role's path, and
-    /// GetCallerIdentity drops that.
+    /// The names of the policies with a pattern that no signed request can match, in alphabetical order: the
+    /// pattern has a role's path, which GetCallerIdentity leaves out.
     #[must_use]
     pub fn with_role_paths(&self) -> Vec<&str> {
         let unmatched = |policy: &Policy| {
@@ -86,19 +87,19 @@ impl Policies {
 }
 
 impl Policy {
-    /// Whether the gate takes proofs of a kind.
+    /// Whether the gate accepts proofs of a kind.
     #[must_use]
     pub fn accepts(&self, kind: ProofKind) -> bool {
         self.accept.proof(kind)
     }
 
-    /// The kinds of proofs that the gate takes.
+    /// The kinds of proofs that the gate accepts.
     #[must_use]
     pub fn accept(&self) -> Accept {
         self.accept
     }
 
-    /// Whether a proof counts once at this gate.
+    /// Whether a proof may be used only once at this gate.
     #[must_use]
     pub fn single_use(&self) -> bool {
         self.single_use

@@ -1,12 +1,12 @@
-//! Patterns of ARNs, matched as the condition operator ArnLike of IAM does
+//! Patterns of ARNs, matched like IAM's condition operator ArnLike
 //! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html#Conditions_ARN>).
 
 use wildmatch::WildMatch;
 
-/// How many parts an ARN has between its colons. The last one may hold colons itself.
+/// The number of parts of an ARN, which colons separate. The last one may contain colons itself.
 const PARTS: usize = 6;
 
-/// A pattern for the ARN of a principal: `*` stands for any run of characters in its part, `?` for one.
+/// A pattern for the ARN of a principal: `*` matches any run of characters in its part, `?` matches one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ArnPattern {
     parts: [WildMatch; PARTS],
@@ -14,7 +14,7 @@ pub struct ArnPattern {
     has_role_path: bool,
 }
 
-/// A text that is no pattern of a principal's ARN. It is not repeated.
+/// The text is not a pattern for a principal's ARN. It is not repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "must be the ARN of a user, role, federated user or root, such as arn:aws:iam::123456789012:role/ci-*"
@@ -26,7 +26,7 @@ impl ArnPattern {
     ///
     /// # Errors
     ///
-    /// [`PatternError`] where the pattern can match no principal.
+    /// [`PatternError`] if the pattern can match no principal.
     pub fn parse(text: &str) -> Result<Self, PatternError> {
         let parts: Vec<&str> = text.splitn(PARTS, ':').collect();
         let ["arn", partition, service, region, account, resource] = parts[..] else {
@@ -35,7 +35,7 @@ impl ArnPattern {
         let has_wildcard = |part: &str| part.contains(['*', '?']);
         let is_possible = text.bytes().all(|byte| byte.is_ascii_graphic())
             && (partition.starts_with("aws") || has_wildcard(partition))
-            // An ARN of IAM or STS has no region.
+            // ARNs of IAM and STS have no region.
             && region.bytes().all(|byte| byte == b'*')
             && (matches!(service, "iam" | "sts") || has_wildcard(service))
             && could_be_account(account)
@@ -50,27 +50,27 @@ impl ArnPattern {
         })
     }
 
-    /// Whether an ARN matches, part by part: no wildcard reaches over a colon into the next part.
+    /// Whether the pattern matches an ARN, part by part: no wildcard extends over a colon into the next part.
     #[must_use]
     pub fn matches(&self, arn: &str) -> bool {
         let mut parts = arn.splitn(PARTS, ':');
         self.parts.iter().all(|pattern| parts.next().is_some_and(|part| pattern.matches(part)))
     }
 
-    /// Whether it matches principals of more than one account.
+    /// Whether it can match principals of more than one account.
     #[must_use]
     pub fn account_has_wildcard(&self) -> bool {
         self.account_has_wildcard
     }
 
-    /// Whether it asks for a role's path, which GetCallerIdentity does not tell.
+    /// Whether it contains a role's path, which GetCallerIdentity leaves out.
     #[must_use]
     pub fn has_role_path(&self) -> bool {
         self.has_role_path
     }
 }
 
-/// Twelve digits, or a pattern that twelve digits may match.
+/// Whether a text is twelve digits, or a pattern that twelve digits can match.
 fn could_be_account(text: &str) -> bool {
     let wildcards = text.contains('*');
     text.bytes().all(|byte| byte.is_ascii_digit() || b"*?".contains(&byte))
@@ -78,7 +78,8 @@ fn could_be_account(text: &str) -> bool {
         && !text.is_empty()
 }
 
-/// The resource of a principal. A session is none: the principal of an assumed role is the role.
+/// Whether a resource can be that of a principal. A session is not a principal: the principal of an assumed
+/// role is the role.
 fn could_be_principal(text: &str) -> bool {
     let kind = text.split('/').next().unwrap_or_default();
     let named = text.split_once('/').is_some_and(|(_, name)| !name.is_empty());

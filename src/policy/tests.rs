@@ -18,7 +18,7 @@ fn allows(policy: &Policy, arn: &str) -> bool {
 }
 
 #[test]
-fn every_list_that_is_there_has_to_match() {
+fn every_list_that_is_present_must_match() {
     let policy = policy(
         r#"accounts = ["123456789012"]
         principals = ["arn:aws:iam::*:role/ci-*", "arn:aws:iam::123456789012:user/ops/*"]"#,
@@ -31,7 +31,7 @@ fn every_list_that_is_there_has_to_match() {
         ("arn:aws:sts::210987654321:assumed-role/ci-deploy/i-1", false),
         ("arn:aws:sts::123456789012:assumed-role/other/ci-1", false),
         ("arn:aws-cn:sts::123456789012:assumed-role/ci-deploy/i-1", false),
-        // No wildcard reaches over a colon.
+        // No wildcard extends over a colon.
         ("arn:aws:iam::123456789012:user/x:role/ci-deploy", false),
     ] {
         assert_eq!(allows(&policy, arn), allowed, "{arn}");
@@ -47,7 +47,7 @@ fn root_passes_only_where_it_is_allowed() {
 }
 
 #[test]
-fn organisations_are_matched_by_what_a_token_tells() {
+fn organisations_are_matched_by_the_claims_of_a_token() {
     let arn = CallerArn::parse("arn:aws:iam::123456789012:role/ci").unwrap();
     let allows = |policy: &Policy, org_id, org_paths: &[&str]| {
         let org_paths: Vec<_> = org_paths.iter().map(|&path| path.to_owned()).collect();
@@ -66,7 +66,7 @@ fn organisations_are_matched_by_what_a_token_tells() {
 }
 
 #[test]
-fn a_policy_accepts_what_the_service_does_less_credentials_unless_it_says_so() {
+fn a_policy_accepts_the_kinds_of_the_service_without_credentials_by_default() {
     let all = policy(r#"accounts = ["123456789012"]"#);
     assert!(all.accepts(ProofKind::SignedRequest) && all.accepts(ProofKind::WebIdentityToken));
     assert!(!all.single_use());
@@ -77,7 +77,7 @@ fn a_policy_accepts_what_the_service_does_less_credentials_unless_it_says_so() {
 }
 
 #[test]
-fn a_mistake_is_named_with_its_line() {
+fn an_error_is_reported_with_its_line() {
     let good = "[policy.a]\naccounts = [\"123456789012\"]\n";
     for (text, line, words) in [
         ("", 1, "there is no policy"),
@@ -122,14 +122,14 @@ fn a_mistake_is_named_with_its_line() {
 }
 
 #[test]
-fn a_policy_may_not_accept_what_the_service_does_not() {
+fn a_policy_may_not_accept_more_than_the_service() {
     let text = "[policy.a]\naccounts = [\"123456789012\"]\naccept = [\"signed-requests\"]\n";
     assert_eq!(policies(text, TOKENS).err().unwrap().line, 3);
     assert!(policies(text, BOTH).is_ok());
 }
 
 #[test]
-fn any_account_may_be_matched_where_accounts_or_organisations_bound_it() {
+fn a_wildcard_account_is_allowed_with_accounts_or_organisations() {
     let any = "[policy.a]\nprincipals = [\"arn:aws:iam::*:role/ci\"]\n";
     let organisation = format!("{any}org_ids = [\"o-abc1234567\"]\n");
     assert!(policies(&organisation, BOTH).is_err());
@@ -147,7 +147,7 @@ fn policies_whose_role_paths_no_signed_request_can_match_are_named() {
 }
 
 #[test]
-fn patterns_stand_for_characters_of_their_own_part() {
+fn wildcards_match_only_within_their_own_part() {
     for (pattern, arn, expected) in [
         ("arn:aws:iam::123456789012:user/a?n", "arn:aws:iam::123456789012:user/ann", true),
         ("arn:aws:iam::123456789012:user/a?n", "arn:aws:iam::123456789012:user/an", false),
@@ -193,8 +193,8 @@ proptest! {
     }
 }
 
-/// CVE-2025-11621 (Vault): a role was told by its name alone, so that one of the same name in another account passed, and a
-/// wildcard in the account let every account pass.
+/// CVE-2025-11621 (Vault): a role was identified only by its name, so a role with the same name in another
+/// account could pass, and a wildcard for the account let every account pass.
 #[test]
 fn cve_2025_11621_a_role_of_the_same_name_in_another_account_does_not_pass() {
     let other = "arn:aws:sts::210987654321:assumed-role/deploy/i-1";

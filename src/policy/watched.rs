@@ -1,4 +1,4 @@
-//! The policies file in use: read at start, and again whenever it may have changed.
+//! The policies file in use: read at the start, and reloaded when it changes.
 
 use super::{Policies, PoliciesError, PolicyContext};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::{fs, io};
 /// Longer than any file that people write.
 const MAX_BYTES: u64 = 1024 * 1024;
 
-/// A policies file, and the policies that were read from it last.
+/// A policies file, with the policies from the last reading.
 pub struct PoliciesFile {
     path: PathBuf,
     context: PolicyContext,
@@ -26,15 +26,15 @@ pub enum PoliciesFileError {
         /// Why.
         reason: io::ErrorKind,
     },
-    /// It is longer than 1 MiB, or no text.
+    /// It is longer than 1 MiB, or not text.
     #[error("STS_VERIFY_POLICIES_FILE: {}: it must be a text of at most 1 MiB", .0.display())]
     NoText(PathBuf),
-    /// Something in it is wrong.
+    /// It has an error.
     #[error("STS_VERIFY_POLICIES_FILE: {}: {error}", path.display())]
     Wrong {
         /// The file.
         path: PathBuf,
-        /// What is wrong, and where.
+        /// The error and its line.
         error: PoliciesError,
     },
 }
@@ -44,7 +44,7 @@ impl PoliciesFile {
     ///
     /// # Errors
     ///
-    /// One line that names the variable, the file, and the line in it that is wrong.
+    /// One line that names the variable, the file, and the line with the error.
     pub fn read(path: &Path, context: PolicyContext) -> Result<Self, PoliciesFileError> {
         let current = RwLock::new(Arc::new(read(path, context)?));
         Ok(Self { path: path.to_owned(), context, current })
@@ -56,11 +56,11 @@ impl PoliciesFile {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Reads the file again and says how many policies it has now. After an error they are those of before.
+    /// Reloads the file and returns the number of its policies. After an error the previous policies stay.
     ///
     /// # Errors
     ///
-    /// As of [`PoliciesFile::read`].
+    /// As for [`PoliciesFile::read`].
     pub fn reload(&self) -> Result<usize, PoliciesFileError> {
         let policies = Arc::new(read(&self.path, self.context)?);
         let count = policies.len();

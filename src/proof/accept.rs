@@ -1,9 +1,10 @@
-//! What may be posted: the words of `STS_VERIFY_ACCEPT` and of a policy's `accept`.
+//! The kinds of credentials and proofs that may be posted: the words of `STS_VERIFY_ACCEPT` and of a policy's
+//! `accept`.
 
 /// A kind of proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ProofKind {
-    /// A GetCallerIdentity request with its signature, in any of its forms.
+    /// A signed GetCallerIdentity request, in any of its forms.
     SignedRequest,
     /// The JWT of `sts:GetWebIdentityToken`.
     WebIdentityToken,
@@ -23,7 +24,7 @@ impl ProofKind {
     }
 }
 
-/// What may be posted.
+/// The kinds that may be posted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Accept {
     /// Access keys with their secrets.
@@ -38,10 +39,10 @@ impl Accept {
     /// Nothing.
     pub const NOTHING: Self = Self { credentials: false, signed_requests: false, web_identity_tokens: false };
 
-    /// The words for what can be accepted, as an operator writes them.
+    /// The words for all kinds, as an operator writes them.
     pub const WORDS: [&str; 3] = ["credentials", "signed-requests", "web-identity-tokens"];
 
-    /// Adds what a word stands for. `false` for a word that stands for nothing.
+    /// Adds the kind that a word names. Returns `false` if there is no such kind.
     #[must_use]
     pub fn add(&mut self, word: &str) -> bool {
         match word {
@@ -62,13 +63,13 @@ impl Accept {
         }
     }
 
-    /// The same without credentials: what a gate accepts.
+    /// The same without credentials, which a gate never accepts.
     #[must_use]
     pub fn proofs_alone(self) -> Self {
         Self { credentials: false, ..self }
     }
 
-    /// Whether all that this accepts is accepted by the other, too.
+    /// Whether the other accepts everything that this accepts.
     #[must_use]
     pub fn within(self, other: Self) -> bool {
         (!self.credentials || other.credentials)

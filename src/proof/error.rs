@@ -1,45 +1,46 @@
-//! Why a proof is not accepted. No text of it holds any part of the proof.
+//! Why a proof is not accepted. No text contains any part of the proof.
 
 use crate::credentials::ValidationError;
 use crate::sts::{StsFailure, Verdict};
 
-/// A proof that can be read and is none for this service: the rows of proofs.md's table. STS was not asked.
+/// A well-formed proof that is not valid for this service: the rows of the table in proofs.md. STS was not
+/// called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum ProofError {
-    /// Made out for another service, for several, or for nobody.
+    /// Made for another service, for several, or for none.
     #[error("The proof is not made out for this service.")]
     AudienceMismatch,
-    /// Older than the operator allows, or past its own end.
+    /// Older than the operator allows, or past its expiry time.
     #[error("The proof is too old.")]
     Expired,
-    /// Made out for a time that has not come.
+    /// Made for a time in the future.
     #[error("The proof is not valid yet.")]
     NotYetValid,
-    /// Single use is on, and it was used before.
+    /// Single use is on, and the proof was used before.
     #[error("The proof was used before.")]
     Replayed,
-    /// The URL is not one of STS's in a partition that is asked.
+    /// The URL is not one of STS in a partition that this service uses.
     #[error("The signed request is not made out for an endpoint of STS that this service asks.")]
     EndpointNotAllowed,
     /// The signature's scope names another region than the host.
     #[error("The signature is for another region than the host of the signed request.")]
     RegionMismatch,
-    /// Something in it that a GetCallerIdentity request does not have. The text says what.
+    /// It contains something that a GetCallerIdentity request does not. The text says what.
     #[error("The signed request is not a plain GetCallerIdentity request: {0}.")]
     RequestNotAllowed(&'static str),
-    /// An issuer that is not one of the operator's.
+    /// The issuer is not one that the operator accepts.
     #[error("The token's issuer is not one that this service accepts.")]
     IssuerNotAllowed,
     /// The signature, the key or the algorithm is wrong.
     #[error("The token's signature does not match any of its issuer's keys.")]
     SignatureMismatch,
-    /// A head or claims that AWS's tokens do not have. The text says what.
+    /// Its head or claims differ from those of AWS's tokens. The text says what.
     #[error("The token is not one of AWS's: {0}.")]
     TokenNotAllowed(&'static str),
 }
 
 impl ProofError {
-    /// One of each, for documentation.
+    /// One of each, for the documentation.
     pub const EXAMPLES: [Self; 10] = [
         Self::AudienceMismatch,
         Self::Expired,
@@ -70,7 +71,7 @@ impl ProofError {
         }
     }
 
-    /// Invalid, but for the three that may be the fault of a clock or an honest repeat.
+    /// Invalid, except for the three that a wrong clock or a repeated request may cause.
     #[must_use]
     pub fn verdict(self) -> Verdict {
         match self {
@@ -80,28 +81,28 @@ impl ProofError {
     }
 }
 
-/// Why nothing good can be said of a proof.
+/// Why a proof could not be verified.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProofFailure {
-    /// It cannot be read.
+    /// It is malformed.
     #[error(transparent)]
     Malformed(#[from] ValidationError),
-    /// It can be read, and is none for this service.
+    /// It is well-formed, but not valid for this service.
     #[error(transparent)]
-    Refused(#[from] ProofError),
+    Invalid(#[from] ProofError),
     /// It is for a region that the operator does not allow.
     #[error("the region is not allowed")]
     RegionNotAllowed,
     /// The operator does not accept proofs of this kind.
     #[error("this kind of proof is not accepted")]
     NotAccepted,
-    /// The issuer's keys cannot be had.
+    /// The issuer's keys are not available.
     #[error(transparent)]
     KeysUnavailable(#[from] StsFailure),
-    /// Too many issuers are being asked for their keys.
-    #[error("too many issuers are being asked for their keys")]
+    /// The keys of too many issuers are being fetched.
+    #[error("the keys of too many issuers are being fetched")]
     Overloaded,
-    /// The store of used proofs cannot be asked.
-    #[error("the store of used proofs cannot be asked")]
+    /// The store of used proofs cannot be reached.
+    #[error("the store of used proofs cannot be reached")]
     ReplayStoreUnavailable,
 }

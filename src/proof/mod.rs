@@ -1,4 +1,4 @@
-//! What is posted in place of credentials: signed requests and web identity tokens.
+//! The proofs that are posted instead of credentials: signed requests and web identity tokens.
 
 mod accept;
 mod error;

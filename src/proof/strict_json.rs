@@ -1,20 +1,20 @@
-//! JSON in which no object has a member twice, at any depth.
+//! JSON without duplicate members in any object, at any depth.
 //!
-//! Parsers differ in which of two members they take. What is signed by somebody and read by somebody else has to have one
-//! reading (RFC 8725, section 2.4 of JWT's best current practices, names the like).
+//! Parsers differ in which of two duplicate members they use. A text that one party signs and another reads
+//! must have only one meaning (JWT's best current practices, RFC 8725, section 2.4).
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
-/// Whether a text is one JSON value, in UTF-8, in which no object has a member twice.
+/// Whether a text is one JSON value, in UTF-8, without duplicate members in any object.
 pub(super) fn is_strict(text: &[u8]) -> bool {
     let mut json = serde_json::Deserializer::from_slice(text);
     Strict.deserialize(&mut json).is_ok() && json.end().is_ok()
 }
 
-/// Reads a value and keeps nothing of it.
+/// Parses a value and keeps nothing of it.
 #[derive(Clone, Copy)]
 struct Strict;
 
@@ -30,7 +30,7 @@ impl<'de> Visitor<'de> for Strict {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON without doubled members")
+        f.write_str("JSON without duplicate members")
     }
 
     fn visit_unit<E>(self) -> Result<(), E> {
@@ -66,7 +66,7 @@ impl<'de> Visitor<'de> for Strict {
         let mut names = HashSet::new();
         while let Some(name) = object.next_key::<Cow<'de, str>>()? {
             if !names.insert(name) {
-                return Err(A::Error::custom("a member twice"));
+                return Err(A::Error::custom("a duplicate member"));
             }
             object.next_value_seed(self)?;
         }
@@ -80,12 +80,12 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_member_that_comes_twice_is_found_at_any_depth() {
+    fn a_duplicate_member_is_found_at_any_depth() {
         for text in [
             r#"{"a":1,"a":1}"#,
             r#"{"a":{"b":1,"b":2}}"#,
             r#"[{"a":[{"b":null,"b":null}]}]"#,
-            // The same name, written otherwise.
+            // The same name in another spelling.
             "{\"a\":1,\"\\u0061\":2}",
             r#"{"a":1} x"#,
             r#"{"a":1}{"a":1}"#,
@@ -109,7 +109,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_takes_no_more_than_the_parser(text in "[\\[\\]{}\":,a-c0-9 tru\\\\]{0,40}") {
+        fn it_accepts_nothing_that_the_parser_rejects(text in "[\\[\\]{}\":,a-c0-9 tru\\\\]{0,40}") {
             prop_assert!(!is_strict(text.as_bytes()) || serde_json::from_str::<serde_json::Value>(&text).is_ok());
         }
     }

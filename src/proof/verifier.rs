@@ -1,4 +1,4 @@
-//! From what was posted to a proof that is for this service: read, and checked as far as that needs nobody but an issuer.
+//! Checks posted proofs: reads them, and verifies them as far as that needs no STS.
 
 use super::signed_request::{CheckedRequest, HeaderMember, IamLogin, SignedRequest, SignedRequestRules};
 use super::token::{AcceptedIssuers, TokenSettings, TokenVerifier, VerifiedToken};
@@ -15,15 +15,15 @@ use tokio::time::Instant;
 /// The settings about proofs, checked against each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProofSettings {
-    /// What may be posted.
+    /// The kinds that may be posted.
     pub accept: Accept,
     /// The names of this service.
     pub audiences: Vec<String>,
-    /// Whose tokens are accepted; `None` where tokens are not.
+    /// The accepted issuers. `None` if tokens are not accepted.
     pub issuers: Option<AcceptedIssuers>,
-    /// How old a proof may be.
+    /// The maximum age of a proof.
     pub max_age: Duration,
-    /// Whether a proof counts once.
+    /// Whether a proof may be used only once.
     pub single_use: bool,
 }
 
@@ -31,15 +31,15 @@ pub struct ProofSettings {
 pub struct ProofVerifier {
     settings: ProofSettings,
     requests: SignedRequestRules,
-    /// `None` where tokens are not accepted.
+    /// `None` if tokens are not accepted.
     tokens: Option<TokenVerifier>,
 }
 
 /// A proof that is for this service.
 pub enum CheckedProof {
-    /// STS is still to be asked whether the signature is good.
+    /// A signed request whose signature STS still has to check.
     SignedRequest(CheckedRequest),
-    /// Its signature is good.
+    /// A token with a valid signature.
     Token(VerifiedToken),
 }
 
@@ -72,7 +72,7 @@ impl ProofVerifier {
     ///
     /// # Errors
     ///
-    /// Why it is not good, or why that cannot be found out.
+    /// Why the proof is not valid, or why that cannot be found out.
     pub async fn check(
         &self,
         posted: &PostedProof,
@@ -97,7 +97,7 @@ impl ProofVerifier {
     ///
     /// # Errors
     ///
-    /// Why it is not good.
+    /// Why the request is not valid.
     pub fn check_request(
         &self,
         posted: &PostedProof,
@@ -106,7 +106,7 @@ impl ProofVerifier {
         signed_request(posted)?.check(&self.requests, now)
     }
 
-    /// The access key ID in a signed request's scope, whether the request is good or not.
+    /// The access key ID in a signed request's scope, whether the request is valid or not.
     #[must_use]
     pub fn access_key_of(posted: &PostedProof) -> Option<String> {
         signed_request(posted).ok()?.access_key_id()
@@ -136,7 +136,7 @@ fn signed_request(posted: &PostedProof) -> Result<SignedRequest, ValidationError
     }
 }
 
-/// The kind of a proof, as far as its form tells.
+/// The kind of a proof, judged by its form.
 #[must_use]
 pub fn kind_of(posted: &PostedProof) -> ProofKind {
     match posted {
@@ -149,11 +149,11 @@ pub fn kind_of(posted: &PostedProof) -> ProofKind {
     }
 }
 
-/// Reads a proof that stands in a header: a token of EKS, a JWT, or a presigned URL.
+/// Reads a proof from a header: an EKS token, a JWT, or a presigned URL.
 ///
 /// # Errors
 ///
-/// [`ValidationError`] for a text that is none of these.
+/// [`ValidationError`] for any other text.
 pub fn proof_in_header(text: &str, header: &'static str) -> Result<PostedProof, ValidationError> {
     let posted = |text: &str| PostedText { member: header, text: text.into() };
     let is_token =

@@ -1,4 +1,4 @@
-//! The connection, and the task that makes it and makes it anew.
+//! The connection to Redis, and the task that makes it and reconnects.
 
 use super::{OnFailure, Operation, RESPONSE_TIMEOUT, RedisFailure, RedisUrl};
 use crate::tls::{ClientTls, ClientTlsError, Trust};
@@ -18,27 +18,27 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 use tracing::info;
 
-/// How long it may take to look up the name, to connect, and to be told that Redis is ready.
+/// The time limit for name look-up, connection, and Redis's first answer.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The waits between attempts: the first, which doubles, and the longest.
+/// The waits between attempts: the first, which doubles each time, and the longest.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
-/// How often a connection is tried, so that one that leads nowhere is found by nobody's request.
+/// How often an idle connection is tested, so that a broken one is found before a request uses it.
 const PING_EVERY: Duration = Duration::from_secs(10);
 
-/// Where Redis is, and whom to trust for it.
+/// The address of Redis, and the CA certificates for it.
 #[derive(Clone)]
 pub struct RedisServer {
     url: RedisUrl,
     tls: Option<ClientTls>,
 }
 
-/// What a command finds.
+/// The state of the connection.
 pub(super) enum LinkState {
-    /// The first attempt is under way, or one in place of a connection that was good.
+    /// The first attempt is in progress, or the first after a working connection was lost.
     Connecting,
-    /// There is a connection, unless it was given up.
+    /// There is a connection, unless it was abandoned.
     Up(Arc<Link>),
     /// The last attempt failed, and another one follows.
     Away,
@@ -47,13 +47,13 @@ pub(super) enum LinkState {
 /// A connection.
 pub(super) struct Link {
     pub(super) connection: MultiplexedConnection,
-    /// Whether anything was answered on it after it was made.
+    /// Whether Redis has answered on this connection.
     has_answered: AtomicBool,
     given_up: AtomicBool,
     lost: Notify,
 }
 
-/// Moves bytes between the connection and its socket, for as long as it is polled.
+/// Moves bytes between the connection and its socket while it is polled.
 type Driver = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -92,7 +92,8 @@ impl RedisServer {
         let connected = MultiplexedConnection::new_with_config(&self.greeting(), stream, config).await;
         let (mut connection, driver) = connected.map_err(RedisFailure::from)?;
         let mut driver: Driver = Box::pin(driver);
-        // Without a password nothing has been answered so far: the system connects to a process that is stopped, too.
+        // Without a password Redis has not answered so far: the system also accepts connections for a stopped
+        // process.
         let ping = cmd("PING");
         let answered = tokio::select! {
             answered = ping.query_async::<Value>(&mut connection) => answered.map_err(RedisFailure::from),
@@ -113,9 +114,9 @@ impl RedisServer {
         }
     }
 
-    /// What Redis is told first.
+    /// The first command for Redis.
     fn greeting(&self) -> RedisConnectionInfo {
-        // Its name is not told: that is a right more that the user would have to have.
+        // Does not set the connection's name, because the user would need a further permission for that.
         let mut greeting =
             RedisConnectionInfo::default().set_db(self.url.database.into()).set_skip_set_lib_name();
         if let Some(user) = &self.url.user {
@@ -138,7 +139,7 @@ impl Link {
         self.has_answered.store(true, Ordering::Relaxed);
     }
 
-    /// Nobody asks over it from now on, and another one is made.
+    /// Marks the connection as unusable, so that another one is made.
     pub(super) fn give_up(&self) {
         self.given_up.store(true, Ordering::Release);
         self.lost.notify_one();
@@ -162,7 +163,7 @@ impl Link {
     }
 }
 
-/// Connects, and connects anew when the connection is lost, until nobody has a handle any more.
+/// Connects, and reconnects after the connection is lost, until the last handle is dropped.
 pub(super) async fn keep(server: RedisServer, state: watch::Sender<LinkState>, on_failure: OnFailure) {
     tokio::select! {
         () = reconnect(&server, &state, &on_failure) => {}
@@ -200,7 +201,7 @@ async fn reconnect(server: &RedisServer, state: &watch::Sender<LinkState>, on_fa
             }
         }
         state.send_replace(LinkState::Away);
-        // Half of it by chance, so that replicas do not come all at once.
+        // Half of the wait is random, so that replicas do not all reconnect at once.
         sleep(wait.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
         wait = BACKOFF.1.min(wait * 2);
     }

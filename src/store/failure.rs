@@ -1,24 +1,24 @@
-//! What can go wrong with Redis. No text of it holds anything of the URL but its host's address, and nothing that Redis answered
-//! but the code of an error: Redis repeats a command that it does not know, and that may be the password's.
+//! The errors of Redis. No text contains any part of the URL but the host's address, or any part of an answer
+//! but an error code: Redis repeats an unknown command, which may be the one with the password.
 
 use redis::{ErrorKind, RedisError};
 use std::sync::Arc;
 
-/// What Redis was wanted for.
+/// The purpose of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Operation {
     /// To be connected.
     Connect,
-    /// To note that a proof is being used.
+    /// To mark a proof as used.
     Take,
-    /// To note that it was not used.
+    /// To remove that mark.
     GiveBack,
     /// To count a caller's request.
     RateLimit,
 }
 
 impl Operation {
-    /// All of them.
+    /// All operations.
     pub const ALL: [Self; 4] = [Self::Connect, Self::Take, Self::GiveBack, Self::RateLimit];
 
     /// The word in logs and metrics.
@@ -33,31 +33,31 @@ impl Operation {
     }
 }
 
-/// Is told of each failure.
+/// Called for each failure.
 pub type OnFailure = Arc<dyn Fn(Operation, &RedisFailure) + Send + Sync>;
 
-/// Why Redis did not do what it was asked for.
+/// Why a command failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RedisFailure {
     /// There is no connection. Nothing was sent.
     #[error("not connected")]
     NotConnected,
-    /// No connection could be made: the system's or the TLS library's words.
+    /// No connection could be made. The text is the system's or the TLS library's.
     #[error("no connection can be made: {0}")]
     Unreachable(String),
-    /// User or password are wrong, or wanted and not given.
+    /// User or password are wrong, or required and missing.
     #[error("user or password is wrong")]
     NotAuthenticated,
-    /// There was no answer in time. The command may have been carried out.
+    /// There was no answer in time. The command may have been executed.
     #[error("no answer in time")]
     TimedOut,
-    /// The connection was lost before an answer came. The command may have been carried out.
+    /// The connection was lost before the answer. The command may have been executed.
     #[error("the connection was lost")]
     Lost,
-    /// Redis refused the command, with this code.
+    /// Redis rejected the command with this code.
     #[error("refused with {0}")]
     Refused(String),
-    /// What was answered is not what the command is answered with.
+    /// The answer does not match the command.
     #[error("the answer is not one of Redis'")]
     Unexpected,
     /// The system has no random numbers.
@@ -65,16 +65,17 @@ pub enum RedisFailure {
     NoRandomness,
 }
 
-/// Codes that a new connection may not get: after a failover the name leads to another server; a password was set.
+/// Error codes that a new connection may not get: after a failover the name leads to another server, or a
+/// password was set.
 const CODES_OF_A_CONNECTION: [&str; 3] = ["MASTERDOWN", "NOAUTH", "READONLY"];
 
 impl RedisFailure {
-    /// Whether the command may have been carried out all the same.
+    /// Whether the command may have been executed.
     pub(super) fn outcome_is_unknown(&self) -> bool {
         matches!(self, Self::TimedOut | Self::Lost | Self::Unexpected)
     }
 
-    /// Whether the connection is good for nothing more.
+    /// Whether the connection is no longer usable.
     pub(super) fn asks_for_another_connection(&self) -> bool {
         match self {
             Self::Refused(code) => CODES_OF_A_CONNECTION.contains(&code.as_str()),

@@ -1,9 +1,11 @@
-//! Redis or Valkey, for what replicas have to share: which proofs were used, and how often callers asked.
+//! Redis or Valkey, for the state that replicas share: the used proofs, and the request counts of callers.
 //!
-//! One connection carries the commands of all requests. A task of its own makes it, and makes it anew when it is
-//! lost; while it is known to be away commands fail at once, so nothing is queued for it. Every wait has a bound.
+//! One connection carries the commands of all requests. A separate task makes it and reconnects when it is
+//! lost. While Redis is known to be unreachable, commands fail at once, so none is queued. Every wait has a
+//! limit.
 //!
-//! The only room that uses the client crate. It decides nothing: what an error means is up to whoever asked.
+//! The only room that uses the client crate. It makes no decisions: the code that sends a command decides what
+//! an error means.
 
 mod commands;
 mod connection;
@@ -21,7 +23,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-/// How long an answer may take. A connection on which one takes longer is given up.
+/// How long an answer may take. A connection with a slower answer is abandoned.
 const RESPONSE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// A handle to Redis. Clones share the connection, which is closed with the last of them.
@@ -32,7 +34,7 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// Begins to connect, and returns at once: a Redis that is not there is told to `on_failure`. Has to be called within a
+    /// Starts to connect, and returns at once: failures are reported to `on_failure`. Must be called within a
     /// Tokio runtime.
     #[must_use]
     pub fn start(server: RedisServer, on_failure: OnFailure) -> Self {
@@ -41,8 +43,8 @@ impl Redis {
         Self { state, on_failure }
     }
 
-    /// Sends a command and waits for its answer, until then or for [`RESPONSE_TIMEOUT`].
-    async fn ask(&self, command: &Cmd, until: Instant) -> Result<Value, RedisFailure> {
+    /// Sends a command and waits for its answer, until this time or for [`RESPONSE_TIMEOUT`].
+    async fn send(&self, command: &Cmd, until: Instant) -> Result<Value, RedisFailure> {
         let link = timeout_at(until, self.link()).await.map_err(|_| RedisFailure::NotConnected)??;
         let answer_by = Instant::now() + RESPONSE_TIMEOUT;
         let mut connection = link.connection.clone();
@@ -67,8 +69,8 @@ impl Redis {
         }
     }
 
-    /// The connection. While one is being made for the first time, or in place of one that was good, it is waited for; after an attempt
-    /// that failed it is not.
+    /// The connection. Waits while a connection is made for the first time or after a working one was lost, but
+    /// not after an attempt failed.
     async fn link(&self) -> Result<Arc<Link>, RedisFailure> {
         let mut state = self.state.clone();
         let settled = state.wait_for(|state| match state {
@@ -82,8 +84,8 @@ impl Redis {
         }
     }
 
-    /// Tells of a failure.
-    fn told<T>(&self, operation: Operation, result: Result<T, RedisFailure>) -> Result<T, RedisFailure> {
+    /// Reports a failure.
+    fn reported<T>(&self, operation: Operation, result: Result<T, RedisFailure>) -> Result<T, RedisFailure> {
         result.inspect_err(|failure| (self.on_failure)(operation, failure))
     }
 }

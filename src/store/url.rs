@@ -1,4 +1,4 @@
-//! `STS_VERIFY_REDIS_URL`.
+//! Parses `STS_VERIFY_REDIS_URL`.
 
 use percent_encoding::percent_decode_str;
 use rustls_pki_types::ServerName;
@@ -9,12 +9,12 @@ const DEFAULT_PORT: u16 = 6379;
 
 const WANTED: &str = "must be redis:// or rediss:// with [[USER]:PASSWORD@]HOST[:PORT][/DATABASE], USER and PASSWORD percent-encoded";
 
-/// Where Redis is, and what it wants to hear first. Its `Debug` does not show the password.
+/// The address of Redis, and the login. Its `Debug` does not show the password.
 #[derive(Debug, Clone)]
 pub struct RedisUrl {
     pub(super) host: String,
     pub(super) port: u16,
-    /// The name that the certificate has to be valid for, if TLS is wanted.
+    /// The name in the server's certificate, if TLS is used.
     pub(super) tls_name: Option<ServerName<'static>>,
     pub(super) user: Option<String>,
     pub(super) password: Option<SecretString>,
@@ -22,11 +22,11 @@ pub struct RedisUrl {
 }
 
 impl RedisUrl {
-    /// Reads `redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]`; `rediss` is TLS.
+    /// Parses `redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]`; `rediss` means TLS.
     ///
     /// # Errors
     ///
-    /// What is wanted, in one line that does not repeat the text.
+    /// The expected form, in one line that does not repeat the text.
     pub fn parse(text: &str) -> Result<Self, String> {
         Self::read(text.trim()).ok_or_else(|| WANTED.to_owned())
     }
@@ -38,7 +38,7 @@ impl RedisUrl {
     }
 
     fn read(text: &str) -> Option<Self> {
-        // The parser skips tabs and line ends. A password may hold one by mistake.
+        // The URL parser skips tabs and line ends, which a password may contain by mistake.
         let url = Url::parse(text).ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_graphic()))?;
         let is_encrypted = match url.scheme() {
             "redis" => false,
@@ -63,7 +63,7 @@ impl RedisUrl {
     }
 }
 
-/// A name or an address. The parser takes anything for a host whose scheme it does not know.
+/// A name or an address. For an unknown scheme the URL parser accepts any host.
 fn host(url: &Url) -> Option<String> {
     match url.host()? {
         Host::Domain(name) => {
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
     use secrecy::ExposeSecret;
 
-    /// Host, port, whether TLS is wanted, user, password, database.
+    /// Host, port, TLS, user, password, database.
     type Parts<'a> = (&'a str, u16, bool, Option<&'a str>, Option<&'a str>, u32);
 
     fn parts(url: &RedisUrl) -> Parts<'_> {
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_says_where_redis_is_and_what_it_wants_to_hear() {
+    fn a_url_has_the_address_of_redis_and_the_login() {
         let expected: [(&str, Parts<'_>); 8] = [
             ("redis://localhost", ("localhost", 6379, false, None, None, 0)),
             (" redis://localhost/\n", ("localhost", 6379, false, None, None, 0)),
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_such_url_is_refused_and_not_repeated() {
+    fn other_texts_are_rejected_and_not_repeated() {
         for text in [
             "",
             "localhost:6379",

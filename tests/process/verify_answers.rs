@@ -118,10 +118,7 @@ async fn a_profile_s_own_region_is_asked_and_one_that_is_none_is_refused() {
     assert_eq!((run.code, row(&run)["region"].as_str()), (Some(0), Some("cn-north-1")), "{run:?}");
     let none = line(&user).replace('{', "{\"region\":\"mars-north-1\",");
     let run = verify(&[], sandbox.url(), none.as_bytes()).await;
-    assert_eq!(
-        (run.code, run.refusals()),
-        (Some(65), vec!["sts-verify: -:1: The region is not one that is asked."])
-    );
+    assert_eq!((run.code, run.refusals()), (Some(65), vec!["sts-verify: -:1: The region is not allowed."]));
 }
 
 #[tokio::test]

@@ -1,19 +1,21 @@
-//! Betterleaks' findings. A key is in two of them or three: that of the rule, and those that it needs. A release calls the
-//! latter `RequiredSets`, `ComponentSets`, `componentSets` or `component_sets`; each set is one combination. The secret is
-//! the member `Secret` or `secret`, and from 2.0 on `match.value`.
+//! Betterleaks' findings. The values of a key are in two or three of them: the finding of the rule, and those
+//! that the rule requires. Depending on the release, the latter are in `RequiredSets`, `ComponentSets`,
+//! `componentSets` or `component_sets`; each set is one combination. The secret is the member `Secret` or
+//! `secret`, and from 2.0 on `match.value`.
 //!
-//! Which of them is the access key, the secret and the token is told by their form: rules are named by their users.
+//! The access key, the secret and the token are recognised by their form, because users choose the names of
+//! rules.
 
 use super::fields::request;
-use super::finding::{Found, member, text};
+use super::finding::{FoundKey, member, text};
 use crate::identity::{AccessKeyId, KeyKind};
 use serde_json::Value;
 
 /// A secret access key has 40 characters, and a session token more than a hundred.
 const LONGEST_SECRET: usize = 64;
 
-/// The keys in a finding; `None` for a finding of a rule that is not about AWS keys.
-pub(super) fn read(finding: &Value) -> Option<Vec<Found>> {
+/// The keys in a finding. `None` if the finding's rule is not about AWS keys.
+pub(super) fn read(finding: &Value) -> Option<Vec<FoundKey>> {
     if !is_about_keys(text(finding, "ruleid")?) {
         return None;
     }
@@ -34,7 +36,7 @@ pub(super) fn read(finding: &Value) -> Option<Vec<Found>> {
     )
 }
 
-/// Whether the name of a rule says that it finds AWS keys. Bedrock's API keys are no such keys.
+/// Whether a rule finds AWS keys, judged by its name. Bedrock's API keys are not AWS keys.
 pub(super) fn is_about_keys(rule: &str) -> bool {
     let rule = rule.to_ascii_lowercase();
     rule.contains("aws") && !rule.contains("bedrock")
@@ -58,8 +60,8 @@ fn secrets_in<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
     }
 }
 
-/// The key that some values are, each told by its form.
-pub(super) fn key_of(values: &[&str]) -> Found {
+/// The key that these values make up. Each value is recognised by its form.
+pub(super) fn key_of(values: &[&str]) -> FoundKey {
     let is_id = |value: &str| value.len() == 20 && AccessKeyId::new(value).kind() != KeyKind::Other;
     let find = |wanted: &dyn Fn(&str) -> bool| {
         values.iter().copied().find(|value| !value.is_empty() && wanted(value))

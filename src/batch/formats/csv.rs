@@ -1,12 +1,12 @@
-//! CSV with a header, as the console's: `Access key ID,Secret access key`. Names are read with their blanks left out.
+//! CSV with a header, such as the console's: `Access key ID,Secret access key`. Spaces in names are ignored.
 //!
-//! No value of ours has a line end in it, so that each line is a record of its own; one with a quote that is open at its end
-//! goes on with the next lines only if that closes it and leaves our columns whole.
+//! No value of a key contains a line end, so each line is normally a record. A line with an open quote at its
+//! end continues on the next lines only if they close the quote and the columns of the key are complete then.
 
 use super::Reading;
 use super::fields::{Fields, parse_name};
 use super::lines::{Line, Lines};
-use crate::batch::entry::{Emit, Item, Place, ReadError};
+use crate::batch::entry::{Emit, Item, Location, ReadError};
 use crate::credentials::{Field, Name, is_access_key_id};
 use crate::identity::{AccessKeyId, KeyKind};
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
@@ -15,19 +15,19 @@ use std::io::BufRead;
 use std::ops::ControlFlow::{self, Continue};
 use zeroize::Zeroizing;
 
-/// The characters between fields: those of spreadsheets in any country.
+/// The field delimiters of spreadsheets in any country.
 const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
 
-/// A record with line ends in it may have so many lines.
+/// The maximum number of lines of one record.
 const MAX_LINES: usize = 64;
 
-/// Which column is which value.
+/// The columns of the values.
 pub(super) struct Header {
     delimiter: u8,
     columns: Vec<Option<Name>>,
 }
 
-/// The delimiter that a first line like `sep=;` names, which Excel writes and reads.
+/// The delimiter in a first line such as `sep=;`, which Excel writes and reads.
 pub(super) fn declared_delimiter(line: &str) -> Option<u8> {
     let name = line.trim().get(..4).filter(|name| name.eq_ignore_ascii_case("sep="))?;
     match line.trim().as_bytes()[name.len()..] {
@@ -38,7 +38,7 @@ pub(super) fn declared_delimiter(line: &str) -> Option<u8> {
     }
 }
 
-/// The header that a line is, if it names an access key and a secret.
+/// Parses a line as a header, if it names an access key and a secret.
 pub(super) fn header_of(line: &str, declared: Option<u8>) -> Option<Header> {
     declared.into_iter().chain(DELIMITERS).find_map(|delimiter| {
         let fields = split(line, delimiter)?;
@@ -56,11 +56,11 @@ fn column_name(field: &str) -> Option<Name> {
 pub(super) fn read(file: u32, input: impl BufRead, emit: &mut Emit<'_>) -> Reading {
     let mut lines = LineQueue { lines: Lines::new(input), waiting: VecDeque::new() };
     let mut header: Option<Header> = None;
-    let (mut declared, mut refused_header) = (None, false);
+    let (mut declared, mut header_missing) = (None, false);
     while let Some((number, line)) = lines.next()? {
-        let place = Place::line(file, number);
+        let location = Location::line(file, number);
         let Some(line) = line else {
-            if emit(Item::Unreadable(place, ReadError::TooLong)).is_break() {
+            if emit(Item::Unreadable(location, ReadError::TooLong)).is_break() {
                 return Ok(ControlFlow::Break(()));
             }
             continue;
@@ -80,17 +80,17 @@ pub(super) fn read(file: u32, input: impl BufRead, emit: &mut Emit<'_>) -> Readi
         }
         let item = match &header {
             Some(header) => read_record(header, number, &line, &mut lines)?.map(|record| match record {
-                Ok(fields) => match fields.into_question() {
-                    Ok(question) => Item::Entry(place, question),
-                    Err(reason) => Item::Unreadable(place, reason),
+                Ok(fields) => match fields.into_posted() {
+                    Ok(posted) => Item::Entry(location, posted),
+                    Err(reason) => Item::Unreadable(location, reason),
                 },
-                Err(reason) => Item::Unreadable(place, reason),
+                Err(reason) => Item::Unreadable(location, reason),
             }),
-            // Lines before the header are said once.
-            None if refused_header => None,
+            // Lines before the header are reported once.
+            None if header_missing => None,
             None => {
-                refused_header = true;
-                Some(Item::Unreadable(place, ReadError::NoHeader))
+                header_missing = true;
+                Some(Item::Unreadable(location, ReadError::NoHeader))
             }
         };
         if item.is_some_and(|item| emit(item).is_break()) {
@@ -100,7 +100,7 @@ pub(super) fn read(file: u32, input: impl BufRead, emit: &mut Emit<'_>) -> Readi
     Ok(Continue(()))
 }
 
-/// The values of a record; `None` for one without a key, as of a user who has only a password.
+/// The values of a record. `None` if it has no key, as for a user who has only a password.
 fn read_record(
     header: &Header,
     number: u32,
@@ -124,7 +124,7 @@ fn read_record(
     Ok((!fields.is_empty()).then_some(Ok(fields)))
 }
 
-/// The fields of a whole record; `None` if a quote is open at its end.
+/// The fields of a complete record. `None` if a quote is open at its end.
 fn split(record: &str, delimiter: u8) -> Option<Vec<Zeroizing<String>>> {
     let mut reader: Reader = ReaderBuilder::new().delimiter(delimiter).build();
     let input = Zeroizing::new([record.as_bytes(), b"\n"].concat());
@@ -143,10 +143,10 @@ fn split(record: &str, delimiter: u8) -> Option<Vec<Zeroizing<String>>> {
     Some(fields.collect())
 }
 
-/// A line and its number; without its text if that is too long.
+/// A line and its number. The text is missing if it is too long.
 type NumberedLine = (u32, Option<Zeroizing<String>>);
 
-/// Lines, of which some were looked at and are read again.
+/// Lines, of which some were read ahead and are read again.
 struct LineQueue<R> {
     lines: Lines<R>,
     waiting: VecDeque<NumberedLine>,
@@ -163,7 +163,8 @@ impl<R: BufRead> LineQueue<R> {
         }))
     }
 
-    /// The record that a line begins, with the lines that it goes on in. Where it has none these lines wait to be read again.
+    /// The record that begins with a line, with the lines that continue it. If there is no such record, the
+    /// lines are read again.
     fn join(
         &mut self,
         line: &str,
@@ -195,8 +196,8 @@ impl<R: BufRead> LineQueue<R> {
 }
 
 impl Header {
-    /// Whether a record of several lines is one: a quote that is open by mistake is closed by the next line's own, and hides
-    /// that line's key.
+    /// Whether a record of several lines is complete: a quote that is open by mistake may be closed by a quote
+    /// of the next line, which would hide that line's key.
     fn fits(&self, fields: &[Zeroizing<String>]) -> bool {
         let whole = |(column, field): (&Option<Name>, &Zeroizing<String>)| {
             !field.contains('\n') || (column.is_none() && !field.split(not_in_a_key).any(is_key))

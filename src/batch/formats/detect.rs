@@ -1,19 +1,20 @@
-//! Tells the format of a file by its first lines.
+//! Recognises the format of a file by its first lines.
 
 use super::{Format, csv, env, ini};
 use crate::batch::entry::ReadError;
 use std::io::{self, BufRead, Read as _};
 
-/// So much of a file is looked at.
+/// The maximum number of bytes that are examined.
 const MAX_HEAD_BYTES: u64 = 64 * 1024;
 
-/// The format; `head` receives what was read to find it. A stream is read line by line, and no further than needed.
+/// Returns the format. `head` receives what was read. A stream is read line by line, and no further than
+/// necessary.
 pub(super) fn format_of(
     input: &mut impl BufRead,
     head: &mut Vec<u8>,
 ) -> io::Result<Result<Format, ReadError>> {
-    // Whether all lines so far could be an environment that holds nothing of AWS.
-    let mut harmless = true;
+    // Whether all lines so far could be those of an environment without AWS variables.
+    let mut may_be_env = true;
     loop {
         let start = head.len();
         let left = MAX_HEAD_BYTES.saturating_sub(start as u64);
@@ -23,7 +24,7 @@ pub(super) fn format_of(
             return Ok(Err(ReadError::Binary));
         }
         let line = String::from_utf8_lossy(line);
-        // Where lines end with CR alone these are many.
+        // With CR as line end this is more than one line.
         let mut lines = line.split('\r');
         if start == 0 && lines.clone().next().is_some_and(|line| csv::declared_delimiter(line).is_some()) {
             return Ok(Ok(Format::Csv));
@@ -31,14 +32,14 @@ pub(super) fn format_of(
         if let Some(format) = lines.clone().find_map(|line| format_of_line(line.trim())) {
             return Ok(Ok(format));
         }
-        harmless &= lines.all(|line| is_blank_or_comment(line.trim()) || env::is_assignment(line));
+        may_be_env &= lines.all(|line| is_blank_or_comment(line.trim()) || env::is_assignment(line));
         if read == 0 {
-            return Ok(if harmless { Ok(Format::Env) } else { Err(ReadError::UnknownFormat) });
+            return Ok(if may_be_env { Ok(Format::Env) } else { Err(ReadError::UnknownFormat) });
         }
     }
 }
 
-/// Whether the first line of a file may be text; `head` receives it.
+/// Whether the first line of a file is text. `head` receives the line.
 pub(super) fn is_text(input: &mut impl BufRead, head: &mut Vec<u8>) -> io::Result<bool> {
     input.by_ref().take(MAX_HEAD_BYTES).read_until(b'\n', head)?;
     Ok(!head.contains(&0))

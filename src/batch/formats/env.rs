@@ -1,14 +1,14 @@
 //! Assignments of environment variables: `NAME=value` with or without `export`, cmd's `set`, PowerShell's `$Env:`, fish's
 //! `set -gx`, csh's `setenv`.
-//!
-//! A file may hold several keys. Values belong together as long as no name comes twice and no second access key; where one
+//! A file may contain several keys. Values belong together until a name occurs again or a second access key
+//! occurs. Then the values since the last blank line or comment belong to the next key.
 //! does, what stands since the last blank line or comment is the next key's.
 
 use super::Reading;
 use super::fields::{Fields, is_region};
 use super::lines::{Line, Lines};
 use super::words::{Unclosed, Word, words};
-use crate::batch::entry::{Emit, Item, Place, ReadError};
+use crate::batch::entry::{Emit, Item, Location, ReadError};
 use crate::credentials::Name;
 use std::io::BufRead;
 use std::ops::ControlFlow::{self, Continue};
@@ -37,38 +37,38 @@ pub(super) fn is_assignment(line: &str) -> bool {
     !assignments(&all_words(line).0).is_empty()
 }
 
-/// Whether a line assigns to a variable that is one of our values.
+/// Whether a line assigns to a variable that is one of the values.
 pub(super) fn names_a_value(line: &str) -> bool {
     assignments(&all_words(line).0).iter().any(|(name, _)| parse_name(name).is_some())
 }
 
 fn emit_key(file: u32, fields: Fields, emit: &mut Emit<'_>) -> ControlFlow<()> {
-    if let Some((line, reason)) = fields.refusal() {
-        return emit(Item::Unreadable(Place::line(file, line), reason));
+    if let Some((line, reason)) = fields.error() {
+        return emit(Item::Unreadable(Location::line(file, line), reason));
     }
     if !fields.are_a_key() {
         return Continue(());
     }
-    let place = Place::line(file, fields.line);
-    emit(match fields.into_question() {
-        Ok(question) => Item::Entry(place, question),
-        Err(reason) => Item::Unreadable(place, reason),
+    let location = Location::line(file, fields.line);
+    emit(match fields.into_posted() {
+        Ok(posted) => Item::Entry(location, posted),
+        Err(reason) => Item::Unreadable(location, reason),
     })
 }
 
-/// Values on their way into keys.
+/// Groups values into keys.
 #[derive(Default)]
 struct Blocks {
-    /// What stands before the last blank line, as far as it belongs to the same key.
+    /// The values before the last blank line that belong to the same key.
     before: Fields,
-    /// What stands since then.
+    /// The values since then.
     since: Fields,
-    /// Regions that stand twice since then: they may be the next key's.
+    /// Regions that occurred again since then: they may belong to the next key.
     regions: Vec<(Name, String)>,
 }
 
 impl Blocks {
-    /// Takes a line in; gives the keys that end in it.
+    /// Processes a line. Returns the keys that are complete.
     fn take_line(&mut self, number: u32, line: &str) -> Vec<Fields> {
         let (words, is_closed) = all_words(line);
         if words.is_empty() {
@@ -112,7 +112,7 @@ impl Blocks {
         None
     }
 
-    /// Ends a key behind which the next stands without a blank line between them.
+    /// Ends a key that is not separated from the next by a blank line.
     fn end_of_key(&mut self, number: u32) -> Fields {
         let ended = self.end_of_paragraph();
         self.since.line = number;
@@ -128,7 +128,7 @@ impl Blocks {
     }
 }
 
-/// The words of a line, and whether the last is whole.
+/// The words of a line, and whether the last is complete.
 fn all_words(line: &str) -> (Vec<Word>, bool) {
     match words(line) {
         Ok(words) => (words, true),
@@ -136,12 +136,12 @@ fn all_words(line: &str) -> (Vec<Word>, bool) {
     }
 }
 
-/// What a name stands for. `REGION` in an environment is something else than ours.
+/// The value that a name stands for. `REGION` in an environment has another meaning.
 fn parse_name(name: &str) -> Option<Name> {
     Name::parse(name.as_bytes())
 }
 
-/// The names of ours that a quote which is not closed may have swallowed with their values. It may be an apostrophe.
+/// The names of values that an unclosed quote may have swallowed. The quote may be an apostrophe.
 fn names_within(text: &str) -> impl Iterator<Item = Name> {
     let words = text.split(|c: char| c.is_whitespace() || matches!(c, ';' | '&' | '"' | '\''));
     let mut words = words.skip(1).filter(|word| !word.is_empty()).peekable();
@@ -159,7 +159,7 @@ fn names_within(text: &str) -> impl Iterator<Item = Name> {
 /// The assignments among some words, as names and values.
 fn assignments(words: &[Word]) -> Vec<(&str, &str)> {
     let mut found = Vec::new();
-    // After `set`, `setenv` and `setx` name and value may be two words.
+    // After `set`, `setenv` and `setx`, name and value may be two words.
     let mut two_words = false;
     let mut words = words.iter().peekable();
     while let Some(word) = words.next() {
@@ -192,7 +192,7 @@ fn assignments(words: &[Word]) -> Vec<(&str, &str)> {
     found
 }
 
-/// A word without PowerShell's drive of environment variables.
+/// A word without PowerShell's prefix of environment variables.
 fn without_prefix(word: &str) -> &str {
     match word.get(..5) {
         Some(drive) if drive.eq_ignore_ascii_case("$env:") => &word[5..],
@@ -205,7 +205,7 @@ fn is_variable(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && name.chars().all(is_inner)
 }
 
-/// Whether a word may be the value of the name before it, and no assignment itself.
+/// Whether a word may be the value of the name before it, and is not an assignment itself.
 fn is_value(word: &Word) -> bool {
     let is_assignment =
         word.text.split_once('=').is_some_and(|(name, _)| parse_name(without_prefix(name)).is_some());

@@ -1,25 +1,28 @@
-//! From values under names to a request, the same for every format.
+//! Turns named values into a verify request, in the same way for every format.
 
-use crate::batch::entry::{Question, ReadError};
-use crate::credentials::{CredentialFields, Field, FieldValue, Name, NameRule, SiblingFields, VerifyRequest};
+use crate::batch::entry::ReadError;
+use crate::credentials::{
+    CredentialFields, Field, FieldValue, Name, NameRule, Posted, SiblingFields, VerifyRequest,
+};
 use secrecy::{ExposeSecret as _, SecretString};
 
-/// The name under which a profile's own region, or that of a row, is a hint.
+/// The name under which the region of a profile or a row is read as a hint.
 const REGION_HINT: &[u8] = b"AWS_REGION";
 
-/// Values that stand side by side, with the line of the first.
+/// Values that belong together, with the line of the first.
 #[derive(Default)]
 pub(super) struct Fields {
     pub(super) line: u32,
     values: Vec<(Name, Value)>,
-    /// A line that cannot be read, and why. Without its value, a session's token say, the others would make another key.
+    /// The first line that cannot be read, and why. If its value, such as a session token, were ignored, the
+    /// others would make up another key.
     pub(super) broken: Option<(u32, ReadError)>,
 }
 
-/// A value, or the line at which it cannot be read, and why.
+/// A value, or the line that cannot be read, and why.
 type Value = Result<SecretString, (u32, ReadError)>;
 
-/// What a name in a file stands for; `region` is a hint.
+/// The value that a name in a file stands for. `region` is a hint.
 pub(super) fn parse_name(name: &str) -> Option<Name> {
     if name.eq_ignore_ascii_case("region") {
         return Name::parse(REGION_HINT);
@@ -40,7 +43,7 @@ impl Fields {
         self.values.push((name, Ok(value.into())));
     }
 
-    /// Puts a value that cannot be read. The key is refused if its name counts.
+    /// Adds a value that cannot be read. The key is an error if the name counts.
     pub(super) fn put_broken(&mut self, name: Name, line: u32, reason: ReadError) {
         if self.is_empty() {
             self.line = line;
@@ -48,12 +51,12 @@ impl Fields {
         self.values.push((name, Err((line, reason))));
     }
 
-    /// Whether there is a value under a name.
+    /// Whether there is a value with this name.
     pub(super) fn has(&self, name: Name) -> bool {
         self.present().any(|known| known.is_same(name))
     }
 
-    /// The names with a value.
+    /// The names that have a value.
     fn present(&self) -> impl Iterator<Item = Name> {
         let present = |(_, value): &&(Name, Value)| {
             value.as_ref().map_or(true, |text| !text.expose_secret().is_empty())
@@ -65,8 +68,8 @@ impl Fields {
         self.present().any(|name| name.field() == field)
     }
 
-    /// Whether a further value begins the next key: its name is there already, or it is another access key beside a whole key. A
-    /// name that does not count here is something else's, and a region belongs to any key.
+    /// Whether a further value begins the next key: its name is there already, or it is another access key
+    /// beside a complete key. Names that do not count here are ignored, and a region can belong to any key.
     pub(super) fn ends_before(&self, name: Name, value: &str) -> bool {
         let rule = NameRule::new(self.present());
         let is_other_key = name.field() == Field::AccessKey
@@ -100,7 +103,7 @@ impl Fields {
         self.broken = self.broken.or(other.broken);
     }
 
-    /// Whether these are meant to be an AWS key. An environment may well have a `SECRET_KEY` of something else.
+    /// Whether the values are an AWS key. An environment may contain a `SECRET_KEY` for something else.
     pub(super) fn are_a_key(&self) -> bool {
         self.present().any(|name| {
             let spelling = name.spelling().to_ascii_lowercase();
@@ -113,32 +116,32 @@ impl Fields {
         })
     }
 
-    /// The line that cannot be read, and why, where the key cannot be read without it.
-    pub(super) fn refusal(&self) -> Option<(u32, ReadError)> {
+    /// The line that cannot be read, and why, if the key cannot be read without it.
+    pub(super) fn error(&self) -> Option<(u32, ReadError)> {
         let rule = NameRule::new(self.present());
         let broken =
             |(name, value): &(Name, Value)| value.as_ref().err().filter(|_| rule.counts(*name)).copied();
         self.broken.or_else(|| self.values.iter().find_map(broken).filter(|_| self.are_a_key()))
     }
 
-    pub(super) fn into_question(self) -> Result<Question, ReadError> {
+    pub(super) fn into_posted(self) -> Result<Posted, ReadError> {
         let mut siblings = SiblingFields::default();
         for (name, value) in self.values {
-            // One that cannot be read does not count here, or `refusal` has said so.
+            // A value that cannot be read does not count here: otherwise `error` has returned it.
             siblings.put(name, FieldValue::Text(value.unwrap_or_default()));
         }
         let mut fields = CredentialFields::default();
         fields.put_siblings(siblings);
-        Ok(Question::Credentials(fields.check()?))
+        Ok(Posted::Credentials(fields.check()?))
     }
 }
 
-/// Whether a name is that of a region, which is a hint.
+/// Whether a name is that of a region hint.
 pub(super) fn is_region(name: Name) -> bool {
     matches!(name.field(), Field::Region | Field::AwsRegion | Field::AwsDefaultRegion)
 }
 
-/// A request of values whose meaning the format says.
+/// A request with values whose meaning follows from the format.
 pub(super) fn request(
     access_key: Option<&str>,
     secret_key: Option<&str>,

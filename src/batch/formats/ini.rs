@@ -1,15 +1,17 @@
 //! The shared credentials file and the config file of the AWS CLI and the SDKs. Each section with a key is an entry.
 //!
-//! The parser inside `aws-runtime` is not used: it needs the whole file in memory, merges profiles of one name, gives no line
-//! of an entry and ends at the first mistake. Its dialect is kept: `#` and `;` begin a comment at the start of a line or
-//! behind a blank, names have no case, and lines that are indented further than one with an empty value are settings inside
-//! it. Some things are added, since a key that no tool can read has leaked all the same: quotes around a value are taken off,
-//! `:` is as good as `=`, and other indented lines are read.
+//! The parser inside `aws-runtime` is not used: it needs the whole file in memory, merges profiles with the
+//! same name, gives no line numbers and stops at the first error. Its dialect is kept: `#` and `;` begin a
+//! comment at the start of a line or after a space, names are case-insensitive, and lines that are indented
+//! further than one with an empty value are settings inside it. Some things are added, because a key that no
+//! tool can read has leaked all the same: quotes around a value are removed, `:` is accepted for `=`, and other
+//! indented lines are read.
 
 use super::Reading;
 use super::fields::{Fields, parse_name};
 use super::lines::{Line, Lines};
-use crate::batch::entry::{Emit, Item, Place, Question, ReadError};
+use crate::batch::entry::{Emit, Item, Location, ReadError};
+use crate::credentials::Posted;
 use crate::credentials::redact::Redactor;
 use std::io::BufRead;
 use std::ops::ControlFlow::{self, Continue};
@@ -34,7 +36,9 @@ pub(super) fn read(file: u32, input: impl BufRead, emit: &mut Emit<'_>) -> Readi
                         section = next;
                         Continue(())
                     }
-                    (Continue(()), Err(reason)) => emit(Item::Unreadable(Place::line(file, number), reason)),
+                    (Continue(()), Err(reason)) => {
+                        emit(Item::Unreadable(Location::line(file, number), reason))
+                    }
                     (flow, _) => flow,
                 }
             }
@@ -50,7 +54,7 @@ pub(super) fn read(file: u32, input: impl BufRead, emit: &mut Emit<'_>) -> Readi
     Ok(section.emit(file, emit))
 }
 
-/// The name in a section's line, without `profile`.
+/// The name in a section header, without `profile`.
 pub(super) fn section_name(line: &str) -> Option<&str> {
     let (name, rest) = line.trim().strip_prefix('[')?.split_once(']')?;
     let rest = rest.trim_start();
@@ -70,7 +74,8 @@ struct Section {
     line: u32,
     name: Option<Box<str>>,
     fields: Fields,
-    /// The last value was empty, and its line indented so far: lines that are so further are settings inside it.
+    /// The indentation of the last line if its value was empty: lines with more indentation are settings inside
+    /// it.
     nests_above: Option<usize>,
 }
 
@@ -88,7 +93,7 @@ impl Section {
         let Some((name, value)) = line.split_once(['=', ':']) else { return };
         let value = without_quotes(value.trim());
         let name = parse_name(name.trim());
-        // None of our values has settings inside it.
+        // None of the values has settings inside it.
         self.nests_above = (value.is_empty() && name.is_none()).then_some(indent);
         if let Some(name) = name {
             if self.fields.is_empty() && self.name.is_none() {
@@ -100,29 +105,29 @@ impl Section {
 
     fn emit(self, file: u32, emit: &mut Emit<'_>) -> ControlFlow<()> {
         if let Some((line, reason)) = self.fields.broken {
-            return emit(Item::Unreadable(Place::line(file, line), reason));
+            return emit(Item::Unreadable(Location::line(file, line), reason));
         }
         if !self.fields.are_a_key() {
             return Continue(());
         }
         let line = if self.name.is_some() { self.line } else { self.fields.line };
-        emit(match self.fields.into_question() {
-            Ok(question) => {
-                let name = self.name.map(|name| harmless(&name, &question));
-                Item::Entry(Place { file, line, name }, question)
+        emit(match self.fields.into_posted() {
+            Ok(posted) => {
+                let name = self.name.map(|name| redacted(&name, &posted));
+                Item::Entry(Location { file, line, name }, posted)
             }
-            Err(reason) => Item::Unreadable(Place::line(file, line), reason),
+            Err(reason) => Item::Unreadable(Location::line(file, line), reason),
         })
     }
 }
 
-/// A profile may have been given its own secret as its name.
-fn harmless(name: &str, question: &Question) -> Box<str> {
-    match question {
-        Question::Credentials(request) => {
+/// A profile may have its own secret as its name.
+fn redacted(name: &str, posted: &Posted) -> Box<str> {
+    match posted {
+        Posted::Credentials(request) => {
             Redactor::new(request.credentials.secrets()).clean_name(name.to_owned()).into()
         }
-        Question::Proof(_) => name.into(),
+        Posted::Proof(_) => name.into(),
     }
 }
 

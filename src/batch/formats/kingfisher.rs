@@ -1,14 +1,15 @@
-//! Kingfisher's findings, each with its rule. One of two or three values is the finding's `snippet`; the others stand in its
-//! `validate_command` as `--var NAME='…'`, and in newer releases in `dependent_captures`, too (`src/reporter.rs`). The snippet
-//! is the secret, the token or, by the rules of 2.x, the access key: each is told by its form.
+//! Kingfisher's findings, each with its rule. One of two or three values is the finding's `snippet`; the others
+//! are in its `validate_command` as `--var NAME='…'`, and in newer releases also in `dependent_captures`
+//! (`src/reporter.rs`). The snippet is the secret, the token or, with the rules of 2.x, the access key. Each
+//! value is recognised by its form.
 
 use super::betterleaks::{is_about_keys, key_of};
-use super::finding::Found;
+use super::finding::FoundKey;
 use super::words::{Word, words};
 use serde_json::Value;
 
-/// The key in a finding; `None` for one of a rule that is not about AWS keys.
-pub(super) fn read(rule: &Value, finding: &Value) -> Option<Vec<Found>> {
+/// The key in a finding. `None` if the finding's rule is not about AWS keys.
+pub(super) fn read(rule: &Value, finding: &Value) -> Option<Vec<FoundKey>> {
     let name = |name| rule.get(name).and_then(Value::as_str).is_some_and(is_about_keys);
     if !name("id") && !name("name") {
         return None;

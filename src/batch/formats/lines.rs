@@ -1,4 +1,4 @@
-//! The lines of a file, each of a bounded length.
+//! The lines of a file, each of limited length.
 
 use super::MAX_ENTRY_BYTES;
 use memchr::memchr2;
@@ -9,15 +9,16 @@ use zeroize::Zeroizing;
 /// Reads lines.
 pub(in crate::batch) struct Lines<R> {
     input: R,
-    /// The line at hand.
+    /// The current line.
     buffer: Zeroizing<Vec<u8>>,
     /// Its number.
     number: u32,
-    /// The line at hand ended with CR: an LF that follows belongs to its end.
+    /// The current line ended with CR: an LF that follows belongs to the line end.
     ended_with_cr: bool,
 }
 
-/// A line without its end. What is not UTF-8 in it is replaced: a comment may be in another encoding, and a value cannot.
+/// A line without its line end. Bytes that are not UTF-8 are replaced: a comment may have another encoding, a
+/// value may not.
 pub(in crate::batch) enum Line<'a> {
     Text(u32, Cow<'a, str>),
     TooLong(u32),
@@ -28,7 +29,7 @@ impl<R: BufRead> Lines<R> {
         Self { input, buffer: Zeroizing::default(), number: 0, ended_with_cr: false }
     }
 
-    /// The next line; an error with the number of the line that cannot be read.
+    /// The next line. An error has the number of the line that cannot be read.
     pub(in crate::batch) fn next(&mut self) -> Result<Option<Line<'_>>, (u32, io::Error)> {
         self.number = self.number.saturating_add(1);
         let number = self.number;
@@ -83,7 +84,7 @@ mod tests {
     use std::io::{BufReader, Cursor};
 
     fn lines(input: &[u8]) -> Vec<(u32, Option<String>)> {
-        // A buffer of three bytes: lines come in pieces.
+        // A buffer of three bytes, so that lines arrive in pieces.
         let mut lines = Lines::new(BufReader::with_capacity(3, Cursor::new(input.to_vec())));
         let mut all = Vec::new();
         while let Some(line) = lines.next().unwrap() {
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_too_long_is_passed_over_and_the_next_is_read() {
+    fn a_line_that_is_too_long_is_skipped_and_the_next_is_read() {
         let long = vec![b'x'; MAX_ENTRY_BYTES + 1];
         let input = [&long[..], b"\nnext\n", &long[1..], b"\r\n"].concat();
         let lines = lines(&input);

@@ -1,7 +1,7 @@
-//! Reads lists of credentials in the formats that people have them in. Nothing is kept of a file but the entry at hand.
+//! Reads lists of credentials in their usual formats. Only the current entry is kept in memory.
 //!
-//! The names of values are those of [`crate::credentials`], whatever the format. A file is read as UTF-8, or as UTF-16 if it
-//! begins with that byte order mark; a line ends with LF, CRLF or CR.
+//! The names of values are those of [`crate::credentials`] in every format. A file is read as UTF-8, or as
+//! UTF-16 if it begins with that byte order mark. A line ends with LF, CRLF or CR.
 
 mod betterleaks;
 mod csv;
@@ -17,23 +17,23 @@ mod trufflehog;
 mod values;
 mod words;
 
-use super::entry::{Emit, Item, Place, ReadError};
+use super::entry::{Emit, Item, Location, ReadError};
 use clap::ValueEnum;
 use encoding_rs_io::DecodeReaderBytesBuilder;
 use std::io::{BufRead, BufReader, Cursor, Read};
 use std::ops::ControlFlow;
 
-/// The longest line, and the longest JSON object.
+/// The maximum length of a line, and of a JSON object.
 pub const MAX_ENTRY_BYTES: usize = 1024 * 1024;
 
 /// The format of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// Told by the first lines.
+    /// Recognised by the first lines.
     Auto,
-    /// One JSON object, or an array of them, as POST /verify takes them.
+    /// One JSON object, or an array of objects, as for POST /verify.
     Json,
-    /// One such object a line.
+    /// One such object per line.
     Ndjson,
     /// The shared credentials file or the config file.
     Ini,
@@ -49,7 +49,7 @@ pub enum Format {
     Kingfisher,
 }
 
-/// Reads a file to its end, or until it is told to stop.
+/// Reads a file to its end, or until `emit` returns `Break`.
 pub fn read(file: u32, input: impl Read, format: Format, emit: &mut Emit<'_>) -> ControlFlow<()> {
     let decoder = DecodeReaderBytesBuilder::new().utf8_passthru(true).strip_bom(true).build(input);
     let mut input = BufReader::with_capacity(64 * 1024, decoder);
@@ -62,15 +62,15 @@ pub fn read(file: u32, input: impl Read, format: Format, emit: &mut Emit<'_>) ->
     let input = Cursor::new(head).chain(input);
     let read = match found {
         Ok(Ok(format)) => read_as(format, file, input, emit),
-        Ok(Err(reason)) => Ok(emit(Item::Unreadable(Place::line(file, 1), reason))),
+        Ok(Err(reason)) => Ok(emit(Item::Unreadable(Location::line(file, 1), reason))),
         Err(error) => Err((1, error)),
     };
     read.unwrap_or_else(|(line, error)| {
-        emit(Item::Unreadable(Place::line(file, line), ReadError::Io(error.kind())))
+        emit(Item::Unreadable(Location::line(file, line), ReadError::Io(error.kind())))
     })
 }
 
-/// What came of reading: whether to go on, or the line at which the file could not be read further.
+/// The result of reading: whether to continue, or the line at which the file could not be read further.
 type Reading = Result<ControlFlow<()>, (u32, std::io::Error)>;
 
 fn read_as(format: Format, file: u32, input: impl BufRead, emit: &mut Emit<'_>) -> Reading {
@@ -78,7 +78,7 @@ fn read_as(format: Format, file: u32, input: impl BufRead, emit: &mut Emit<'_>) 
         Format::Ini => ini::read(file, input, emit),
         Format::Env => env::read(file, input, emit),
         Format::Csv => csv::read(file, input, emit),
-        // Whichever scanner a report is said to be of, it is read by its members.
+        // Whichever scanner is named, a report is recognised by its members.
         _ => json::read(file, input, emit),
     }
 }

@@ -1,16 +1,16 @@
-//! TruffleHog's report (`--json`): one finding a line. The values of an AWS key are in `SecretParts`, and in releases without
-//! it in `RawV2` as `id:secret[:token]` (`pkg/output/json.go`, `pkg/detectors/aws`).
+//! TruffleHog's report (`--json`): one finding per line. The values of an AWS key are in `SecretParts`, and in
+//! releases without it in `RawV2` as `id:secret[:token]` (`pkg/output/json.go`, `pkg/detectors/aws`).
 
 use super::fields::{Fields, parse_name, request};
-use super::finding::{Found, text};
-use crate::batch::entry::Question;
+use super::finding::{FoundKey, text};
+use crate::credentials::Posted;
 use serde_json::Value;
 
-/// Its detectors of AWS keys, of users and of sessions.
+/// The detectors of AWS keys, of users and of sessions.
 const DETECTORS: [&str; 2] = ["AWS", "AWSSessionKey"];
 
-/// The key in a finding; `None` for a finding of another detector.
-pub(super) fn read(finding: &Value) -> Option<Vec<Found>> {
+/// The key in a finding. `None` for a finding of another detector.
+pub(super) fn read(finding: &Value) -> Option<Vec<FoundKey>> {
     let detector = text(finding, "detectorname")?;
     if !DETECTORS.iter().any(|name| name.eq_ignore_ascii_case(detector)) {
         return None;
@@ -23,7 +23,7 @@ pub(super) fn read(finding: &Value) -> Option<Vec<Found>> {
 }
 
 /// The key in `SecretParts`, if there is one.
-fn parts(finding: &Value) -> Option<Found> {
+fn parts(finding: &Value) -> Option<FoundKey> {
     let mut fields = Fields::default();
     for (name, value) in finding.get("SecretParts")?.as_object()? {
         if let (Some(name), Some(value)) = (parse_name(name), value.as_str()) {
@@ -33,9 +33,9 @@ fn parts(finding: &Value) -> Option<Found> {
     if fields.is_empty() {
         return None;
     }
-    match fields.into_question() {
-        Ok(Question::Credentials(request)) => Some(Ok(request)),
-        Ok(Question::Proof(_)) => None,
+    match fields.into_posted() {
+        Ok(Posted::Credentials(request)) => Some(Ok(request)),
+        Ok(Posted::Proof(_)) => None,
         Err(reason) => Some(Err(reason)),
     }
 }

@@ -1,8 +1,10 @@
-//! The JSON objects of a file, one after the other: alone, one a line, in an array, or in the array `findings` of an object.
+//! Splits a file into its JSON objects: alone, one per line, in an array, or in the array `findings` of an
+//! object.
 //!
-//! A parser would have to be right about all of a file. This splitter only finds where objects begin and end, so that a broken
-//! one costs no other: a string does not go on over a line's end, and a `{` that begins a line, no further to the right than
-//! the one that began the object, begins another where none can stand inside the object.
+//! A parser would fail on the whole file if a part is broken. This splitter only finds where objects begin and
+//! end, so that a broken object costs no other: a string does not continue over a line end, and a `{` at the
+//! start of a line, indented no further than the start of the current object, begins another object where none
+//! can be inside the current one.
 
 pub(super) mod text;
 
@@ -11,7 +13,7 @@ use std::io::{self, BufRead, ErrorKind};
 use text::{Text, names_a_key};
 use zeroize::Zeroizing;
 
-/// What stands where an object should.
+/// What was found instead of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Value {
     /// An object, whose text is [`Values::text`].
@@ -19,7 +21,7 @@ pub(super) enum Value {
     TooLong,
     /// An object without its end.
     CutOff,
-    /// Not an object. At most one a line.
+    /// Not an object. Reported at most once per line.
     Other,
 }
 
@@ -34,7 +36,7 @@ impl<R: BufRead> Values<R> {
         Self { input, splitter: Splitter::default() }
     }
 
-    /// The next value and its line; an error with the line that cannot be read.
+    /// The next value and its line. An error has the line that cannot be read.
     pub(super) fn next(&mut self) -> Result<Option<(u32, Value)>, (u32, io::Error)> {
         if let Some(value) = self.splitter.begin_next() {
             return Ok(Some(value));
@@ -59,7 +61,7 @@ impl<R: BufRead> Values<R> {
         }
     }
 
-    /// The text of the object that was found last.
+    /// The text of the last object.
     pub(super) fn text(&self) -> &[u8] {
         &self.splitter.text
     }
@@ -69,11 +71,11 @@ impl<R: BufRead> Values<R> {
 enum State {
     /// Between values.
     Between,
-    /// In a value that is no object.
+    /// In a value that is not an object.
     Other,
-    /// In an object; whether what follows `findings`.
+    /// In an object. `tail`: in the part after `findings`.
     Object { tail: bool },
-    /// Behind a broken object: what does not begin another is passed over.
+    /// After a broken object: bytes are ignored until another object begins.
     Lost,
 }
 
@@ -81,24 +83,24 @@ struct Splitter {
     state: State,
     text: Zeroizing<Vec<u8>>,
     too_long: bool,
-    /// What is open in the object: `{` and `[`.
+    /// The open brackets of the object: `{` and `[`.
     open: Vec<u8>,
-    /// The last character of the object that is neither blank nor in a string.
+    /// The last character of the object that is neither white space nor in a string.
     last: u8,
     string: Text,
     /// Whether the array is the `findings` of an object.
     in_findings: bool,
-    /// What stands before them, and where that began.
+    /// The text before the findings, and where it began.
     envelope: (Zeroizing<Vec<u8>>, (u32, Option<u32>)),
     line: u32,
     column: u32,
-    /// Nothing but blanks so far in this line.
+    /// Whether the line has only white space so far.
     at_start: bool,
-    /// Where the object began: its line, and its column if nothing stood before it.
+    /// Where the object began: its line, and its column if nothing was before it on the line.
     began: (u32, Option<u32>),
-    /// The last line of which a value that is no object was told.
-    told: u32,
-    /// An object that was found to begin where another was cut off.
+    /// The last line for which [`Value::Other`] was reported.
+    reported: u32,
+    /// The start of an object at which the previous one was cut off.
     next_began: Option<(u32, Option<u32>)>,
 }
 
@@ -117,14 +119,14 @@ impl Default for Splitter {
             column: 0,
             at_start: true,
             began: (1, None),
-            told: 0,
+            reported: 0,
             next_began: None,
         }
     }
 }
 
 impl Splitter {
-    /// Begins the object at which the one before was cut off.
+    /// Begins the object at which the previous one was cut off.
     fn begin_next(&mut self) -> Option<(u32, Value)> {
         if let Some(began) = self.next_began.take() {
             self.begin(began);
@@ -140,14 +142,14 @@ impl Splitter {
         self.enter();
     }
 
-    /// Is in an object of which nothing but its `{` is open.
+    /// Enters an object of which only the `{` has been read.
     fn enter(&mut self) {
         (self.too_long, self.last, self.string) = (false, b'{', Text::Outside);
         self.open.clear();
         self.open.push(b'{');
     }
 
-    /// Takes a byte in; gives the value that ends with it.
+    /// Processes a byte. Returns the value that ends with it.
     fn take(&mut self, byte: u8) -> Option<(u32, Value)> {
         let value = match self.state {
             State::Between | State::Lost => self.take_between(byte),
@@ -163,7 +165,7 @@ impl Splitter {
         value
     }
 
-    /// Where the byte at hand stands.
+    /// The position of the current byte.
     fn here(&self) -> (u32, Option<u32>) {
         (self.line, self.at_start.then_some(self.column))
     }
@@ -202,17 +204,17 @@ impl Splitter {
             return None;
         }
         self.state = State::Between;
-        let told = self.tell_other();
+        let found = self.tell_other();
         if before == Text::Outside && matches!(byte, b'{' | b']') {
             self.take_between(byte);
         }
-        told
+        found
     }
 
     fn tell_other(&mut self) -> Option<(u32, Value)> {
         let line = self.began.0;
-        let is_new = line != self.told;
-        self.told = line;
+        let is_new = line != self.reported;
+        self.reported = line;
         is_new.then_some((line, Value::Other))
     }
 
@@ -238,7 +240,7 @@ impl Splitter {
                 self.in_findings = true;
                 self.state = State::Between;
             }
-            // No object that can be read is so deep.
+            // No readable object is nested so deep.
             b'{' | b'[' if self.open.len() == MAX_ENTRY_BYTES => {
                 self.state = State::Lost;
                 return (!tail).then_some((self.began.0, Value::TooLong));
@@ -249,7 +251,7 @@ impl Splitter {
                 while self.open.pop().is_some_and(|open| open == b'[') {}
                 if self.open.is_empty() {
                     self.state = State::Between;
-                    return self.tell_object(tail);
+                    return self.object_value(tail);
                 }
             }
             _ => {}
@@ -260,8 +262,8 @@ impl Splitter {
         None
     }
 
-    /// Tells the object that has ended; one around findings where that may hold a key, too.
-    fn tell_object(&self, tail: bool) -> Option<(u32, Value)> {
+    /// Returns the object that has ended. Also returns the object around findings if it may contain a key.
+    fn object_value(&self, tail: bool) -> Option<(u32, Value)> {
         let value = if self.too_long { Value::TooLong } else { Value::Object };
         (!tail || (value == Value::Object && names_a_key(&self.text))).then_some((self.began.0, value))
     }
@@ -275,7 +277,7 @@ impl Splitter {
         }
     }
 
-    /// Whether the `{` at hand begins an object of its own, since the one before was cut off.
+    /// Whether the current `{` begins a separate object, because the previous one was cut off.
     fn begins_another(&self, tail: bool) -> bool {
         let (line, column) = self.here();
         let may_be_inside = match (self.open.last(), self.last) {
@@ -292,19 +294,19 @@ impl Splitter {
             }
     }
 
-    /// Whether nothing follows in the line of the object's `{`.
+    /// Whether nothing follows the object's `{` on its line.
     fn begins_its_line_alone(&self) -> bool {
         let mut after = self.text.iter().skip(1).skip_while(|byte| matches!(byte, b' ' | b'\t' | b'\r'));
         after.next() == Some(&b'\n')
     }
 
-    /// Whether the `[` at hand begins the findings of a report. In what names a key they are something else.
+    /// Whether the current `[` begins the findings of a report. In an object that names a key it does not.
     fn is_before_findings(&self) -> bool {
         let mut text = self.text.iter().rev().filter(|byte| !byte.is_ascii_whitespace());
         b"\"findings\":[".iter().rev().all(|byte| text.next() == Some(byte)) && !names_a_key(&self.text)
     }
 
-    /// What the end of the file leaves open.
+    /// Ends the value that is open at the end of the file.
     fn end(&mut self) -> Option<(u32, Value)> {
         match std::mem::replace(&mut self.state, State::Between) {
             State::Object { tail: false } => Some((self.began.0, Value::CutOff)),

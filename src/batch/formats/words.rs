@@ -1,4 +1,4 @@
-//! The words of a shell's line, with their quotes taken off.
+//! Splits a shell's line into words, and removes the quotes.
 
 use zeroize::Zeroizing;
 
@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 #[derive(Debug, Default)]
 pub(super) struct Word {
     pub(super) text: Zeroizing<String>,
-    /// Whether any of it stood in quotes.
+    /// Whether any part of it was in quotes.
     pub(super) quoted: bool,
 }
 
@@ -17,11 +17,11 @@ impl Word {
     }
 }
 
-/// A quote that is not closed; the words up to it, of which the last goes on to the end of the line.
+/// A quote is not closed. Contains the words up to it; the last one continues to the end of the line.
 #[derive(Debug)]
 pub(super) struct Unclosed(pub(super) Vec<Word>);
 
-/// The words of a line up to a comment. `;` and `&` outside of quotes are words `;`.
+/// The words of a line up to a comment. `;` and `&` outside of quotes become words `;`.
 pub(super) fn words(line: &str) -> Result<Vec<Word>, Unclosed> {
     let mut words = Vec::new();
     let mut word: Option<Word> = None;
@@ -47,8 +47,8 @@ pub(super) fn words(line: &str) -> Result<Vec<Word>, Unclosed> {
     if is_closed { Ok(words) } else { Err(Unclosed(words)) }
 }
 
-/// In double quotes a backslash keeps the next character from its meaning; in single quotes it has none. Tells whether the
-/// quote is closed.
+/// Reads a quoted text. In double quotes a backslash escapes the next character, in single quotes it does not.
+/// Returns whether the quote is closed.
 fn take_quoted(quote: char, characters: &mut std::str::Chars<'_>, text: &mut String) -> bool {
     while let Some(character) = characters.next() {
         match character {

@@ -1,4 +1,4 @@
-//! Rows as CSV: the members of a row's JSON, those of its objects with the object's name before them.
+//! Rows as CSV: the members of a row's JSON. Members of inner objects have the object's name as a prefix.
 
 use super::Row;
 use csv::WriterBuilder;

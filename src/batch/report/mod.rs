@@ -1,4 +1,4 @@
-//! The answers as rows: for people, for programs, for spreadsheets, for code scanning. No row holds a secret.
+//! Reports of the answers: for people, programs, spreadsheets and code scanning. No row contains a secret.
 
 mod csv;
 mod row;
@@ -11,18 +11,18 @@ pub use summary::summary;
 pub use table::TableStyle;
 
 use super::answer::{Answer, KeyInfo};
-use super::entry::Place;
+use super::entry::Location;
 use clap::ValueEnum;
 use std::io::{self, Write};
 
 /// The form of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ReportFormat {
-    /// Columns that fit a terminal.
+    /// One JSON object per line.
     Table,
     /// One JSON object a line.
     Ndjson,
-    /// Comma-separated values with a header.
+    /// SARIF 2.1.0, with the keys that are valid or indeterminate.
     Csv,
     /// SARIF 2.1.0, with the keys that are valid or of which nobody knows.
     Sarif,
@@ -33,19 +33,19 @@ pub enum ReportFormat {
 pub struct Sources(pub Vec<String>);
 
 impl Sources {
-    /// Where something stands, as in `keys.csv:3` or `credentials:default`.
+    /// The name of a location, such as `keys.csv:3` or `credentials:default`.
     #[must_use]
-    pub fn label(&self, place: &Place) -> String {
-        let file = self.file(place);
-        match &place.name {
+    pub fn label(&self, location: &Location) -> String {
+        let file = self.file(location);
+        match &location.name {
             Some(name) => format!("{file}:{name}"),
-            None if place.line == 0 => file.to_owned(),
-            None => format!("{file}:{}", place.line),
+            None if location.line == 0 => file.to_owned(),
+            None => format!("{file}:{}", location.line),
         }
     }
 
-    fn file(&self, place: &Place) -> &str {
-        self.0.get(place.file as usize).map_or("", String::as_str)
+    fn file(&self, location: &Location) -> &str {
+        self.0.get(location.file as usize).map_or("", String::as_str)
     }
 }
 
@@ -54,7 +54,7 @@ pub struct Report<W> {
     writer: W,
     sources: Sources,
     form: Form,
-    /// Whether something was written since the last [`Report::flush`].
+    /// Whether rows were written since the last [`Report::flush`].
     unflushed: bool,
 }
 
@@ -103,9 +103,9 @@ impl<W: Write> Report<W> {
     /// # Errors
     ///
     /// The writer's own.
-    pub fn row(&mut self, place: &Place, key: &KeyInfo, answer: &Answer) -> io::Result<()> {
+    pub fn row(&mut self, location: &Location, key: &KeyInfo, answer: &Answer) -> io::Result<()> {
         self.unflushed = true;
-        let source = self.sources.label(place);
+        let source = self.sources.label(location);
         let row = Row::new(&source, key, answer);
         match &mut self.form {
             Form::Table(style) => style.write_row(&mut self.writer, &row),
@@ -115,12 +115,12 @@ impl<W: Write> Report<W> {
             }
             Form::Csv => csv::write_row(&mut self.writer, &row),
             Form::Sarif(sarif) => {
-                sarif.write_result(&mut self.writer, &row, self.sources.file(place), place.line)
+                sarif.write_result(&mut self.writer, &row, self.sources.file(location), location.line)
             }
         }
     }
 
-    /// Hands on what was written.
+    /// Flushes the writer.
     ///
     /// # Errors
     ///
@@ -129,14 +129,14 @@ impl<W: Write> Report<W> {
         if std::mem::take(&mut self.unflushed) { self.writer.flush() } else { Ok(()) }
     }
 
-    /// Ends the report. A table ends with the summary. `complete`: the list was worked off to its end.
+    /// Ends the report. A table ends with the summary. `complete`: the whole list was processed.
     ///
     /// # Errors
     ///
     /// The writer's own.
     pub fn finish(mut self, complete: bool, summary: &str) -> io::Result<()> {
         match &self.form {
-            // In two lines, which fit where the rows do.
+            // On two lines, which fit the width of the rows.
             Form::Table(_) => writeln!(self.writer, "\n{}", summary.replacen("; ", "\n", 1))?,
             Form::Sarif(_) => sarif::Sarif::end(&mut self.writer, complete)?,
             Form::Ndjson | Form::Csv => {}

@@ -1,4 +1,4 @@
-//! One entry's answer, in the order of its members.
+//! One entry's answer, with its members in the documented order.
 
 use crate::batch::answer::{Answer, KeyInfo};
 use crate::identity::CallerArn;
@@ -7,7 +7,7 @@ use serde::Serialize;
 /// A row.
 #[derive(Debug, Serialize)]
 pub struct Row<'a> {
-    /// Where the entry stands.
+    /// The location of the entry.
     pub source: &'a str,
     /// The access key ID's first four and last four characters; null for a token.
     pub access_key: Option<&'a str>,
@@ -19,19 +19,19 @@ pub struct Row<'a> {
     pub arn: Option<&'a str>,
     /// The owner's unique ID.
     pub user_id: Option<&'a str>,
-    /// The ARN in its parts; null for an ARN that is none of a caller's.
+    /// The parts of the ARN. Null if it is not the ARN of a sts.
     pub principal: Option<Principal>,
-    /// What the access key ID tells by itself.
+    /// The information in the access key ID itself.
     pub key: Key<'a>,
     /// The error code, unless valid.
     pub error_code: Option<&'a str>,
     /// What happened.
     pub error_message: Option<&'a str>,
-    /// The region that was asked.
+    /// The region that was used.
     pub region: Option<&'a str>,
     /// STS's request ID.
     pub request_id: Option<&'a str>,
-    /// How often STS was asked.
+    /// The number of calls to STS.
     pub attempts: u32,
 }
 
@@ -46,7 +46,7 @@ pub struct Principal {
     pub session: Option<String>,
 }
 
-/// What an access key ID tells.
+/// The information in an access key ID.
 #[derive(Debug, Serialize)]
 pub struct Key<'a> {
     pub kind: &'static str,
@@ -55,7 +55,7 @@ pub struct Key<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// The row of an entry at a source.
+    /// The row for an entry at this location.
     #[must_use]
     pub fn new(source: &'a str, key: &'a KeyInfo, answer: &'a Answer) -> Self {
         let arn = answer.arn.as_deref();

@@ -1,14 +1,15 @@
-//! SARIF 2.1.0 (<https://docs.oasis-open.org/sarif/sarif/v2.1.0/>): a live key is an error, one of which nobody knows a warning.
-//! The others are no findings. Results are written as they come.
+//! SARIF 2.1.0 (<https://docs.oasis-open.org/sarif/sarif/v2.1.0/>): a valid key is an error, an indeterminate
+//! one a warning. Others are not reported. Results are written as they arrive.
 //!
-//! The types are our own: of the schema's, a handful is needed, and the crates that have all of it bring code generators.
+//! The types are our own: only a few of the schema's are needed, and crates with the whole schema bring code
+//! generators.
 
 use super::Row;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use std::io::{self, Write};
 
-/// What may stand in a path of a URI as it is (RFC 3986, section 3.3).
+/// The characters that are not escaped in the path of a URI (RFC 3986, section 3.3).
 const PATH: AsciiSet = NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -98,7 +99,7 @@ fn result(row: &Row<'_>, file: &str, line: u32) -> Option<Value> {
     }))
 }
 
-/// A file's name as a URI reference. A path from the root is a URI of its own.
+/// A file's name as a URI reference. An absolute path becomes a file URI.
 fn uri(file: &str) -> String {
     let path = utf8_percent_encode(file, &PATH).to_string();
     match file {

@@ -1,11 +1,11 @@
-//! What came of a list, in one line.
+//! The result of a list, in one line.
 
 use crate::batch::answer::Verdict;
 use crate::batch::runner::Totals;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-/// The line.
+/// The summary line.
 #[must_use]
 pub fn summary(totals: &Totals, took: Duration) -> String {
     let mut text = format!("{} read, {} distinct:", totals.read, totals.distinct);
@@ -16,7 +16,7 @@ pub fn summary(totals: &Totals, took: Duration) -> String {
     }
     let _ = write!(text, "; {} unreadable", totals.unreadable);
     for (count, what) in
-        [(totals.passed_over, "findings of other rules"), (totals.done_before, "answered before")]
+        [(totals.ignored, "findings of other rules"), (totals.done_before, "answered before")]
     {
         if count > 0 {
             let _ = write!(text, ", {count} {what}");

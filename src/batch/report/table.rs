@@ -1,16 +1,16 @@
-//! Rows in columns that fit a terminal. They are written as they come, so that the widths cannot depend on them.
+//! Rows in columns that fit a terminal. They are written as they arrive, so the widths cannot depend on them.
 
 use super::Row;
 use std::io::{self, Write};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-/// Verdict, access key, account: what stands in them is never wider.
+/// The widths of verdict, access key and account, whose values are never wider.
 const FIXED: [usize; 3] = [13, 9, 12];
 
-/// A terminal that is narrower has its lines folded.
+/// A narrower terminal wraps the lines.
 const MIN_WIDTH: usize = 60;
 
-/// How a table looks.
+/// The style of a table.
 #[derive(Debug, Clone, Copy)]
 pub struct TableStyle {
     /// The width of the terminal.
@@ -25,7 +25,7 @@ impl TableStyle {
     }
 
     pub(super) fn write_row(&self, writer: &mut impl Write, row: &Row<'_>) -> io::Result<()> {
-        // The account of the answer, or that in the ID of the key.
+        // The account of the answer, or the account in the ID of the key.
         let account = row.account.or(row.key.account).unwrap_or("-");
         let resource = row.arn.and_then(|arn| arn.splitn(6, ':').nth(5)).or(row.arn);
         let who = resource.or(row.error_code).unwrap_or("-");
@@ -60,7 +60,7 @@ impl TableStyle {
     }
 }
 
-/// A live key is the one to look at.
+/// Valid keys stand out most.
 fn color_of(verdict: &str) -> &'static str {
     match verdict {
         "valid" => "1;31",
@@ -74,7 +74,8 @@ fn padded(text: &str, width: usize) -> String {
     format!("{text}{}", " ".repeat(width.saturating_sub(text.width())))
 }
 
-/// A text in this width; its end is what tells names and lines apart. What would move the cursor is replaced.
+/// A text shortened to this width, keeping its end, in which names and lines differ. Control characters are
+/// replaced.
 fn shortened(text: &str, width: usize) -> String {
     let text: String = text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
     if text.width() <= width {

@@ -33,8 +33,8 @@ fn report(format: ReportFormat, rows: &[(u32, Option<&str>, Answer)]) -> String 
     let style = TableStyle { width: 80, colors: false };
     let mut report = Report::begin(&mut written, format, style, sources).unwrap();
     for (line, name, answer) in rows {
-        let place = Place { file: 0, line: *line, name: name.map(Into::into) };
-        report.row(&place, &key(), answer).unwrap();
+        let location = Location { file: 0, line: *line, name: name.map(Into::into) };
+        report.row(&location, &key(), answer).unwrap();
     }
     report.finish(true, "the summary").unwrap();
     String::from_utf8(written).unwrap()
@@ -61,7 +61,7 @@ fn a_row_of_json_has_all_members_in_their_order() {
 }
 
 #[test]
-fn a_table_fits_eighty_columns_whatever_stands_in_it() {
+fn a_table_fits_eighty_columns_whatever_it_contains() {
     let long =
         Answer { arn: Some(format!("arn:aws:iam::123456789012:user/{}/ann", "ops/".repeat(40))), ..valid() };
     let hostile = Answer {
@@ -87,7 +87,7 @@ fn a_table_fits_eighty_columns_whatever_stands_in_it() {
 }
 
 #[test]
-fn colours_stand_around_verdicts_alone() {
+fn only_verdicts_have_colours() {
     let mut written = Vec::new();
     let style = TableStyle { width: 80, colors: true };
     style.write_row(&mut written, &Row::new("a:1", &key(), &valid())).unwrap();
@@ -96,7 +96,7 @@ fn colours_stand_around_verdicts_alone() {
 }
 
 #[test]
-fn csv_has_a_header_and_quotes_what_needs_it() {
+fn csv_has_a_header_and_quotes_fields_that_need_it() {
     let odd = Answer { error_message: Some("a, \"b\"".to_owned()), ..Answer::skipped("X", "") };
     let text = report(ReportFormat::Csv, &[(3, None, valid()), (4, None, odd)]);
     let lines: Vec<_> = text.lines().collect();
@@ -109,7 +109,7 @@ fn csv_has_a_header_and_quotes_what_needs_it() {
 }
 
 #[test]
-fn sarif_has_live_keys_as_errors_and_unknown_ones_as_warnings() {
+fn sarif_has_valid_keys_as_errors_and_indeterminate_ones_as_warnings() {
     let unknown = Answer {
         verdict: Verdict::Indeterminate,
         error_code: Some("Throttling".to_owned()),
@@ -125,11 +125,11 @@ fn sarif_has_live_keys_as_errors_and_unknown_ones_as_warnings() {
         let told: Vec<_> = results
             .iter()
             .map(|result| {
-                let place = &result["locations"][0]["physicalLocation"];
+                let location = &result["locations"][0]["physicalLocation"];
                 let rule = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
                 assert_eq!(run["tool"]["driver"]["rules"][rule]["id"], result["ruleId"]);
-                assert_eq!(place["artifactLocation"]["uri"], "dir/keys%20of%20ann.csv");
-                (result["level"].as_str().unwrap(), place["region"]["startLine"].as_u64().unwrap())
+                assert_eq!(location["artifactLocation"]["uri"], "dir/keys%20of%20ann.csv");
+                (result["level"].as_str().unwrap(), location["region"]["startLine"].as_u64().unwrap())
             })
             .collect();
         let expected: &[(&str, u64)] = if rows.is_empty() { &[] } else { &[("error", 3), ("warning", 9)] };

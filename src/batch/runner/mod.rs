@@ -1,26 +1,26 @@
-//! Asks about each distinct question of a list once, and tells all its places the answer. It knows neither files nor terminals:
-//! items come in by a channel, and answers go out to an [`Output`].
+//! Verifies each distinct request of a list once, and reports the answer for each of its locations. It knows
+//! neither files nor terminals: items come through a channel, and answers go to an [`Output`].
 //!
-//! What is held is bounded: the questions that wait and are asked (with their secrets), some bytes a distinct question, and the
-//! places of those that have no answer yet.
+//! Memory is limited: it holds the waiting and running requests (with their secrets), some bytes for each
+//! distinct request, and the locations of those that have no answer yet.
 
-mod asking;
+mod calls;
 mod output;
-mod question;
+mod prepare;
 
 pub use output::{Output, Totals};
 
 use crate::batch::answer::{Answer, KeyInfo, Verdict};
-use crate::batch::ask::Asker;
-use crate::batch::entry::{Item, Place, ReadError};
+use crate::batch::attempt::StsPartitions;
+use crate::batch::entry::{Item, Location, ReadError};
 use crate::batch::known::{Fingerprint, KnownAnswers};
 use crate::batch::pace::Spacing;
 use crate::batch::queue::Delayed;
 use crate::identity::Canaries;
 use crate::proof::ProofVerifier;
 use crate::sts::coalescing::CallKeys;
-use asking::{Asked, Job, Lane};
-use question::{Next, Understood};
+use calls::{FinishedCall, Job, Lane};
+use prepare::{Next, Prepared};
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
@@ -29,36 +29,36 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-/// So many distinct questions are read ahead. They are what accounts are spread over.
+/// The number of distinct requests that are read ahead, to alternate between accounts.
 const MAX_WAITING: usize = 1_024;
 
-/// So many items are taken from the channel at once.
+/// The number of items that are taken from the channel at once.
 const MAX_ITEMS: usize = 256;
 
-/// How long the first questions may be gathered before the first is asked.
+/// How long requests may be collected before the first call.
 const GATHERING: Duration = Duration::from_millis(100);
 
-/// How a list is worked off.
+/// How a list is processed.
 #[derive(Clone)]
 pub struct BatchSettings {
-    /// How many questions are at STS at once.
+    /// The maximum number of calls to STS at the same time.
     pub concurrency: usize,
-    /// How many questions a second STS is asked at most.
+    /// The maximum number of calls to STS per second.
     pub rate: Option<f64>,
-    /// After so long a question that is throttled is given up.
+    /// After this time a throttled request is given up.
     pub give_up: Duration,
-    /// Whether the keys of decoys are asked about.
+    /// Whether STS is called for keys of decoys.
     pub ask_canaries: bool,
     /// The accounts that hold decoys.
     pub canaries: Canaries,
-    /// What checks proofs; without it they cannot be read.
+    /// Verifies proofs. Without it proofs cannot be read.
     pub proofs: Option<Arc<ProofVerifier>>,
 }
 
-/// Why a list could not be worked off.
+/// Why a list could not be processed.
 #[derive(Debug, thiserror::Error)]
 pub enum BatchError {
-    /// The output takes no more.
+    /// The output failed.
     #[error(transparent)]
     Output(#[from] io::Error),
     /// The system has no randomness.
@@ -66,14 +66,15 @@ pub enum BatchError {
     Random(#[from] getrandom::Error),
 }
 
-/// Works a list off. Without an asker nothing is sent. It ends when the channel is closed and all is answered, or at `stop`.
+/// Processes a list. Without an sts nothing is sent. Ends when the channel is closed and every entry has an
+/// answer, or at `stop`.
 ///
 /// # Errors
 ///
 /// [`BatchError`].
 pub async fn run(
     items: mpsc::Receiver<Item>,
-    asker: Option<Arc<Asker>>,
+    sts: Option<Arc<StsPartitions>>,
     settings: BatchSettings,
     output: &mut impl Output,
     stop: impl Future<Output = ()>,
@@ -81,8 +82,8 @@ pub async fn run(
     let mut runner = Runner {
         rate: settings.rate.map(Spacing::per_second),
         gathered: Instant::now() + GATHERING,
-        ids: CallKeys::new()?,
-        asker,
+        keys: CallKeys::new()?,
+        sts,
         settings,
         items: Some(items),
         known: KnownAnswers::default(),
@@ -101,28 +102,28 @@ pub async fn run(
 
 struct Runner {
     settings: BatchSettings,
-    /// Not there where nothing is asked.
-    asker: Option<Arc<Asker>>,
-    ids: CallKeys,
-    /// Not there once all is read.
+    /// `None` if nothing is sent.
+    sts: Option<Arc<StsPartitions>>,
+    keys: CallKeys,
+    /// `None` once everything was read.
     items: Option<mpsc::Receiver<Item>>,
     known: KnownAnswers,
-    /// The questions without an answer, and who waits for it.
+    /// The requests without an answer, and the locations that wait for it.
     waiting: HashMap<Fingerprint, Waiting>,
-    /// The questions that can be asked, by partition.
+    /// The requests that can be sent, by partition.
     lanes: Vec<Lane>,
-    /// The questions that are put off.
+    /// The requests that wait for a time.
     delayed: Delayed<Job>,
-    in_flight: JoinSet<Asked>,
+    in_flight: JoinSet<FinishedCall>,
     rate: Option<Spacing>,
-    /// When asking may begin although more could be read ahead.
+    /// When calls may begin although more could be read ahead.
     gathered: Instant,
     totals: Totals,
 }
 
 struct Waiting {
     key: KeyInfo,
-    places: Vec<Place>,
+    locations: Vec<Location>,
 }
 
 impl Runner {
@@ -136,13 +137,13 @@ impl Runner {
             output.pause(&self.totals)?;
             let reads = self.waiting.len() < MAX_WAITING;
             tokio::select! {
-                Some(asked) = self.in_flight.join_next(), if !self.in_flight.is_empty() => {
-                    // A task neither panics nor is it cancelled.
-                    if let Ok(asked) = asked {
-                        self.heard(asked, output)?;
+                Some(finished) = self.in_flight.join_next(), if !self.in_flight.is_empty() => {
+                    // A task neither panics nor is cancelled.
+                    if let Ok(finished) = finished {
+                        self.finish_call(finished, output)?;
                     }
-                    while let Some(Ok(asked)) = self.in_flight.try_join_next() {
-                        self.heard(asked, output)?;
+                    while let Some(Ok(finished)) = self.in_flight.try_join_next() {
+                        self.finish_call(finished, output)?;
                     }
                 }
                 count = receive(self.items.as_mut(), &mut buffer), if reads && self.items.is_some() => {
@@ -160,66 +161,71 @@ impl Runner {
 
     fn take(&mut self, item: Item, output: &mut impl Output) -> io::Result<()> {
         match item {
-            Item::Entry(place, question) => match self.understand(question) {
-                Ok(understood) => self.take_question(place, understood, output),
-                Err(reason) => self.refuse(&place, reason, output),
+            Item::Entry(location, posted) => match self.prepare(posted) {
+                Ok(prepared) => self.take_entry(location, prepared, output),
+                Err(reason) => self.unreadable(&location, reason, output),
             },
-            Item::Unreadable(place, reason) => self.refuse(&place, reason, output),
-            Item::PassedOver => {
-                self.totals.passed_over += 1;
+            Item::Unreadable(location, reason) => self.unreadable(&location, reason, output),
+            Item::Ignored => {
+                self.totals.ignored += 1;
                 Ok(())
             }
         }
     }
 
-    fn refuse(&mut self, place: &Place, reason: ReadError, output: &mut impl Output) -> io::Result<()> {
+    fn unreadable(
+        &mut self,
+        location: &Location,
+        reason: ReadError,
+        output: &mut impl Output,
+    ) -> io::Result<()> {
         self.totals.unreadable += 1;
-        output.unreadable(place, reason)
+        output.unreadable(location, reason)
     }
 
-    fn take_question(
+    fn take_entry(
         &mut self,
-        place: Place,
-        Understood { key, id, next }: Understood,
+        location: Location,
+        Prepared { key, id, next }: Prepared,
         output: &mut impl Output,
     ) -> io::Result<()> {
         self.totals.read += 1;
-        if let Some(verdict) = output.is_done(&place, &key) {
+        if let Some(verdict) = output.is_done(&location, &key) {
             self.totals.done_before += 1;
             self.totals.valid_before += u64::from(verdict == Verdict::Valid);
             return Ok(());
         }
         if let Some(answer) = self.known.get(&id) {
-            return self.tell(&place, &key, &answer, output);
+            return self.report(&location, &key, &answer, output);
         }
         if let Some(waiting) = self.waiting.get_mut(&id) {
-            waiting.places.push(place);
+            waiting.locations.push(location);
             return Ok(());
         }
         self.totals.distinct += 1;
         match next {
-            Next::Tell(answer) => {
+            Next::Answer(answer) => {
                 self.totals.answered += 1;
                 self.known.insert(id, &answer);
-                self.tell(&place, &key, &answer, output)
+                self.report(&location, &key, &answer, output)
             }
             Next::Do(steps) => {
                 self.enqueue(Job::new(id, &key, steps));
-                self.waiting.insert(id, Waiting { key, places: vec![place] });
+                self.waiting.insert(id, Waiting { key, locations: vec![location] });
                 Ok(())
             }
         }
     }
 
-    fn tell(
+    fn report(
         &mut self,
-        place: &Place,
+        location: &Location,
         key: &KeyInfo,
         answer: &Answer,
         output: &mut impl Output,
     ) -> io::Result<()> {
         self.totals.verdicts[answer.verdict as usize] += 1;
-        output.answer(place, key, answer)
+        output.answer(location, key, answer)
     }
 }
 

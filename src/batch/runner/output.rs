@@ -1,42 +1,42 @@
-//! Where answers go, and how many there are.
+//! The receiver of answers, and the counts.
 
 use crate::batch::answer::{Answer, KeyInfo, Verdict};
-use crate::batch::entry::{Place, ReadError};
+use crate::batch::entry::{Location, ReadError};
 use std::io;
 
-/// What has been done.
+/// The counts of a list.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Entries that were read.
     pub read: u64,
-    /// Distinct questions among them.
+    /// Distinct requests among them.
     pub distinct: u64,
-    /// Distinct questions that have an answer.
+    /// Distinct requests that have an answer.
     pub answered: u64,
     /// Entries by verdict, in the order of [`Verdict::ALL`].
     pub verdicts: [u64; 4],
-    /// What could not be read.
+    /// Entries that could not be read.
     pub unreadable: u64,
-    /// Findings about other things than AWS keys.
-    pub passed_over: u64,
-    /// Entries that [`Output::is_done`].
+    /// Findings that are not about AWS keys.
+    pub ignored: u64,
+    /// Entries for which [`Output::is_done`] returned a verdict.
     pub done_before: u64,
     /// Those of them that are valid.
     pub valid_before: u64,
 }
 
 impl Totals {
-    /// How many entries have a verdict.
+    /// The number of entries with a verdict.
     #[must_use]
     pub fn of(&self, verdict: Verdict) -> u64 {
         self.verdicts[verdict as usize]
     }
 }
 
-/// Where answers go.
+/// Receives the answers.
 pub trait Output {
-    /// The verdict of an entry that is passed over, because its answer is known from before.
-    fn is_done(&self, _: &Place, _: &KeyInfo) -> Option<Verdict> {
+    /// The verdict of an entry that is skipped because its answer is known from an earlier report.
+    fn is_done(&self, _: &Location, _: &KeyInfo) -> Option<Verdict> {
         None
     }
 
@@ -44,20 +44,20 @@ pub trait Output {
     ///
     /// # Errors
     ///
-    /// What ends the list.
-    fn answer(&mut self, place: &Place, key: &KeyInfo, answer: &Answer) -> io::Result<()>;
+    /// An error ends the list.
+    fn answer(&mut self, location: &Location, key: &KeyInfo, answer: &Answer) -> io::Result<()>;
 
-    /// Something that cannot be read.
+    /// An entry that cannot be read.
     ///
     /// # Errors
     ///
-    /// What ends the list.
-    fn unreadable(&mut self, place: &Place, reason: ReadError) -> io::Result<()>;
+    /// An error ends the list.
+    fn unreadable(&mut self, location: &Location, reason: ReadError) -> io::Result<()>;
 
-    /// All that is known now has been told.
+    /// All answers that are known now have been reported.
     ///
     /// # Errors
     ///
-    /// What ends the list.
+    /// An error ends the list.
     fn pause(&mut self, totals: &Totals) -> io::Result<()>;
 }

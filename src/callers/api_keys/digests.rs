@@ -1,8 +1,8 @@
-//! The list of digests that an operator writes: a file, or the text of a variable.
+//! The operator's list of digests: a file, or the text of a variable.
 //!
-//! Digests, each followed by a name or not, may be separated by whatever people use: line ends of any system, spaces, tabs,
-//! commas, semicolons. (YAML folds lines into one, and some editors write a byte order mark.) Anything else is an error: the
-//! caller of a key that was skipped in silence would be refused later.
+//! Digests, each with an optional name, may be separated by anything that is in use: line ends of any system,
+//! spaces, tabs, commas, semicolons. (YAML folds lines into one, and some editors write a byte order mark.)
+//! Anything else is an error: if a key were skipped silently, its caller would be rejected later.
 
 use super::KEY_PREFIX;
 use std::collections::HashMap;
@@ -12,58 +12,58 @@ use std::path::Path;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// How a digest may begin.
+/// The prefix that a digest may have.
 pub(super) const DIGEST_PREFIX: &str = "sha256:";
 
-/// The longest name of a key.
+/// The maximum length of a key's name.
 const LONGEST_NAME: usize = 64;
 
-/// A word of this many hexadecimal digits or more is not taken for a name: it is a digest with digits missing.
+/// A word with at least this many hexadecimal digits is not a name, but an incomplete digest.
 const DIGEST_LIKE: usize = 32;
 
-/// The names of keys by their digests. A look-up takes the same time however many there are. It need not be constant-time: it
-/// could only tell something about digests, and nobody can find a key for a digest.
+/// The names of keys by their digests. A look-up takes the same time for any number of keys. It need not take
+/// constant time: its time could only reveal something about digests, and nobody can find a key for a digest.
 pub(super) type KnownKeys = HashMap<Digest, KeyName>;
 
 /// The SHA-256 of a key.
 pub(super) type Digest = [u8; 32];
 
-/// What the log calls a key: its name in the file, or else the first four bytes of its digest.
+/// The name of a key in the log: its name in the file, or else the first four bytes of its digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KeyName(Arc<str>);
 
-/// What is wrong. No text of it repeats the digests: a key may have been pasted there.
+/// An error in the list. No text repeats the digests: a key may have been pasted there.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Problem {
     #[error("the file cannot be read: {0}")]
     Unreadable(#[from] io::Error),
     #[error("the file is not in UTF-8 (in UTF-16, perhaps); save it as UTF-8")]
     NotUtf8,
-    #[error("line {0} holds something that is not a SHA-256 digest of 64 hexadecimal digits")]
+    #[error("line {0} has something that is not a SHA-256 digest of 64 hexadecimal digits")]
     NoDigest(usize),
     #[error(
-        "line {0} holds something behind a digest that is neither the next digest nor a name, which is at most 64 \
+        "line {0} has something after a digest that is neither the next digest nor a name, which is at most 64 \
          characters of A-Z, a-z, 0-9, -, _, . and @"
     )]
     NoName(usize),
-    /// Where line ends were turned into spaces, all that follows a comment would be a part of it.
+    /// If line ends were turned into spaces, the rest of the text after a comment would be part of the comment.
     #[error(
-        "line {0} holds a digest inside a comment; only a digest directly behind the # may be commented out"
+        "line {0} has a digest inside a comment; only a digest directly behind the # may be commented out"
     )]
     InComment(usize),
-    #[error("line {0} holds a digest that came before under another name")]
+    #[error("line {0} holds a digest that occurred before with another name")]
     TwoNames(usize),
-    /// What should be nowhere but with its caller.
-    #[error("line {0} holds a key itself; only its digest belongs there")]
+    /// A key must not be stored anywhere but with its caller.
+    #[error("line {0} has a key itself; only its digest belongs there")]
     Key(usize),
-    /// Nobody could ask.
+    /// No caller could be authenticated.
     #[error("there is no digest; `sts-verify api-key` makes one")]
     Empty,
     #[error("not together with STS_VERIFY_API_KEYS_FILE; set one of them")]
     Two,
 }
 
-/// Whether this can be the name of a key.
+/// Whether a text can be the name of a key.
 pub(crate) fn is_name(text: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.@".contains(&b);
     let digest_like = text.len() >= DIGEST_LIKE && text.bytes().all(|b| b.is_ascii_hexdigit());
@@ -79,10 +79,10 @@ impl KeyName {
     }
 }
 
-/// Reads a file of them.
+/// Reads a file of digests.
 pub(super) fn read_file(path: &Path) -> Result<KnownKeys, Problem> {
     let bytes = Zeroizing::new(std::fs::read(path)?);
-    // UTF-16 without a mark of its own is UTF-8 with zeros in it.
+    // UTF-16 without a byte order mark is UTF-8 with zero bytes.
     let text = std::str::from_utf8(&bytes).ok().filter(|text| !text.contains('\0'));
     read_text(text.ok_or(Problem::NotUtf8)?)
 }
@@ -93,7 +93,7 @@ pub(super) fn read_text(text: &str) -> Result<KnownKeys, Problem> {
     let mut known = KnownKeys::new();
     for (number, line) in (1..).zip(text.split(['\n', '\r'])) {
         let line = line.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
-        // Before all else: a key in a comment is as bad, and a name goes into the log.
+        // First of all: a key must not be in a comment either, and a name goes into the log.
         if line.contains(KEY_PREFIX) {
             return Err(Problem::Key(number));
         }
@@ -108,7 +108,7 @@ pub(super) fn read_text(text: &str) -> Result<KnownKeys, Problem> {
     if known.is_empty() { Err(Problem::Empty) } else { Ok(known) }
 }
 
-/// Reads digests with their names, between spaces. There may be a `#` in front of a name.
+/// Reads digests with their names, separated by spaces. A name may follow a `#`.
 fn read_entries(text: &str, number: usize, known: &mut KnownKeys) -> Result<(), Problem> {
     let text = text.replace('#', " ");
     let mut words = text.split_whitespace().peekable();
@@ -129,7 +129,8 @@ fn read_entries(text: &str, number: usize, known: &mut KnownKeys) -> Result<(), 
     Ok(())
 }
 
-/// A comment may be a line that was commented out. With a further digest in it, the lines after it have become a part of it.
+/// Checks a comment, which may be a line that was commented out. A further digest in it means that the
+/// following lines have become part of the comment.
 fn check_comment(comment: &str, number: usize) -> Result<(), Problem> {
     let commented_out = comment.split_whitespace().next().and_then(digest_in);
     let words = comment.split(|c: char| !c.is_ascii_alphanumeric());
@@ -137,7 +138,7 @@ fn check_comment(comment: &str, number: usize) -> Result<(), Problem> {
     if digests > usize::from(commented_out.is_some()) { Err(Problem::InComment(number)) } else { Ok(()) }
 }
 
-/// The digest that a word is, with its prefix or without.
+/// The digest in a word, with its prefix or without.
 fn digest_in(word: &str) -> Option<Digest> {
     let mut digest = [0; 32];
     let hexadecimal = word.strip_prefix(DIGEST_PREFIX).unwrap_or(word);
@@ -150,12 +151,12 @@ mod tests {
     use sha2::Digest as _;
     use sha2::Sha256;
 
-    /// A digest of its own for each number.
+    /// A different digest for each number.
     fn digest(number: u8) -> String {
         hex::encode(Sha256::digest([number]))
     }
 
-    /// The names in the order of the digests that they belong to.
+    /// The names, ordered by their digests.
     fn names(text: &str) -> Vec<String> {
         let known = read_text(text).unwrap_or_else(|problem| panic!("{problem}: {text:?}"));
         let mut names: Vec<_> =
@@ -180,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn no_digest_vanishes_whatever_stands_between_them() {
+    fn no_digest_is_lost_whatever_separates_them() {
         let (one, two, three) = (digest(1), digest(2), digest(3));
         for between in [
             " ",
@@ -220,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_behind_a_digest_is_a_name_or_the_next_digest_and_nothing_else() {
+    fn only_a_name_or_another_digest_may_follow_a_digest() {
         let (one, two) = (digest(1), digest(2));
         let too_long = "x".repeat(65);
         for behind in [
@@ -229,13 +230,13 @@ mod tests {
             "t\u{e4}m",
             "a/b",
             "'quoted'",
-            // Digests that were damaged on their way.
+            // Digests that were damaged in transfer.
             &two[1..],
             &two[..40],
             &format!("sha256:{}", &two[1..]),
             &format!("sha256: {two}"),
             &format!("{two}0"),
-            // A line end of another language.
+            // A line end in the notation of a programming language.
             &format!("a\\nsha256:{two}"),
         ] {
             let problem = read_text(&format!("{one} {behind}")).err();
@@ -247,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_comment_that_swallowed_digests_is_refused() {
+    fn a_comment_that_swallowed_digests_is_rejected() {
         let (one, two) = (digest(1), digest(2));
         for comment in [
             format!("# ours sha256:{one}"),
@@ -261,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_digest_that_comes_twice_counts_once_and_has_one_name() {
+    fn a_duplicate_digest_counts_once_and_has_one_name() {
         let one = digest(1);
         assert_eq!(names(&format!("{one} a\n{one} a\n{one} a")), ["a"]);
         for other in [" b", ""] {
@@ -270,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_no_digest_is_named_by_its_number_alone() {
+    fn a_line_without_a_digest_is_named_only_by_its_number() {
         let digest = "0123456789abcdef".repeat(4);
         for bad in [&digest[1..], &format!("{digest}0"), &digest.replace('0', "g"), "sha512:00", "~"] {
             let error = read_text(&format!("#\n{digest}\n{bad}")).err().unwrap().to_string();
@@ -279,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_in_the_file_is_refused_even_in_a_comment() {
+    fn a_key_in_the_file_is_rejected_even_in_a_comment() {
         let digest = "0123456789abcdef".repeat(4);
         for bad in ["stsv_1", &format!("{digest} stsv_1"), "# stsv_1"] {
             assert!(matches!(read_text(bad), Err(Problem::Key(1))), "{bad}");

@@ -1,8 +1,9 @@
-//! API keys: which there are, and how one is made. What is known of a key is its SHA-256 digest.
+//! The API keys, and how one is made. Only the SHA-256 digest of a key is stored.
 //!
-//! A key has 256 random bits, so nobody finds it from its digest, and no slow or salted hash is needed as for a
-//! password. Digests come from a file, which is loaded at start and when it changes ([`crate::server::reload`]), or from a variable,
-//! for platforms that cannot mount a file. No text about them repeats them.
+//! A key has 256 random bits, so nobody can find it from its digest, and no slow or salted hash is needed as
+//! for a password. Digests come from a file, which is loaded at the start and when it changes
+//! ([`crate::server::reload`]), or from a variable, for platforms that cannot mount a file. No text about the
+//! digests repeats them.
 
 mod digests;
 
@@ -16,22 +17,22 @@ use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 use zeroize::Zeroizing;
 
-/// How a key begins, so that scanners for leaked secrets can find one: `stsv_[0-9a-f]{64}`.
+/// The prefix of a key, by which scanners for leaked secrets can find it: `stsv_[0-9a-f]{64}`.
 pub const KEY_PREFIX: &str = "stsv_";
 
 const FILE: &str = "STS_VERIFY_API_KEYS_FILE";
 const VARIABLE: &str = "STS_VERIFY_API_KEYS";
 
-/// The digests of the keys that are good now. Several at once let a caller move from one to the next.
+/// The digests of the valid keys. Several are valid at once, so that a caller can move from one to the next.
 pub struct ApiKeys {
-    /// Read again when the operator says so; `None` when they came from the variable.
+    /// The file that is reloaded; `None` if the digests came from the variable.
     path: Option<PathBuf>,
     /// Replaced as a whole.
     known: RwLock<KnownKeys>,
 }
 
-/// Why the digests cannot be used: the variable, and what is wrong. No text of it repeats them: a key may have been
-/// pasted there.
+/// Why the digests cannot be used: the variable, and the error. No text repeats the digests: a key may have
+/// been pasted there.
 #[derive(Debug, thiserror::Error)]
 #[error("{variable}: {problem}")]
 pub struct KeysError {
@@ -41,19 +42,19 @@ pub struct KeysError {
 
 /// A new key and its line for the file.
 pub struct NewKey {
-    /// What its caller sends.
+    /// The key for the caller.
     pub key: SecretString,
-    /// What the service is told.
+    /// The line for the service.
     pub line: String,
 }
 
 impl ApiKeys {
-    /// The keys that the settings name, if they name any: in a file, or in a text that may have commas or semicolons for
-    /// line ends.
+    /// The keys in the settings, if there are any: in a file, or in a text whose lines may be separated by
+    /// commas or semicolons.
     ///
     /// # Errors
     ///
-    /// One line that names the variable and what is wrong.
+    /// One line that names the variable and the error.
     pub fn from_settings(file: Option<&Path>, text: Option<&str>) -> Result<Option<Self>, KeysError> {
         let known = match (file, text) {
             (None, None) => return Ok(None),
@@ -67,11 +68,12 @@ impl ApiKeys {
         Ok(Some(Self { path: file.map(Path::to_owned), known: RwLock::new(known) }))
     }
 
-    /// Loads the file again, if there is one, and says how many keys are good now. After an error they are those of before.
+    /// Reloads the file, if there is one, and returns the number of valid keys. After an error the previous
+    /// keys stay.
     ///
     /// # Errors
     ///
-    /// The same as of [`ApiKeys::from_settings`].
+    /// The same as for [`ApiKeys::from_settings`].
     pub fn reload(&self) -> Result<usize, KeysError> {
         let read = self.path.as_ref().map(|path| read_file(path)).transpose();
         let read = read.map_err(|problem| problem.in_variable(FILE))?;
@@ -82,7 +84,7 @@ impl ApiKeys {
         Ok(known.len())
     }
 
-    /// The key's id and name, if it is one of ours.
+    /// The key's id and name, if the key is valid.
     pub(crate) fn find(&self, key: &[u8]) -> Option<(KeyId, KeyName)> {
         let digest: Digest = Sha256::digest(key).into();
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
@@ -95,7 +97,7 @@ impl NewKey {
     ///
     /// # Errors
     ///
-    /// The system has none to give.
+    /// The system has no randomness.
     pub fn generate(name: Option<&str>) -> Result<Self, getrandom::Error> {
         let mut random = Zeroizing::new([0; 32]);
         getrandom::fill(random.as_mut())?;
@@ -122,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_new_key_is_the_one_of_its_line() {
+    fn a_new_key_is_found_by_its_line() {
         let (new, other) = (NewKey::generate(Some("team-a")).unwrap(), NewKey::generate(None).unwrap());
         let text = format!("{},{}", new.line, other.line);
         let keys = ApiKeys::from_settings(None, Some(&text)).unwrap().unwrap();

@@ -53,7 +53,7 @@ fn one_region_or_one_caller_alone_may_hold_all_permits() {
 }
 
 #[test]
-fn a_permit_that_is_dropped_is_given_back() {
+fn a_permit_that_is_dropped_is_released() {
     let mut service = Service::new();
     while service.ask("one", 1) {}
     service.permits.clear();
@@ -63,7 +63,7 @@ fn a_permit_that_is_dropped_is_given_back() {
 }
 
 #[tokio::test]
-async fn who_waits_gets_the_permit_that_is_given_back() {
+async fn a_waiting_request_gets_the_permit_that_is_released() {
     let mut service = Service::new();
     while service.ask("one", 1) {}
     let (in_flight, region, caller) =
@@ -77,7 +77,7 @@ async fn who_waits_gets_the_permit_that_is_given_back() {
 
 #[test]
 fn regions_that_do_not_answer_leave_room_for_one_that_does() {
-    // Whoever asks for them: one caller, or a different one each time.
+    // With one caller for all of them, and with a different one each time.
     for callers in [1, 10_000] {
         for dead in [1, 2, 7, 33] {
             let mut service = Service::new();
@@ -106,8 +106,8 @@ fn a_region_may_have_a_fair_share_and_no_more() {
 }
 
 #[test]
-fn a_caller_that_asks_without_end_leaves_room_for_others() {
-    // Of one region, of all of them in turn, or of another region than the others.
+fn a_caller_that_sends_requests_without_end_leaves_room_for_others() {
+    // Its requests are for one region, for all regions in turn, or for another region than those of the others.
     for regions in [&["one"][..], &["one", "two", "three", "four"], &["two"]] {
         let mut service = Service::new();
         let greedy = |service: &mut Service| {
@@ -137,7 +137,7 @@ fn the_newest_request_of_the_region_that_holds_most_loses_its_permit() {
 }
 
 #[tokio::test]
-async fn a_request_is_told_when_its_permit_is_revoked() {
+async fn a_request_is_notified_when_its_permit_is_revoked() {
     let in_flight = InFlight::new(2);
     let (one, other): (Arc<str>, Arc<str>) = ("one".into(), "other".into());
     let caller = CallerId::V4(Ipv4Addr::LOCALHOST);

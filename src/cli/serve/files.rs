@@ -1,4 +1,4 @@
-//! The files that the settings name, and what loads them again when they change.
+//! The files in the settings, and the functions that reload them.
 
 use crate::callers::api_keys::ApiKeys;
 use crate::cli::Failure;
@@ -17,16 +17,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tracing::warn;
 
-/// What was loaded from files.
+/// The contents of the files.
 pub(super) struct Files {
     pub api_keys: Option<Arc<ApiKeys>>,
     pub tls: Option<Tls>,
     pub policies: Option<Arc<PoliciesFile>>,
     pub transport: Transport,
     pub redis: Option<RedisServer>,
-    /// Where traces go, when somebody wants them.
+    /// The exporter of traces, if one is set.
     pub exporter: Option<Exporter>,
-    /// All of them, to be loaded again.
+    /// All files, for reloading.
     pub watched: Vec<WatchedFiles>,
 }
 
@@ -100,7 +100,7 @@ impl Watched {
     }
 }
 
-/// Files, and what they held before they were loaded: no change in between is missed.
+/// The contents of files before they were loaded, so that no change in between is missed.
 struct Seen(Vec<PathBuf>, Contents);
 
 impl Seen {
@@ -117,12 +117,12 @@ impl Seen {
     }
 }
 
-/// Says which policies have a pattern that no signed request can match, but for those that were known for it before.
+/// Warns of policies with a pattern that no signed request can match, except those that were known before.
 pub(super) fn warn_of_role_paths(policies: &Policies, known: &[&str]) {
     for policy in policies.with_role_paths().into_iter().filter(|policy| !known.contains(policy)) {
         warn!(
             policy,
-            "a pattern has the path of a role: no signed request matches it, since GetCallerIdentity does not tell the path"
+            "a pattern has the path of a role: no signed request matches it, since GetCallerIdentity does not return the path"
         );
     }
 }

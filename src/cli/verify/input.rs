@@ -1,7 +1,8 @@
-//! The files of a list, read by a thread of its own: one that waits for standard input would hold up a runtime.
+//! The files of a list. They are read by a separate thread, because waiting for standard input would block a
+//! runtime.
 
 use super::output::Terminal;
-use crate::batch::entry::{Item, Place, ReadError};
+use crate::batch::entry::{Item, Location, ReadError};
 use crate::batch::formats::{self, Format};
 use std::fs::File;
 use std::io::{self, stdin};
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use tokio::sync::mpsc;
 
-/// So many items are read ahead of the runner.
+/// The number of items that are read ahead of the runner.
 const AHEAD: usize = 256;
 
 /// The name of standard input.
@@ -33,14 +34,15 @@ impl Inputs {
         self.files.iter().map(|file| file.to_string_lossy().into_owned()).collect()
     }
 
-    /// Reads them into a channel. Where a progress bar is shown and the files can be read twice, their entries are counted.
+    /// Reads the files into a channel. If a progress bar is shown and the files can be read twice, their
+    /// entries are counted.
     pub(super) fn read(self, terminal: &Terminal) -> mpsc::Receiver<Item> {
         if terminal.shows_progress() && self.files.iter().all(|file| file.is_file()) {
             let (inputs, terminal) = (self.clone(), terminal.clone());
             thread::spawn(move || terminal.set_total(inputs.count()));
         }
         let (sender, items) = mpsc::channel(AHEAD);
-        // The thread ends with the process: nothing waits for one that waits for a person's input.
+        // The thread ends with the process. Nothing waits for it, because it may wait for a person's input.
         thread::spawn(move || {
             let _ = self.read_all(&mut |item| match sender.blocking_send(item) {
                 Ok(()) => Continue(()),
@@ -64,7 +66,7 @@ impl Inputs {
             match open(file) {
                 Ok(input) => formats::read(number, input, self.format, emit)?,
                 Err(error) => {
-                    emit(Item::Unreadable(Place::line(number, 0), ReadError::Io(error.kind())))?;
+                    emit(Item::Unreadable(Location::line(number, 0), ReadError::Io(error.kind())))?;
                 }
             }
         }

@@ -5,7 +5,7 @@ mod output;
 
 use super::Failure;
 use super::signals::Signals;
-use crate::batch::ask::Asker;
+use crate::batch::attempt::StsPartitions;
 use crate::batch::proofs::verifier;
 use crate::batch::report::{Report, ReportFormat, Sources, TableStyle, summary};
 use crate::batch::resume::Resume;
@@ -24,13 +24,13 @@ use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-/// Some entries could not be read: `EX_DATAERR` of sysexits.h.
+/// The exit code if entries could not be read: `EX_DATAERR` of sysexits.h.
 const EXIT_UNREADABLE: u8 = 65;
-/// The output could not be written: `EX_IOERR`.
+/// The exit code if the output could not be written: `EX_IOERR`.
 const EXIT_OUTPUT: u8 = 74;
-/// Some entries are indeterminate.
+/// The exit code if entries are indeterminate.
 const EXIT_INDETERMINATE: u8 = 2;
-/// A signal ended the list: 128 and its number, as shells have it.
+/// The exit code after a signal: 128 and its number, as in shells.
 const EXIT_HANGUP: u8 = 129;
 const EXIT_INTERRUPTED: u8 = 130;
 const EXIT_TERMINATED: u8 = 143;
@@ -38,21 +38,21 @@ const EXIT_TERMINATED: u8 = 143;
 /// The width of a table that is not on a terminal.
 const WIDTH: usize = 80;
 
-/// Works the list off and gives the exit code.
+/// Processes the list and returns the exit code.
 pub(super) async fn run(args: VerifyArgs, signals: Signals) -> Result<ExitCode, (Failure, ExitCode)> {
     let usage = |error: Failure| (error, ExitCode::from(EXIT_USAGE));
     let failure = |error: Failure| (error, ExitCode::FAILURE);
-    // Without it a crash may leave secrets in a file. There is nobody to tell that it cannot be had.
+    // Without this a crash may leave secrets in a file. If it fails, there is nobody to report it to.
     let _ = hardening::forbid_core_dumps();
-    let asker = asker(&args).await.map_err(usage)?;
+    let sts = sts_partitions(&args).await.map_err(usage)?;
     let settings = settings(&args).await.map_err(usage)?;
     let resume = args.resume.as_deref().map(resume).transpose().map_err(usage)?;
     let inputs = Inputs::new(&args.files, args.format);
     let began = Instant::now();
-    let worked = work(&args, inputs, asker, settings, resume, signals, began).await;
+    let worked = work(&args, inputs, sts, settings, resume, signals, began).await;
     match worked {
         Ok(code) => Ok(code),
-        // Who reads no further wants no more, and is told nothing.
+        // A reader that closes the pipe wants no more output, and no error.
         Err(BatchError::Output(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(EXIT_OUTPUT.into()),
         Err(error @ BatchError::Output(_)) => {
             Err((format!("standard output: {error}").into(), EXIT_OUTPUT.into()))
@@ -64,7 +64,7 @@ pub(super) async fn run(args: VerifyArgs, signals: Signals) -> Result<ExitCode, 
 async fn work(
     args: &VerifyArgs,
     inputs: Inputs,
-    asker: Option<Arc<Asker>>,
+    sts: Option<Arc<StsPartitions>>,
     settings: BatchSettings,
     resume: Option<Resume>,
     signals: Signals,
@@ -88,7 +88,7 @@ async fn work(
     let stop = async {
         let _ = stopped.set(stop_of(signals).await);
     };
-    let totals = runner::run(items, asker, settings, &mut console, stop).await?;
+    let totals = runner::run(items, sts, settings, &mut console, stop).await?;
     let line = summary(&totals, began.elapsed());
     console.finish(stopped.get().is_none(), &line)?;
     if format != ReportFormat::Table {
@@ -97,7 +97,7 @@ async fn work(
     Ok(stopped.get().map_or_else(|| exit_code(&totals, args.fail_on), |code| ExitCode::from(*code)))
 }
 
-/// The exit code of the signal that ends a list. A terminal that is closed does, too.
+/// The exit code for the signal that ends a list. Closing the terminal sends one, too.
 async fn stop_of(signals: Signals) -> u8 {
     let hangup = signals.hangup.clone();
     tokio::select! {
@@ -109,15 +109,15 @@ async fn stop_of(signals: Signals) -> u8 {
     }
 }
 
-/// Nothing is needed for STS where nothing is asked.
-async fn asker(args: &VerifyArgs) -> Result<Option<Arc<Asker>>, Failure> {
+/// `None` with --offline, which needs no settings of STS.
+async fn sts_partitions(args: &VerifyArgs) -> Result<Option<Arc<StsPartitions>>, Failure> {
     if args.offline {
         return Ok(None);
     }
     let mut settings = args.sts.settings(false)?;
     settings.max_connections = settings.max_connections.max(args.concurrency);
-    let asker = Asker::new(settings, args.sts.allowed_regions.is_none(), &args.partitions).await?;
-    Ok(Some(Arc::new(asker)))
+    let sts = StsPartitions::new(settings, args.sts.allowed_regions.is_none(), &args.partitions).await?;
+    Ok(Some(Arc::new(sts)))
 }
 
 async fn settings(args: &VerifyArgs) -> Result<BatchSettings, Failure> {
@@ -148,21 +148,21 @@ fn resume(path: &Path) -> Result<Resume, Failure> {
     let resume = read.map_err(|error| format!("--resume: {}", error.kind()))?;
     if resume.unreadable > 0 {
         say(&format!(
-            "sts-verify: --resume: {} lines are no rows; they are asked about again",
+            "sts-verify: --resume: {} lines are not rows; their entries are verified again",
             resume.unreadable
         ));
     }
     Ok(resume)
 }
 
-/// Whether standard output goes to this file (`--resume done.ndjson >> done.ndjson`).
+/// Whether standard output is this file (`--resume done.ndjson >> done.ndjson`).
 fn is_stdout(path: Option<&Path>) -> bool {
     let output = stdout().as_fd().try_clone_to_owned().and_then(|output| File::from(output).metadata());
     let (Ok(output), Some(Ok(file))) = (output, path.map(std::fs::metadata)) else { return false };
     (output.dev(), output.ino()) == (file.dev(), file.ino())
 }
 
-/// How a table looks here.
+/// The style of a table on this terminal.
 fn style() -> TableStyle {
     let variable = |name| std::env::var_os(name).filter(|value: &std::ffi::OsString| !value.is_empty());
     let plain = variable("NO_COLOR").is_some() || variable("TERM").is_some_and(|term| term == "dumb");

@@ -1,7 +1,7 @@
-//! Rows on standard output, refusals and a progress bar on standard error.
+//! Rows on standard output; errors and a progress bar on standard error.
 
 use crate::batch::answer::{Answer, KeyInfo, Verdict};
-use crate::batch::entry::{Place, ReadError};
+use crate::batch::entry::{Location, ReadError};
 use crate::batch::report::Report;
 use crate::batch::resume::Resume;
 use crate::batch::runner::{Output, Totals};
@@ -10,16 +10,16 @@ use std::fmt;
 use std::io::{self, IsTerminal as _, Write, stderr, stdout};
 use std::time::Duration;
 
-/// So much is written at once.
+/// The size of one write.
 const BUFFER_BYTES: usize = 64 * 1024;
 
-/// How often the bar is drawn again.
+/// How often the bar is redrawn.
 const TICK: Duration = Duration::from_millis(200);
 
 const WITH_TOTAL: &str = "{bar:12} {pos}/{len}  {rate}/s  {eta} left  {wide_msg}";
 const WITHOUT_TOTAL: &str = "{spinner} {pos}  {rate}/s  {elapsed}  {wide_msg}";
 
-/// Standard error with its progress bar, which is hidden where that is no terminal.
+/// Standard error with its progress bar, which is hidden if standard error is not a terminal.
 #[derive(Clone)]
 pub(super) struct Terminal(ProgressBar);
 
@@ -43,23 +43,23 @@ impl Terminal {
         set_template(&self.0, WITH_TOTAL);
     }
 
-    /// Standard output, past the bar.
+    /// Standard output, coordinated with the bar.
     pub(super) fn writer(&self) -> Writer {
         Writer { bar: self.0.clone(), buffer: Vec::with_capacity(BUFFER_BYTES) }
     }
 }
 
 fn set_template(bar: &ProgressBar, template: &str) {
-    // The templates are constants and hold; without one the bar would only look otherwise.
+    // The templates are constants and valid. Without one the bar would only look different.
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style.with_key("rate", |state: &ProgressState, text: &mut dyn fmt::Write| {
-            // The bar takes no errors.
+            // The bar has no use for errors.
             let _ = write!(text, "{:.0}", state.per_sec());
         }));
     }
 }
 
-/// Standard output, written in pieces between which the bar may be drawn.
+/// Standard output, written in pieces. The bar can be drawn between them.
 pub(super) struct Writer {
     bar: ProgressBar,
     buffer: Vec<u8>,
@@ -86,7 +86,7 @@ impl Write for Writer {
     }
 }
 
-/// Where answers go.
+/// Receives the answers.
 pub(super) struct Console {
     report: Report<Writer>,
     resume: Option<Resume>,
@@ -105,23 +105,23 @@ impl Console {
 }
 
 impl Output for Console {
-    fn is_done(&self, place: &Place, key: &KeyInfo) -> Option<Verdict> {
-        self.resume.as_ref()?.verdict(&self.report.sources().label(place), key.masked.as_deref())
+    fn is_done(&self, location: &Location, key: &KeyInfo) -> Option<Verdict> {
+        self.resume.as_ref()?.verdict(&self.report.sources().label(location), key.masked.as_deref())
     }
 
-    fn answer(&mut self, place: &Place, key: &KeyInfo, answer: &Answer) -> io::Result<()> {
-        self.report.row(place, key, answer)
+    fn answer(&mut self, location: &Location, key: &KeyInfo, answer: &Answer) -> io::Result<()> {
+        self.report.row(location, key, answer)
     }
 
-    fn unreadable(&mut self, place: &Place, reason: ReadError) -> io::Result<()> {
-        let label = self.report.sources().label(place);
+    fn unreadable(&mut self, location: &Location, reason: ReadError) -> io::Result<()> {
+        let label = self.report.sources().label(location);
         self.terminal.0.suspend(|| say(&format!("sts-verify: {label}: {reason}")));
         Ok(())
     }
 
     fn pause(&mut self, totals: &Totals) -> io::Result<()> {
-        let told: u64 = totals.verdicts.iter().sum();
-        self.terminal.0.set_position(told + totals.done_before);
+        let answered: u64 = totals.verdicts.iter().sum();
+        self.terminal.0.set_position(answered + totals.done_before);
         if self.terminal.shows_progress() {
             let met = Verdict::ALL.into_iter().filter(|verdict| totals.of(*verdict) > 0);
             let counts: Vec<_> =
@@ -132,7 +132,7 @@ impl Output for Console {
     }
 }
 
-/// A line on standard error, if somebody reads it. A name that would move the cursor does not.
+/// Writes a line on standard error, if it is read. Control characters in names are not written.
 pub(super) fn say(line: &str) {
     let line: String = line.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
     let _ = writeln!(stderr(), "{line}");

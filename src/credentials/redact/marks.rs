@@ -1,35 +1,37 @@
-//! A quick look at a text: may a part of a secret stand there, in any of the spellings that [`super::spelling`] knows?
+//! A quick test of a text: may it contain a part of a secret, in any of the spellings that [`super::spelling`]
+//! knows?
 //!
-//! A mark is four characters of a secret in a row. All of them are kept, and of the nine that begin one after the other in a
-//! part of a secret one is looked up in a text. This has to cost little, since it is done for every text of every answer.
+//! A mark is four consecutive characters of a secret. All marks are stored, and of the nine consecutive marks
+//! in a part of a secret, one is looked up in a text. The test must be fast, because it is done for every text
+//! of every answer.
 
 use super::SHORTEST_PART;
 use super::spelling::{CLASSES, NONE, escape, values};
 
-/// How many characters a mark has.
+/// The number of characters in a mark.
 const MARK: usize = 4;
 
-/// So many marks begin one after the other in a part of a secret.
+/// The number of consecutive marks in a part of a secret.
 const STEP: usize = SHORTEST_PART - MARK + 1;
 
-/// Room for the marks of nearly everybody's secrets, which fill half of it. Longer ones have a larger table.
+/// Room for the marks of typical secrets, which fill half of it. Longer secrets have a larger table.
 const ENTRIES: usize = 1 << 10;
 
-/// The marks of the secrets, as they stand there and with letters and digits alone.
+/// The marks of the secrets, both complete and with letters and digits only.
 ///
-/// A hash table with linear probing, which holds 15 bits of a mark's hash: one in some 30,000 of other texts is taken for a
-/// mark, and looked at closely.
+/// A hash table with linear probing that stores 15 bits of a mark's hash: one in some 30,000 other texts is
+/// taken for a mark, and is then searched closely.
 pub(super) struct Marks {
     table: [u16; ENTRIES],
-    /// What is used instead for long secrets.
+    /// The table for long secrets.
     large_table: Vec<u16>,
-    /// What hashes depend on: nobody can choose secrets or texts whose marks have one place.
+    /// The key of the hash, so that nobody can choose secrets or texts whose marks collide.
     key: u64,
 }
 
 impl Marks {
     pub(super) fn new(secrets: [&str; 2]) -> Self {
-        // A character that is no letter is in four marks of its own, besides that of the letters around it.
+        // A character that is not a letter is in four additional marks, besides that of the letters around it.
         let most = secrets.into_iter().map(str::len).sum::<usize>();
         let wanted = 2 * most;
         let large_table = if wanted > ENTRIES { vec![0; wanted.next_power_of_two()] } else { Vec::new() };
@@ -42,9 +44,9 @@ impl Marks {
         marks
     }
 
-    /// Whether a part of a secret may stand in a text. Never wrong in saying no.
+    /// Whether a text may contain a part of a secret. There are no false negatives.
     pub(super) fn may_tell(&self, text: &str) -> bool {
-        // No spelling is shorter than what it spells.
+        // No spelling is shorter than the text that it stands for.
         if text.len() < SHORTEST_PART {
             false
         } else if self.large_table.is_empty() {
@@ -54,22 +56,23 @@ impl Marks {
         }
     }
 
-    /// Whether a text of this length may be a part of a secret, by the mark at its start. Never wrong in saying no.
+    /// Whether a text of this length may be a part of a secret, by the mark at its start. There are no false
+    /// negatives.
     pub(super) fn may_begin(&self, part: &[u8; SHORTEST_PART]) -> bool {
         let table = if self.large_table.is_empty() { self.table.as_slice() } else { &self.large_table };
         part.first_chunk().is_none_or(|mark| contains(table, self.key, u32::from_be_bytes(*mark)))
     }
 }
 
-/// A mark of letters and digits alone is one of both kinds.
+/// A mark of only letters and digits belongs to both kinds.
 #[inline]
 fn fill(table: &mut [u16], key: u64, secrets: [&str; 2]) {
     for secret in secrets {
         let (mut letters, mut count) = (0, 0);
-        for (place, byte) in secret.bytes().enumerate() {
+        for (position, byte) in secret.bytes().enumerate() {
             let letter = CLASSES[usize::from(byte)].alphanumeric;
             if letter == NONE {
-                let around = place.saturating_sub(MARK - 1)..secret.len().min(place + MARK);
+                let around = position.saturating_sub(MARK - 1)..secret.len().min(position + MARK);
                 for mark in secret.as_bytes()[around].array_windows() {
                     insert(table, key, u32::from_be_bytes(*mark));
                 }
@@ -90,7 +93,8 @@ fn may_tell(table: &[u16], key: u64, text: &[u8]) -> bool {
     let is_mark = |mark: u32| contains(table, key, mark);
     let mut plain = text.array_windows().step_by(STEP);
     let letters = Look { bits: 8, length: MARK, first: 1, every: STEP };
-    // Four characters of base64 are three bytes, and six the four of a mark. Three of these begin at full bytes in a part.
+    // Four characters of base64 are three bytes, and six characters contain the four bytes of a mark. Three of
+    // the marks in a part begin at full bytes.
     let base64 = Look { bits: 6, length: 6, first: 4, every: 12 };
     let hex = Look { bits: 4, length: 2 * MARK, first: 2, every: 2 * STEP };
     let begins_escape = |byte: u8| CLASSES[usize::from(byte)].begins_escape;
@@ -98,25 +102,26 @@ fn may_tell(table: &[u16], key: u64, text: &[u8]) -> bool {
         || letters.any(values(text, |class| class.alphanumeric), |last| is_mark(last as u32))
         || base64.any(values(text, |class| class.sextet), |last| is_mark((last >> 4) as u32))
         || hex.any(values(text, |class| class.nibble), |last| is_mark(last as u32))
-        || (0..text.len()).any(|place| begins_escape(text[place]) && escape(&text[place..]).is_some())
+        || (0..text.len())
+            .any(|position| begins_escape(text[position]) && escape(&text[position..]).is_some())
 }
 
-/// Which places of a text are looked up: the first few of each so many.
+/// Which positions of a text are looked up: the first few of each period.
 struct Look {
-    /// How many bits a value has.
+    /// The number of bits of a value.
     bits: u32,
-    /// How many values make a mark.
+    /// The number of values in a mark.
     length: usize,
     first: usize,
     every: usize,
 }
 
 impl Look {
-    /// Whether something holds for the values at one of the places.
+    /// Whether a condition holds for the values at one of the positions.
     #[inline]
     fn any(&self, values: impl Iterator<Item = u8>, holds: impl Fn(u64) -> bool) -> bool {
         let mut last = 0;
-        // Until the first of these.
+        // The distance to the first position.
         let mut left = self.length;
         let mut in_a_row = self.first;
         for value in values {
@@ -139,31 +144,31 @@ impl Look {
 }
 
 fn insert(table: &mut [u16], key: u64, mark: u32) {
-    let (mut place, entry) = place_of(key, mark);
+    let (mut position, entry) = position_of(key, mark);
     loop {
-        let found = &mut table[place & (table.len() - 1)];
+        let found = &mut table[position & (table.len() - 1)];
         if *found == 0 || *found == entry {
             *found = entry;
             return;
         }
-        place += 1;
+        position += 1;
     }
 }
 
 fn contains(table: &[u16], key: u64, mark: u32) -> bool {
-    let (mut place, entry) = place_of(key, mark);
+    let (mut position, entry) = position_of(key, mark);
     loop {
-        match table[place & (table.len() - 1)] {
+        match table[position & (table.len() - 1)] {
             0 => return false,
             found if found == entry => return true,
-            _ => place += 1,
+            _ => position += 1,
         }
     }
 }
 
-/// A mark's place, and what stands there for it. Letters in upper and lower case are one.
+/// The position of a mark in the table, and its entry. Upper and lower case are the same.
 #[expect(clippy::cast_possible_truncation, reason = "bits of the hash")]
-fn place_of(key: u64, mark: u32) -> (usize, u16) {
+fn position_of(key: u64, mark: u32) -> (usize, u16) {
     let hash = u64::from(mark | 0x2020_2020).wrapping_mul(key);
     ((hash >> 40) as usize, (hash >> 24) as u16 | 1)
 }

@@ -1,10 +1,10 @@
-//! Other spellings of a text: in upper or lower case and cut by anything that is no letter or digit, in base64 and in
-//! hexadecimal digits (cut likewise), and with the escapes of URLs, XML, JSON and C.
+//! Other spellings of a text: in upper or lower case and interrupted by anything other than letters and digits,
+//! in base64 and in hexadecimal (interrupted likewise), and with the escapes of URLs, XML, JSON and C.
 
-/// What stands for a byte that is nothing in a spelling.
+/// The class of a byte that has no meaning in a spelling.
 pub(super) const NONE: u8 = u8::MAX;
 
-/// What a byte is in each spelling.
+/// The meaning of a byte in each spelling.
 #[derive(Clone, Copy)]
 pub(super) struct Class {
     /// A letter in lower case or a digit.
@@ -58,7 +58,7 @@ pub(super) fn alphanumeric(text: &[u8]) -> impl Iterator<Item = u8> {
     values(text, |class| class.alphanumeric)
 }
 
-/// What a text says when it is read as hexadecimal digits or as base64, beginning at each place where a byte may begin.
+/// Decodes a text as hexadecimal and as base64, beginning at each position where a byte may begin.
 pub(super) fn decoded(text: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     let nibbles: Vec<u8> = values(text, |class| class.nibble).collect();
     let sextets: Vec<u8> = values(text, |class| class.sextet).collect();
@@ -67,12 +67,12 @@ pub(super) fn decoded(text: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     hex.chain(base64)
 }
 
-/// What the bytes of a text are in one spelling.
+/// The values of a text's bytes in one spelling.
 pub(super) fn values(text: &[u8], of: impl Fn(&Class) -> u8) -> impl Iterator<Item = u8> {
     text.iter().map(move |byte| of(&CLASSES[usize::from(*byte)])).filter(|value| *value != NONE)
 }
 
-/// Bytes from values of so many bits; what does not fill one at the end is left out.
+/// Combines values of this many bits into bytes. Incomplete bytes at the end are left out.
 #[expect(clippy::cast_possible_truncation, reason = "the bits of one byte")]
 fn bytes_of(values: &[u8], bits: u32) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(values.len());
@@ -88,7 +88,7 @@ fn bytes_of(values: &[u8], bits: u32) -> Vec<u8> {
     bytes
 }
 
-/// A text with its escapes undone, if there are any.
+/// A text with its escapes decoded, if there are any.
 pub(super) fn without_escapes(text: &[u8]) -> Option<Vec<u8>> {
     let mut plain = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -105,23 +105,24 @@ pub(super) fn without_escapes(text: &[u8]) -> Option<Vec<u8>> {
     (plain.len() < text.len()).then_some(plain)
 }
 
-/// The length of the escape at the start of a text, and what it stands for: an ASCII character, or 0 for another.
+/// The length of the escape at the start of a text, and its meaning: an ASCII character, or 0 for any other
+/// character.
 pub(super) fn escape(text: &[u8]) -> Option<(usize, u8)> {
     match text {
-        // Of URLs and quoted-printable, of C and of JSON.
+        // URLs and quoted-printable, C and JSON.
         [b'%' | b'=', digits @ ..] => Some((3, number(digits.get(..2)?, 16)?)),
         [b'\\' | b'0', b'x' | b'X', digits @ ..] => Some((4, number(digits.get(..2)?, 16)?)),
         [b'\\', b'u' | b'U', digits @ ..] => Some((6, number(digits.get(..4)?, 16)?)),
-        // Of XML and HTML.
+        // XML and HTML.
         [b'&', b'#', b'x' | b'X', digits @ ..] => reference(digits, 3, 16),
         [b'&', b'#', digits @ ..] => reference(digits, 2, 10),
-        // No name stands for a letter or a digit.
+        // No named reference stands for a letter or a digit.
         [b'&', name @ ..] => reference(name, 1, 36).map(|(length, _)| (length, 0)),
         _ => None,
     }
 }
 
-/// A reference, whose digits (or name) may have a semicolon behind them.
+/// A reference, whose digits (or name) may be followed by a semicolon.
 fn reference(text: &[u8], before: usize, radix: u32) -> Option<(usize, u8)> {
     let length = text.iter().take(8).take_while(|byte| char::from(**byte).is_digit(radix)).count();
     let end = usize::from(text.get(length) == Some(&b';'));

@@ -43,27 +43,27 @@ fn a_callers_name_may_share_a_short_word_with_a_made_up_secret() {
 }
 
 #[test]
-fn what_stands_around_a_secret_is_kept() {
+fn the_text_around_a_secret_is_kept() {
     let credentials = credentials(SECRET, TOKEN);
     let redactor = Redactor::new(credentials.secrets());
     let text = format!("'{}' is no <{}{}>.", SECRET.to_uppercase(), &TOKEN[3..20], &TOKEN[30..50]);
     assert_eq!(redactor.clean(text), "'[redacted]' is no <[redacted]>.");
 }
 
-/// So many characters of a text, and then something else, again and again.
+/// Inserts another text after every `length` characters of a text.
 fn cut(text: &str, length: usize, by: &str) -> String {
     let pieces: Vec<_> = text.as_bytes().chunks(length).map(String::from_utf8_lossy).collect();
     pieces.join(by)
 }
 
-/// Each byte in a form of its own.
+/// Each byte in another form.
 fn each(text: &str, form: impl Fn(u8) -> String) -> String {
     text.bytes().map(form).collect()
 }
 
 type Spelling = (&'static str, fn(&str) -> String);
 
-/// What SECURITY.md says is covered.
+/// The spellings that SECURITY.md lists as covered.
 const SPELLINGS: [Spelling; 28] = [
     ("upper case", |text| text.to_uppercase()),
     ("lower case", |text| text.to_lowercase()),
@@ -96,7 +96,7 @@ const SPELLINGS: [Spelling; 28] = [
 ];
 
 #[test]
-fn a_secret_in_another_spelling_is_found_wherever_it_stands() {
+fn a_secret_in_another_spelling_is_found_wherever_it_is() {
     let credentials = credentials(SECRET, TOKEN);
     let redactor = Redactor::new(credentials.secrets());
     for (name, spell) in SPELLINGS {
@@ -110,8 +110,9 @@ fn a_secret_in_another_spelling_is_found_wherever_it_stands() {
     }
 }
 
-/// Texts of the length that an answer may have, made of what is looked at most closely, against the longest secrets. The
-/// test's own time limit is the assertion: a search of every place for every other would take hours.
+/// Texts of the maximum length of an answer, made of the characters that are searched most closely, with the
+/// longest secrets. The test's own time limit is the assertion: comparing every position with every other would
+/// take hours.
 #[test]
 fn the_longest_texts_and_secrets_take_no_more_time_than_their_length() {
     const LENGTH: usize = 64 * 1024;
@@ -156,7 +157,7 @@ proptest! {
         let credentials = credentials(&secret, &token);
         let from = from % (token.len() - 24 + 1);
         let part = &token[from..token.len().min(from + length)];
-        // What is left when it is cut has to have letters and digits enough.
+        // The rest, without its ends, must have enough letters and digits.
         prop_assume!(alphanumeric(part.as_bytes()).count() >= SHORTEST_PART);
         let redactor = Redactor::new(credentials.secrets());
         for text in [SPELLINGS[spelling].1(&secret), format!("{before} {}", SPELLINGS[spelling].1(part))] {

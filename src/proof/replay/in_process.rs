@@ -1,4 +1,4 @@
-//! The used proofs that this process remembers.
+//! The store of used proofs in this process.
 
 use super::ReplayError;
 use prometheus_client::metrics::gauge::Gauge;
@@ -6,86 +6,91 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// How many proofs are remembered: some 50 MiB at most, and 500 a second for as long as a proof can be used (15 minutes). Further ones
-/// are refused, since forgetting one would let it be used again.
+/// The maximum number of proofs: at most some 50 MiB, and 500 per second for as long as a proof is valid (15
+/// minutes). Further proofs are rejected, since removing one would allow it to be used again.
 pub(super) const MOST: usize = 500_000;
 
-/// The proofs that are forgotten together, by their digests; and the number of the use.
+/// The digests of the proofs that are removed together, with the number of each use.
 type Slot = HashMap<[u8; 32], u64>;
 
-/// The used proofs, by the minute in which they are forgotten. There are as many slots as a proof can be used for minutes: about 20, so
-/// that looking into each is quick, and a whole slot goes at once.
+/// The used proofs by the minute in which they are removed. There is one slot for each minute that a proof is
+/// valid: about 20, so that looking into each is quick, and a whole slot is removed at once.
 #[derive(Default)]
 struct Slots {
     by_minute: BTreeMap<u64, Slot>,
     count: usize,
-    /// How often a proof was taken.
-    taken: u64,
+    /// The number of uses so far.
+    uses: u64,
 }
 
 pub(super) struct UsedProofs {
     most: usize,
     slots: Mutex<Slots>,
-    remembered: Gauge,
+    count: Gauge,
 }
 
 impl UsedProofs {
-    pub(super) fn new(remembered: Gauge) -> Self {
-        Self::with_room_for(MOST, remembered)
+    pub(super) fn new(count: Gauge) -> Self {
+        Self::with_room_for(MOST, count)
     }
 
-    fn with_room_for(most: usize, remembered: Gauge) -> Self {
-        Self { most, slots: Mutex::default(), remembered }
+    fn with_room_for(most: usize, count: Gauge) -> Self {
+        Self { most, slots: Mutex::default(), count }
     }
 
-    /// Remembers a proof until then. Returns the number of this use.
-    pub(super) fn take(&self, id: &[u8; 32], until: SystemTime, now: SystemTime) -> Result<u64, ReplayError> {
+    /// Records the use of a proof until this time. Returns the number of the use.
+    pub(super) fn mark_used(
+        &self,
+        id: &[u8; 32],
+        until: SystemTime,
+        now: SystemTime,
+    ) -> Result<u64, ReplayError> {
         let mut slots = self.lock();
         slots.forget(minute(now));
-        let result = slots.take(id, minute(until), self.most);
+        let result = slots.mark_used(id, minute(until), self.most);
         self.show(&slots);
         result
     }
 
-    /// Forgets a use, and not a later one of the same proof.
-    pub(super) fn give_back(&self, id: &[u8; 32], number: u64) {
+    /// Removes this use of a proof, but not a later one.
+    pub(super) fn undo(&self, id: &[u8; 32], number: u64) {
         let mut slots = self.lock();
-        slots.give_back(id, number);
+        slots.undo(id, number);
         self.show(&slots);
     }
 
     fn show(&self, slots: &Slots) {
-        self.remembered.set(slots.count.try_into().unwrap_or(i64::MAX));
+        self.count.set(slots.count.try_into().unwrap_or(i64::MAX));
     }
 
-    /// No step of ours panics while it is locked.
+    /// No step panics while the lock is held.
     fn lock(&self) -> MutexGuard<'_, Slots> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Slots {
-    /// Forgets what may be forgotten before this minute.
+    /// Removes the proofs that expired before this minute.
     fn forget(&mut self, minute: u64) {
         while let Some(first) = self.by_minute.first_entry().filter(|first| *first.key() < minute) {
             self.count -= first.remove().len();
         }
     }
 
-    fn take(&mut self, id: &[u8; 32], until: u64, most: usize) -> Result<u64, ReplayError> {
+    fn mark_used(&mut self, id: &[u8; 32], until: u64, most: usize) -> Result<u64, ReplayError> {
         if self.by_minute.values().any(|slot| slot.contains_key(id)) {
             return Err(ReplayError::Replayed);
         }
         if self.count >= most {
             return Err(ReplayError::Unavailable);
         }
-        self.taken += 1;
+        self.uses += 1;
         self.count += 1;
-        self.by_minute.entry(until).or_default().insert(*id, self.taken);
-        Ok(self.taken)
+        self.by_minute.entry(until).or_default().insert(*id, self.uses);
+        Ok(self.uses)
     }
 
-    fn give_back(&mut self, id: &[u8; 32], number: u64) {
+    fn undo(&mut self, id: &[u8; 32], number: u64) {
         for slot in self.by_minute.values_mut() {
             if slot.get(id) == Some(&number) {
                 slot.remove(id);
@@ -109,8 +114,8 @@ mod tests {
     const WINDOW: Duration = Duration::from_mins(16);
 
     fn store(most: usize) -> (UsedProofs, Gauge) {
-        let remembered = Gauge::default();
-        (UsedProofs::with_room_for(most, remembered.clone()), remembered)
+        let count = Gauge::default();
+        (UsedProofs::with_room_for(most, count.clone()), count)
     }
 
     fn id(number: usize) -> [u8; 32] {
@@ -120,51 +125,51 @@ mod tests {
     }
 
     #[test]
-    fn a_proof_is_remembered_until_it_may_be_forgotten_and_not_for_much_longer() {
-        let (store, remembered) = store(10);
-        // Each second of a minute, since what is forgotten together was not taken together.
+    fn a_proof_is_kept_until_it_expires_and_not_for_much_longer() {
+        let (store, count) = store(10);
+        // Each second of a minute, because proofs that are removed together were not all used at the same time.
         for second in 0..60 {
             let (begun, used) = (START + Duration::from_secs(second), id(usize::try_from(second).unwrap()));
-            let take = |now| store.take(&used, begun + WINDOW, now).is_ok();
+            let take = |now| store.mark_used(&used, begun + WINDOW, now).is_ok();
             assert!(take(begun));
             assert!(!take(begun + WINDOW - Duration::from_nanos(1)));
             assert!(!take(begun + WINDOW));
             assert!(take(begun + WINDOW + Duration::from_mins(1)), "{second}");
-            assert_eq!(remembered.get(), 1);
+            assert_eq!(count.get(), 1);
             store.slots.lock().unwrap().forget(u64::MAX);
         }
     }
 
     #[test]
-    fn a_use_that_is_given_back_can_be_made_again_and_a_later_one_stays() {
-        let (store, remembered) = store(10);
-        let take = || store.take(&id(1), START + WINDOW, START);
+    fn a_proof_can_be_used_again_after_its_use_was_undone_and_a_later_use_stays() {
+        let (store, count) = store(10);
+        let take = || store.mark_used(&id(1), START + WINDOW, START);
         let first = take().unwrap();
-        store.give_back(&id(1), first);
-        assert_eq!(remembered.get(), 0);
+        store.undo(&id(1), first);
+        assert_eq!(count.get(), 0);
         let second = take().unwrap();
-        store.give_back(&id(1), first);
+        store.undo(&id(1), first);
         assert_eq!(take(), Err(ReplayError::Replayed));
-        store.give_back(&id(1), second);
+        store.undo(&id(1), second);
         assert!(take().is_ok());
     }
 
     #[test]
-    fn a_proof_is_known_whatever_it_is_said_to_be_useful_until() {
+    fn a_used_proof_is_found_whatever_its_expiry_time() {
         let (store, _) = store(10);
-        assert!(store.take(&id(1), START + WINDOW, START).is_ok());
+        assert!(store.mark_used(&id(1), START + WINDOW, START).is_ok());
         for minutes in [0, 1, 15, 17, 60] {
             let until = START + Duration::from_mins(minutes);
-            assert_eq!(store.take(&id(1), until, START), Err(ReplayError::Replayed), "{minutes}");
+            assert_eq!(store.mark_used(&id(1), until, START), Err(ReplayError::Replayed), "{minutes}");
         }
     }
 
     #[test]
-    fn when_it_is_full_nothing_is_forgotten_and_nothing_accepted_until_there_is_room() {
-        let (store, remembered) = store(100);
-        let take = |number, now| store.take(&id(number), now + WINDOW, now);
+    fn a_full_store_removes_nothing_and_accepts_nothing_until_there_is_room() {
+        let (store, count) = store(100);
+        let take = |number, now| store.mark_used(&id(number), now + WINDOW, now);
         for number in 0..100 {
-            // In two minutes.
+            // Within two minutes.
             assert!(take(number, START + Duration::from_secs(number as u64)).is_ok());
         }
         let full = START + Duration::from_secs(100);
@@ -172,15 +177,16 @@ mod tests {
         for number in 0..100 {
             assert_eq!(take(number, full), Err(ReplayError::Replayed));
         }
-        assert_eq!(remembered.get(), 100);
+        assert_eq!(count.get(), 100);
         let later = START + WINDOW + Duration::from_mins(1);
         assert!(take(100, later).is_ok());
-        assert_eq!(remembered.get(), 41, "those of the first minute are forgotten");
+        assert_eq!(count.get(), 41, "the proofs of the first minute are removed");
     }
 
     #[test]
-    fn what_a_full_store_takes_is_what_its_comment_says() {
-        // A slot of hashbrown's is its key, its value and one byte; after doubling, 7/16 of them are in use at least.
+    fn a_full_store_takes_as_much_memory_as_its_comment_says() {
+        // A slot of hashbrown takes its key, its value and one byte. After doubling, at least 7/16 of the slots
+        // are in use.
         let most_bytes = MOST * (32 + 8 + 1) * 16 / 7;
         assert!(most_bytes < 50 << 20, "{most_bytes}");
     }

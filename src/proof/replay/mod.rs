@@ -1,7 +1,8 @@
-//! Which proofs were used, where each counts once: in this process, or in Redis for all replicas.
+//! The used proofs, for single use: in this process, or in Redis for all replicas.
 //!
-//! A proof is known by a digest; neither it nor any part of it is kept. It is taken before STS is asked, and given back if STS could
-//! not say. What cannot be found out is [`ReplayError::Unavailable`]: a proof is never accepted on a doubt.
+//! A proof is identified by a digest; no part of the proof is kept. It is marked as used before STS is called,
+//! and the mark is removed if the verdict is indeterminate. If the store does not answer, the result is
+//! [`ReplayError::Unavailable`]: a proof is never accepted when in doubt.
 
 mod in_process;
 
@@ -12,43 +13,44 @@ use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-/// Before the digest of a proof, in Redis.
+/// The prefix of a proof's digest in Redis.
 const PREFIX: &str = "sts-verify:used:";
 
-/// For so long a proof is remembered after it has become too old, since replicas' clocks differ.
+/// How long a proof is kept after it has expired, because the clocks of replicas differ.
 const CLOCK_LEEWAY: Duration = Duration::from_mins(1);
 
-/// Which proofs were used. Clones share what they know.
+/// The store of used proofs. Clones share it.
 #[derive(Clone)]
-pub struct ReplayStore(Keeper);
+pub struct ReplayStore(Store);
 
 #[derive(Clone)]
-enum Keeper {
+enum Store {
     Process(Arc<UsedProofs>),
     Redis(Redis),
 }
 
-/// Why a proof may not be used.
+/// Why a proof must not be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ReplayError {
     /// It was used before, or is being used.
     #[error("the proof was used before")]
     Replayed,
-    /// It cannot be found out: Redis cannot be asked, or this process remembers as many proofs as it can. It may count as used.
+    /// It cannot be found out: Redis cannot be reached, or the store of this process is full. The proof may
+    /// count as used.
     #[error("it cannot be found out whether the proof was used before")]
     Unavailable,
 }
 
-/// A proof that is being used. It counts as used when this is dropped.
-#[must_use = "a proof counts as used until it is given back"]
-pub struct Claim(Taken);
+/// A proof that is being used. If this is dropped, the proof counts as used.
+#[must_use = "a proof counts as used until the use is undone"]
+pub struct Claim(Mark);
 
-enum Taken {
+enum Mark {
     InProcess { store: Arc<UsedProofs>, id: [u8; 32], number: u64 },
     InRedis { redis: Redis, key: String, nonce: String },
 }
 
-/// The digest of what a proof is known by: SHA-256 over the parts, each behind its length in eight bytes.
+/// The digest that identifies a proof: SHA-256 over the parts, each preceded by its length in eight bytes.
 pub(super) fn digest(parts: &[&str]) -> [u8; 32] {
     let mut digest = Sha256::new();
     for part in parts {
@@ -59,37 +61,37 @@ pub(super) fn digest(parts: &[&str]) -> [u8; 32] {
 }
 
 impl ReplayStore {
-    /// The store of all replicas, or of this process where there is no Redis. `remembered` shows how many proofs this process
-    /// remembers.
+    /// The store of all replicas in Redis, or that of this process if there is no Redis. `count` shows the
+    /// number of proofs in this process.
     #[must_use]
-    pub fn new(redis: Option<Redis>, remembered: Gauge) -> Self {
+    pub fn new(redis: Option<Redis>, count: Gauge) -> Self {
         Self(match redis {
-            Some(redis) => Keeper::Redis(redis),
-            None => Keeper::Process(Arc::new(UsedProofs::new(remembered))),
+            Some(redis) => Store::Redis(redis),
+            None => Store::Process(Arc::new(UsedProofs::new(count))),
         })
     }
 
-    /// Takes the proof with this digest for one use. `useful_until` is after when it is refused as too old; for one proof it has to be
-    /// about the same each time.
+    /// Marks the proof with this digest as used. `useful_until` is its expiry time, which must be about the
+    /// same each time for one proof.
     ///
-    /// A caller that leaves meanwhile gives nothing back.
+    /// If the caller leaves meanwhile, the mark stays.
     ///
     /// # Errors
     ///
     /// [`ReplayError`].
-    pub async fn take(&self, id: &[u8; 32], useful_until: SystemTime) -> Result<Claim, ReplayError> {
+    pub async fn mark_used(&self, id: &[u8; 32], useful_until: SystemTime) -> Result<Claim, ReplayError> {
         let now = SystemTime::now();
         match &self.0 {
-            Keeper::Process(store) => {
-                let number = store.take(id, useful_until + CLOCK_LEEWAY, now)?;
-                Ok(Claim(Taken::InProcess { store: store.clone(), id: *id, number }))
+            Store::Process(store) => {
+                let number = store.mark_used(id, useful_until + CLOCK_LEEWAY, now)?;
+                Ok(Claim(Mark::InProcess { store: store.clone(), id: *id, number }))
             }
-            Keeper::Redis(redis) => take_in_redis(redis, id, useful_until, now).await,
+            Store::Redis(redis) => mark_in_redis(redis, id, useful_until, now).await,
         }
     }
 }
 
-async fn take_in_redis(
+async fn mark_in_redis(
     redis: &Redis,
     id: &[u8; 32],
     useful_until: SystemTime,
@@ -100,19 +102,19 @@ async fn take_in_redis(
     let (key, nonce) = (format!("{PREFIX}{}", hex::encode(id)), hex::encode(nonce));
     let ttl = useful_until.duration_since(now).unwrap_or_default() + CLOCK_LEEWAY;
     match redis.claim(&key, &nonce, ttl).await {
-        Ok(true) => Ok(Claim(Taken::InRedis { redis: redis.clone(), key, nonce })),
+        Ok(true) => Ok(Claim(Mark::InRedis { redis: redis.clone(), key, nonce })),
         Ok(false) => Err(ReplayError::Replayed),
         Err(_) => Err(ReplayError::Unavailable),
     }
 }
 
 impl Claim {
-    /// The proof was not used: STS could not say whether it is good. It may be used again, unless Redis cannot be told so, which it
-    /// counts and logs itself.
-    pub async fn give_back(self) {
+    /// Removes the mark, because the verdict on the proof was indeterminate. The proof may then be used again.
+    /// If Redis cannot be reached, the mark stays, which is counted and logged.
+    pub async fn undo(self) {
         match self.0 {
-            Taken::InProcess { store, id, number } => store.give_back(&id, number),
-            Taken::InRedis { redis, key, nonce } => {
+            Mark::InProcess { store, id, number } => store.undo(&id, number),
+            Mark::InRedis { redis, key, nonce } => {
                 let _ = redis.release(&key, &nonce).await;
             }
         }
@@ -124,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_digest_is_of_the_parts_and_of_where_they_part() {
+    fn a_digest_depends_on_the_parts_and_on_their_boundaries() {
         let expected = Sha256::digest(b"\0\0\0\0\0\0\0\x02ab\0\0\0\0\0\0\0\x01c");
         assert_eq!(digest(&["ab", "c"])[..], expected[..]);
         assert_ne!(digest(&["ab", "c"]), digest(&["a", "bc"]));

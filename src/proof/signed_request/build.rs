@@ -1,4 +1,4 @@
-//! The request that STS is sent, built anew from the values that were read.
+//! Builds the request for STS anew from the values that were read.
 
 use super::headers::SignedHeaders;
 use super::signature::{ALGORITHM, Signature};
@@ -11,21 +11,21 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
-/// What a query's value may hold as it is (RFC 3986, section 2.3).
+/// The characters that are not escaped in a query's value (RFC 3986, section 2.3).
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded; charset=utf-8");
 
 impl CheckedRequest {
-    /// The call that asks STS who signed the request, for one of the audiences.
+    /// The call to STS that finds out who signed the request, for one of the audiences.
     ///
     /// # Errors
     ///
-    /// When a value cannot be sent, which reading it has excluded.
+    /// A value cannot be sent. Reading the request has excluded this.
     pub fn call(&self, audience: &str) -> Result<StsCall, http::Error> {
         let signature = self.signature.value().clone();
-        // A GET may have it among its headers.
-        let in_header = self.headers.given.iter().find(|(name, _)| name == "x-amz-security-token");
+        // A GET may have the session token among its headers.
+        let in_header = self.headers.headers.iter().find(|(name, _)| name == "x-amz-security-token");
         let in_header = in_header.map(|(_, value)| SecretString::from(value.as_str()));
         let token = self.signature.session_token.clone().or(in_header);
         Ok(StsCall::Signed(Box::new(SignedCall::new(self.build(audience)?, signature, token))))
@@ -35,7 +35,7 @@ impl CheckedRequest {
     ///
     /// # Errors
     ///
-    /// When a value cannot be sent, which reading it has excluded.
+    /// A value cannot be sent. Reading the request has excluded this.
     pub fn build(&self, audience: &str) -> Result<Request<&'static str>, http::Error> {
         let Self { method, host, signature, headers, .. } = self;
         let (request, body) = match method {
@@ -53,7 +53,7 @@ impl CheckedRequest {
         Ok(request)
     }
 
-    /// What a proof is known by when it may be used once: the SHA-256 of its scope, date and signature.
+    /// The digest that identifies the proof for single use: the SHA-256 of its scope, date and signature.
     #[must_use]
     pub fn replay_id(&self) -> [u8; 32] {
         let signature = self.signature.value().expose_secret();
@@ -66,9 +66,9 @@ fn add_headers<B>(
     headers: &SignedHeaders,
     audience: &str,
 ) -> Result<(), http::Error> {
-    let given = headers.given.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let signed = headers.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let binding = headers.open_binding().map(|name| (name, audience));
-    for (name, value) in given.chain(binding) {
+    for (name, value) in signed.chain(binding) {
         request.headers_mut().insert(HeaderName::from_bytes(name.as_bytes())?, sensitive(value)?);
     }
     Ok(())
@@ -89,7 +89,8 @@ fn authorization(signature: &Signature) -> Zeroizing<String> {
     ))
 }
 
-/// The query of a presigned URL. STS sorts parameters before it checks a signature, so that their order is ours.
+/// The query of a presigned URL. STS sorts the parameters before it checks a signature, so their order does not
+/// matter.
 fn query(signature: &Signature) -> Zeroizing<String> {
     let credential = signature.credential();
     let names = signature.signed_headers.join(";");

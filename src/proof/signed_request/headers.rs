@@ -1,15 +1,16 @@
-//! The headers that a signature covers, and the one among them that says for whom it is: steps 7 and 8 of a signed request.
+//! The signed headers, and the one among them that names the audience (the binding): steps 7 and 8 of a signed
+//! request.
 
 use super::signature::{EMPTY_SHA256, Signature};
 use super::{BODY, Header, Method, not_allowed};
 use crate::proof::ProofError;
 use zeroize::Zeroizing;
 
-/// The headers that carry the audience: ours, Vault's and OpenBao's, Consul's, EKS's.
+/// The headers that can name the audience: ours, that of Vault and OpenBao, Consul's, and EKS's.
 const BINDINGS: [&str; 4] =
     ["x-consul-iam-serverid", "x-k8s-aws-id", "x-sts-verify-audience", "x-vault-aws-iam-server-id"];
 
-/// What else a GetCallerIdentity request may have signed.
+/// The other headers that a GetCallerIdentity request may have signed.
 const ALLOWED: [&str; 10] = [
     "amz-sdk-invocation-id",
     "amz-sdk-request",
@@ -23,22 +24,23 @@ const ALLOWED: [&str; 10] = [
     "x-amz-user-agent",
 ];
 
-/// The start of the headers by which Consul has the entity's tags asked for: another request, signed by the same login.
+/// The prefix of the headers with which Consul requests the entity's tags: they are for another request, signed
+/// by the same login.
 const CONSUL_ENTITY: &str = "x-consul-iam-getentity-";
 
 /// SHA-256 of [`BODY`], in hexadecimal.
 const BODY_SHA256: &str = "ab821ae955788b0e33ebd34c208442ccfc2d406e2edc5e7a39bd6458fbb4f843";
 
-/// The signed headers with their values. They may hold a session token, and so have no `Debug`.
+/// The signed headers with their values. They may hold a session token, so there is no `Debug`.
 pub(super) struct SignedHeaders {
-    /// In the order of their names. `Host` and a binding without a value are not among them.
-    pub given: Vec<Header>,
-    /// The name of the binding, where exactly one is signed.
+    /// Ordered by name. `Host` and a binding without a value are not among them.
+    pub headers: Vec<Header>,
+    /// The name of the binding, if exactly one is signed.
     binding: Option<&'static str>,
 }
 
 impl SignedHeaders {
-    /// Step 7: every signed header is there and is one of a GetCallerIdentity's.
+    /// Step 7: every signed header is present and is allowed in a GetCallerIdentity request.
     pub fn check(
         method: Method,
         host: &str,
@@ -49,8 +51,8 @@ impl SignedHeaders {
         let get =
             |name: &str| headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
         check_names(method, names, headers)?;
-        if get("host").is_some_and(|given| given != host) {
-            return Err(not_allowed("its Host is not that of its URL"));
+        if get("host").is_some_and(|value| value != host) {
+            return Err(not_allowed("its Host differs from that of its URL"));
         }
         if method == Method::Get && signature.session_token.is_some() && get("x-amz-security-token").is_some()
         {
@@ -58,50 +60,50 @@ impl SignedHeaders {
         }
         let bindings: Vec<&str> =
             BINDINGS.into_iter().filter(|name| names.iter().any(|signed| signed == name)).collect();
-        let mut given = Vec::with_capacity(names.len());
+        let mut signed = Vec::with_capacity(names.len());
         for name in names.iter().filter(|name| *name != "host") {
             match get(name) {
                 Some(value) => {
                     check_value(method, name, value, signature)?;
-                    given.push((name.clone(), Zeroizing::new(value.to_owned())));
+                    signed.push((name.clone(), Zeroizing::new(value.to_owned())));
                 }
                 None if bindings.contains(&name.as_str()) => {}
-                None => return Err(not_allowed("a signed header is not there")),
+                None => return Err(not_allowed("a signed header is missing")),
             }
         }
         let binding = match bindings[..] {
             [one] => Some(one),
             _ => None,
         };
-        Ok(Self { given, binding })
+        Ok(Self { headers: signed, binding })
     }
 
     /// Step 8: exactly one binding is signed, and it names this service. Returns the audiences to try.
     pub fn check_binding(&self, method: Method, audiences: &[String]) -> Result<Vec<String>, ProofError> {
         let binding = self.binding.ok_or(ProofError::AudienceMismatch)?;
-        match self.given.iter().find(|(name, _)| name == binding) {
+        match self.headers.iter().find(|(name, _)| name == binding) {
             Some((_, value)) => {
                 let audience = audiences.iter().find(|audience| **audience == **value);
                 audience.map(|audience| vec![audience.clone()]).ok_or(ProofError::AudienceMismatch)
             }
-            // Its value is in the signature, and STS refuses another than that of the service.
+            // The signature covers its value, and STS rejects any other value than the service's.
             None if method == Method::Get => Ok(audiences.to_vec()),
             None => Err(ProofError::AudienceMismatch),
         }
     }
 
-    /// The binding's name, where the service has to add it with its value.
+    /// The binding's name, if the service has to add the header with its value.
     pub fn open_binding(&self) -> Option<&'static str> {
-        self.binding.filter(|binding| !self.given.iter().any(|(name, _)| name == binding))
+        self.binding.filter(|binding| !self.headers.iter().any(|(name, _)| name == binding))
     }
 }
 
-/// The list of signed headers: lower case, sorted, once each, and of those that are allowed.
+/// Checks the list of signed headers: lower case, sorted, no duplicates, and only allowed names.
 fn check_names(method: Method, names: &[String], headers: &[Header]) -> Result<(), ProofError> {
     let signs = |wanted: &str| names.iter().any(|name| name == wanted);
-    let given = |wanted: &str| headers.iter().any(|(name, _)| name == wanted);
+    let has = |wanted: &str| headers.iter().any(|(name, _)| name == wanted);
     if !names.is_sorted_by(|one, other| one < other) {
-        return Err(not_allowed("its signed headers must be sorted, once each"));
+        return Err(not_allowed("its signed headers must be sorted and without duplicates"));
     }
     let entity = headers.iter().any(|(name, _)| name.starts_with(CONSUL_ENTITY));
     let known = |name: &String| ALLOWED.contains(&name.as_str()) || BINDINGS.contains(&name.as_str());
@@ -111,13 +113,13 @@ fn check_names(method: Method, names: &[String], headers: &[Header]) -> Result<(
     if !signs("host") || (method == Method::Post && !signs("x-amz-date")) {
         return Err(not_allowed("its signature does not cover Host and X-Amz-Date"));
     }
-    if given("x-amz-security-token") && !signs("x-amz-security-token") {
+    if has("x-amz-security-token") && !signs("x-amz-security-token") {
         return Err(not_allowed("its signature does not cover its session token"));
     }
     Ok(())
 }
 
-/// Values that follow from the request have to be these.
+/// Checks values that are determined by the request.
 fn check_value(method: Method, name: &str, value: &str, signature: &Signature) -> Result<(), ProofError> {
     let (length, digest) = match method {
         Method::Get => (0, EMPTY_SHA256),
@@ -130,7 +132,7 @@ fn check_value(method: Method, name: &str, value: &str, signature: &Signature) -
         "x-amz-date" => value == signature.timestamp(),
         _ => true,
     };
-    if good { Ok(()) } else { Err(not_allowed("a signed header is not that of its body or its date")) }
+    if good { Ok(()) } else { Err(not_allowed("a signed header does not match its body or its date")) }
 }
 
 /// `application/x-www-form-urlencoded`, with or without a charset.

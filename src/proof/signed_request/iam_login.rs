@@ -1,4 +1,4 @@
-//! The login of Vault, OpenBao and Consul: a signed POST (or GET) in four members.
+//! The login of Vault, OpenBao and Consul: a signed POST or GET request in four members.
 
 use super::{Header, SignedRequest, check_url};
 use crate::credentials::ValidationError;
@@ -17,7 +17,7 @@ const URL: &str = "iam_request_url";
 const BODY: &str = "iam_request_body";
 const HEADERS: &str = "iam_request_headers";
 
-/// The members as they were posted; `None` for one that is absent.
+/// The members as they were posted. `None` for one that is absent.
 #[derive(Default, Clone, Copy)]
 pub struct IamLogin<'a> {
     /// `iam_http_request_method`: GET or POST.
@@ -30,12 +30,12 @@ pub struct IamLogin<'a> {
     pub headers: Option<HeaderMember<'a>>,
 }
 
-/// The headers, which clients post in three ways.
+/// The headers, which clients post in three forms.
 #[derive(Clone, Copy)]
 pub enum HeaderMember<'a> {
-    /// A string: base64 of a JSON object, or the object's text itself.
+    /// A string: base64 of a JSON object, or the text of the object.
     Text(&'a str),
-    /// A JSON object's text.
+    /// The text of a JSON object.
     Object(&'a str),
 }
 
@@ -44,7 +44,7 @@ impl SignedRequest {
     ///
     /// # Errors
     ///
-    /// [`ValidationError`] for what cannot be read, or is missing.
+    /// [`ValidationError`] for a login that is malformed or incomplete.
     pub fn from_iam_login(login: IamLogin<'_>) -> Result<Self, ValidationError> {
         let method = required(login.method, METHOD)?;
         let url = decode_text(required(login.url, URL)?, URL)?;
@@ -102,7 +102,7 @@ fn headers(json: &[u8]) -> Result<Vec<Header>, ValidationError> {
     Ok(headers)
 }
 
-/// A string, a number, or an array of one: Go's `http.Header` has arrays.
+/// A string, a number, or an array with one of these: Go's `http.Header` has arrays.
 fn one_value(value: Value) -> Option<Zeroizing<String>> {
     match value {
         Value::String(text) => Some(Zeroizing::new(text)),

@@ -1,9 +1,9 @@
-//! Signed requests: a GetCallerIdentity request that a caller signed for somebody else to send.
+//! Signed requests: GetCallerIdentity requests that a caller signed and somebody else sends.
 //!
-//! A request is read ([`SignedRequest::from_token`] and its brothers: what cannot be read is malformed), checked ([`SignedRequest::check`]: what
-//! can be read and is no GetCallerIdentity for this service is refused), and built anew from the values read
-//! ([`CheckedRequest::build`]): STS never gets a byte that only the client has seen. The steps are those of proofs.md, "A signed request, step
-//! by step".
+//! A request is read ([`SignedRequest::from_token`] and similar functions; a request that cannot be read is
+//! malformed), checked ([`SignedRequest::check`]; a request that is not a GetCallerIdentity for this service is
+//! invalid), and built anew from the values ([`CheckedRequest::build`]), so that STS gets no byte that was not
+//! checked. The steps are those of proofs.md, "A signed request, step by step".
 
 mod build;
 mod headers;
@@ -27,7 +27,7 @@ use zeroize::Zeroizing;
 const MAX_TOKEN_BYTES: usize = 12_288;
 const MAX_URL_BYTES: usize = 8_192;
 
-/// The body of the one question that may be asked.
+/// The body of a GetCallerIdentity request, the only one that is allowed.
 pub(crate) const BODY: &str = "Action=GetCallerIdentity&Version=2011-06-15";
 
 /// How a request is sent.
@@ -37,10 +37,10 @@ enum Method {
     Post,
 }
 
-/// A header as the client gave it: its name in lower case, and its value.
+/// A header from the client: its name in lower case, and its value.
 type Header = (String, Zeroizing<String>);
 
-/// A signed request that could be read. It holds a signature and perhaps a session token, and so has no `Debug`.
+/// A signed request that could be read. It holds a signature and perhaps a session token, so it has no `Debug`.
 pub struct SignedRequest {
     method: Zeroizing<String>,
     url: Zeroizing<String>,
@@ -48,29 +48,29 @@ pub struct SignedRequest {
     body: Zeroizing<Vec<u8>>,
 }
 
-/// What a signed request has to fit.
+/// The rules that a signed request must satisfy.
 #[derive(Debug, Clone)]
 pub struct SignedRequestRules {
-    /// The hosts that may be asked.
+    /// The hosts that are allowed.
     pub hosts: StsHosts,
     /// The names of this service.
     pub audiences: Vec<String>,
-    /// How old a signature may be.
+    /// The maximum age of a signature.
     pub max_age: Duration,
 }
 
-/// A signed request that is a GetCallerIdentity for this service, in the values that it is built from anew.
+/// A GetCallerIdentity request for this service, as the values that it is built from.
 pub struct CheckedRequest {
     method: Method,
     /// The host that was signed.
     host: String,
-    /// The region whose STS it is for.
+    /// The region of the STS that it is for.
     region: String,
     signature: Signature,
     headers: SignedHeaders,
-    /// The audiences to try, in order: one where the client gave the binding's value, all where it did not.
+    /// The audiences to try, in order: one if the client gave the binding's value, all otherwise.
     audiences: Vec<String>,
-    /// After it the signature is too old.
+    /// The time at which the signature expires.
     useful_until: SystemTime,
 }
 
@@ -79,7 +79,7 @@ impl SignedRequest {
     ///
     /// # Errors
     ///
-    /// [`ValidationError`] for what cannot be read.
+    /// [`ValidationError`] for a malformed token.
     pub fn from_token(token: &str, member: &'static str) -> Result<Self, ValidationError> {
         let malformed = |what| ValidationError::Invalid(member, what);
         if token.len() > MAX_TOKEN_BYTES {
@@ -96,7 +96,7 @@ impl SignedRequest {
     ///
     /// # Errors
     ///
-    /// [`ValidationError`] for what cannot be read.
+    /// [`ValidationError`] for a malformed URL.
     pub fn from_url(url: &str, member: &'static str) -> Result<Self, ValidationError> {
         check_url(url, member)?;
         Ok(Self {
@@ -107,13 +107,13 @@ impl SignedRequest {
         })
     }
 
-    /// Checks that this is a GetCallerIdentity request for this service, signed not long ago.
+    /// Checks that this is a GetCallerIdentity request for this service, signed within the allowed time.
     ///
     /// # Errors
     ///
-    /// The first step that fails.
+    /// The error of the first step that fails.
     pub fn check(&self, rules: &SignedRequestRules, now: SystemTime) -> Result<CheckedRequest, ProofFailure> {
-        // It was read before.
+        // It was read before, so this cannot fail.
         let url = UrlText::read(&self.url).map_err(|_| not_allowed("its URL cannot be read"))?;
         let method = self.check_method(&url)?;
         let region = check_host(method, &url, &rules.hosts)?;
@@ -139,7 +139,7 @@ impl SignedRequest {
         })
     }
 
-    /// The access key ID in the signature's scope, if there is a signature that can be read.
+    /// The access key ID in the signature's scope, if there is a well-formed signature.
     pub(super) fn access_key_id(&self) -> Option<String> {
         let signature = if self.headers.is_empty() {
             Signature::from_query(&Parameters::of(&UrlText::read(&self.url).ok()?).ok()?).ok()?
@@ -153,18 +153,18 @@ impl SignedRequest {
     fn check_method(&self, url: &UrlText<'_>) -> Result<Method, ProofError> {
         match self.method.as_str() {
             "POST" if url.query.is_some_and(|query| !query.is_empty()) => {
-                Err(not_allowed("a POST has no query"))
+                Err(not_allowed("a POST must not have a query"))
             }
             "GET" if self.body.is_empty() => Ok(Method::Get),
-            "GET" => Err(not_allowed("a GET has no body")),
+            "GET" => Err(not_allowed("a GET must not have a body")),
             "POST" if *self.body == BODY.as_bytes() => Ok(Method::Post),
-            "POST" => Err(not_allowed("its body is another")),
+            "POST" => Err(not_allowed("its body is not that of GetCallerIdentity")),
             _ => Err(not_allowed("its method must be GET or POST")),
         }
     }
 }
 
-/// Step 4: the URL's text, and whose host it is.
+/// Step 4: checks the URL's text, and finds the region of its host.
 fn check_host<'a>(method: Method, url: &UrlText<'_>, hosts: &'a StsHosts) -> Result<&'a str, ProofFailure> {
     let region = match hosts.get(url.authority) {
         StsHost::Allowed(region) => region,
@@ -175,10 +175,10 @@ fn check_host<'a>(method: Method, url: &UrlText<'_>, hosts: &'a StsHosts) -> Res
         return Err(not_allowed("its URL must begin with https://").into());
     }
     if url.has_fragment || !matches!(url.path, "" | "/") {
-        return Err(not_allowed("its URL has a path or a fragment").into());
+        return Err(not_allowed("its URL must not have a path or a fragment").into());
     }
     match (method, url.query) {
-        (Method::Get, None) => Err(not_allowed("a GET has its signature in the query").into()),
+        (Method::Get, None) => Err(not_allowed("a GET must have its signature in the query").into()),
         _ => Ok(region),
     }
 }
@@ -187,7 +187,7 @@ fn not_allowed(what: &'static str) -> ProofError {
     ProofError::RequestNotAllowed(what)
 }
 
-/// A URL that can be read: RFC 3986's characters, a host, whole escapes, no parameter twice.
+/// Checks a URL: RFC 3986's characters, a host, complete escapes, no duplicate parameters.
 fn check_url(url: &str, member: &'static str) -> Result<(), ValidationError> {
     let malformed = |what| ValidationError::Invalid(member, what);
     if url.len() > MAX_URL_BYTES {
@@ -202,11 +202,11 @@ fn check_url(url: &str, member: &'static str) -> Result<(), ValidationError> {
     }
     names.sort_unstable();
     let doubled = names.windows(2).any(|pair| pair[0] == pair[1]);
-    if doubled { Err(malformed("must hold a URL without a parameter twice")) } else { Ok(()) }
+    if doubled { Err(malformed("must hold a URL without duplicate parameters")) } else { Ok(()) }
 }
 
 impl CheckedRequest {
-    /// The region whose STS it is for.
+    /// The region of the STS that it is for.
     #[must_use]
     pub fn region(&self) -> &str {
         &self.region
@@ -218,19 +218,19 @@ impl CheckedRequest {
         &self.host
     }
 
-    /// The access key ID of the signature's scope, as it may be logged.
+    /// The access key ID of the signature's scope, masked for the log.
     #[must_use]
     pub fn masked_access_key(&self) -> String {
         masked_access_key(self.signature.access_key_id())
     }
 
-    /// The audiences to try, in order, while STS says that the signature does not match.
+    /// The audiences to try, in order, until the signature matches.
     #[must_use]
     pub fn audiences(&self) -> &[String] {
         &self.audiences
     }
 
-    /// After it the signature is too old.
+    /// The time at which the signature expires.
     #[must_use]
     pub fn useful_until(&self) -> SystemTime {
         self.useful_until

@@ -1,4 +1,4 @@
-//! What a signature says of itself, in a query or in a header: steps 5 and 6 of a signed request.
+//! Reads a signature from a query or a header: steps 5 and 6 of a signed request.
 
 use super::url::{Parameter, UrlText};
 use super::{Header, not_allowed};
@@ -12,14 +12,14 @@ use time::{OffsetDateTime, PrimitiveDateTime};
 
 pub(super) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
-/// How far ahead of ours the client's clock may be.
+/// How far the client's clock may be ahead.
 const CLOCK_LEEWAY: Duration = Duration::from_mins(5);
 
-/// STS's own bound. `X-Amz-Expires` above it is refused, though it is no lifetime: STS ignores it.
+/// STS's own limit. A larger `X-Amz-Expires` is rejected, although STS ignores the value.
 const MAX_EXPIRES: u32 = 900;
 
-/// The parameters of a presigned URL, in the order of their names, which is the order of the request that is built. True for those
-/// that have to be there.
+/// The parameters of a presigned URL, ordered by name, which is the order in the request that is built. True
+/// for those that are required.
 const PARAMETERS: [(&str, bool); 11] = [
     ("Action", true),
     ("Version", true),
@@ -34,28 +34,28 @@ const PARAMETERS: [(&str, bool); 11] = [
     ("X-Amz-User-Agent", false),
 ];
 
-/// SHA-256 of nothing, in hexadecimal: the body of a GET.
+/// SHA-256 of an empty body, in hexadecimal: that of a GET.
 pub(super) const EMPTY_SHA256: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-/// The parameters of a query that are allowed, each once.
+/// The allowed parameters of a query.
 pub(super) struct Parameters<'a>(Vec<Parameter<'a>>);
 
-/// A signature with its scope. It is never printed.
+/// A signature with its scope. It has no `Debug`.
 pub(super) struct Signature {
     access_key_id: String,
     region: String,
-    /// `20220127T001427Z`.
+    /// Such as `20220127T001427Z`.
     timestamp: String,
     signed_at: SystemTime,
     pub signed_headers: Vec<String>,
     pub session_token: Option<SecretString>,
     value: SecretString,
-    /// The parameters of a query that are no part of the signature itself, with their values.
+    /// The parameters of a query that do not belong to the signature itself, with their values.
     pub others: Vec<(&'static str, String)>,
 }
 
 impl<'a> Parameters<'a> {
-    /// Step 5: exactly these names, in this spelling. That none comes twice was checked when the URL was read.
+    /// Step 5: exactly these names, in this spelling. Duplicates were excluded when the URL was read.
     pub fn of(url: &UrlText<'a>) -> Result<Self, ProofError> {
         if url.query.is_some_and(|query| query.contains('+')) {
             return Err(not_allowed("its query has a plus sign, which parsers read in two ways"));
@@ -116,7 +116,7 @@ impl Signature {
         parts.read(token, others)
     }
 
-    /// The signature of a request with an `Authorization` of the exact form.
+    /// The signature of a request with an `Authorization` header in exactly this form.
     pub fn from_headers(headers: &[Header]) -> Result<Self, ProofFailure> {
         let get = |name| headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
         let authorization = get("authorization").ok_or(not_allowed("it has no Authorization"))?;
@@ -156,7 +156,7 @@ impl Signature {
         &self.value
     }
 
-    /// Not too old and not ahead. Returns after when it is too old.
+    /// Checks that the signature is neither too old nor in the future. Returns the time at which it expires.
     pub fn check_time(&self, max_age: Duration, now: SystemTime) -> Result<SystemTime, ProofError> {
         let useful_until = self.signed_at + max_age;
         if useful_until < now {
@@ -169,7 +169,7 @@ impl Signature {
     }
 }
 
-/// The texts that both forms have.
+/// The texts that both forms contain.
 struct Parts<'a> {
     credential: &'a str,
     timestamp: &'a str,
@@ -191,14 +191,14 @@ impl Parts<'_> {
         let signed_at =
             time_of(self.timestamp).ok_or(not_allowed("X-Amz-Date must be of the form 20220127T001427Z"))?;
         if !is_access_key_id(key) || self.timestamp.split('T').next() != Some(date) {
-            return Err(not_allowed("its scope has no access key ID, or another day").into());
+            return Err(not_allowed("its scope has no access key ID, or another day than X-Amz-Date").into());
         }
         let digits = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
         if self.signature.len() != 64 || !self.signature.bytes().all(digits) {
             return Err(not_allowed("its signature must have 64 hexadecimal digits").into());
         }
         if token.is_some_and(|token| !is_token(token)) {
-            return Err(not_allowed("its session token is none").into());
+            return Err(not_allowed("its session token is malformed").into());
         }
         Ok(Signature {
             access_key_id: key.to_owned(),
@@ -221,7 +221,7 @@ fn time_of(text: &str) -> Option<SystemTime> {
     Some(time.into())
 }
 
-/// As a session token of contract.md.
+/// Whether a text has the form of a session token in contract.md.
 fn is_token(text: &str) -> bool {
     (1..=16_384).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }

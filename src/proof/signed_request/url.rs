@@ -1,11 +1,11 @@
-//! The text of a URL in its parts, by RFC 3986's characters and nothing more lenient.
+//! Splits the text of a URL into its parts, strictly by RFC 3986.
 //!
-//! A URL library mends what it reads (case, escapes, dots, back slashes, line ends), and two that mend differently see two
-//! hosts. Here nothing is mended: what is not written as it would be sent is not taken.
+//! A URL library corrects what it reads (case, escapes, dots, backslashes, line ends), and two libraries may
+//! read different hosts. Nothing is corrected here: a URL must be written exactly as it would be sent.
 
 use zeroize::Zeroizing;
 
-/// The parts of a URL as they are written. It holds a signature, and so has no `Debug`.
+/// The parts of a URL as they are written. It holds a signature, so it has no `Debug`.
 pub(super) struct UrlText<'a> {
     pub scheme: &'a str,
     /// User, host and port.
@@ -17,13 +17,13 @@ pub(super) struct UrlText<'a> {
 
 /// A parameter of a query.
 pub(super) struct Parameter<'a> {
-    /// As it is written.
+    /// The name as it is written.
     pub name: &'a str,
-    /// Without its escapes.
+    /// The value without its escapes.
     pub value: Zeroizing<String>,
 }
 
-/// A text that is no URL, or has a bad escape.
+/// The text is not a URL, or has an invalid escape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct NotAUrl;
 
@@ -63,7 +63,7 @@ impl<'a> UrlText<'a> {
     }
 }
 
-/// A text without its escapes: printable ASCII.
+/// Decodes the escapes of a text. The result must be printable ASCII.
 pub(super) fn unescape(text: &str) -> Result<Zeroizing<String>, NotAUrl> {
     let decoded = percent_encoding::percent_decode_str(text).decode_utf8().map_err(|_| NotAUrl)?;
     let printable = decoded.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
@@ -79,13 +79,13 @@ fn has_only_url_characters(text: &str) -> bool {
     })
 }
 
-/// Whether anything is left of an authority without its user and port.
+/// Whether an authority has a host besides its user and port.
 fn has_host(authority: &str) -> bool {
     let (user, host_and_port) = authority.split_once('@').unwrap_or(("", authority));
     if user.contains(['[', ']']) || host_and_port.contains('@') {
         return false;
     }
-    // An address of IPv6 stands in brackets, and nothing else does.
+    // IPv6 addresses, and only these, are in brackets.
     let address = host_and_port.strip_prefix('[').and_then(|rest| rest.split_once(']'));
     if let Some((address, port)) = address {
         return !address.is_empty()
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_url_is_not_taken() {
+    fn text_that_is_not_a_url_is_rejected() {
         for text in [
             "",
             "sts.amazonaws.com",
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn values_lose_their_escapes_and_have_to_be_printable() {
+    fn values_are_unescaped_and_must_be_printable() {
         let values = |text: &str| {
             let url = UrlText::read(text).ok()?;
             let parameters = url.parameters().ok()?;
@@ -184,7 +184,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_parts_make_the_text_again(text in "[a-z]{1,5}://[a-z%4-5@:\\[\\]]{1,8}[/?#a-z%4-5=&]{0,20}") {
+        fn the_parts_add_up_to_the_text(text in "[a-z]{1,5}://[a-z%4-5@:\\[\\]]{1,8}[/?#a-z%4-5=&]{0,20}") {
             if let Ok(url) = UrlText::read(&text) {
                 let query = url.query.map(|query| format!("?{query}")).unwrap_or_default();
                 let without_fragment = format!("{}://{}{}{query}", url.scheme, url.authority, url.path);

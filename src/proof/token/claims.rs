@@ -1,21 +1,21 @@
-//! What a token claims: for whom, from when till when, and whose it is (steps 4 and 5 of a token).
+//! Checks the claims of a token: its audience, its times, and its principal (steps 4 and 5 of a token).
 
 use super::super::ProofError;
 use crate::identity::{CallerArn, is_account_id};
 use serde_json::{Map, Value};
 use std::time::Duration;
 
-/// AWS's own claims are members of this one.
+/// The member that contains AWS's own claims.
 const AWS_CLAIMS: &str = "https://sts.amazonaws.com/";
 
-/// How far ahead of ours the issuer's clock may be.
+/// How far the issuer's clock may be ahead.
 const CLOCK_LEEWAY: i64 = 60;
 
-/// What a token has to fit.
+/// The values that a token must match.
 pub(super) struct Expected<'a> {
     /// The names of this service.
     pub audiences: &'a [String],
-    /// How old a token may be.
+    /// The maximum age of a token.
     pub max_age: Duration,
     /// The partition of the issuer.
     pub partition: &'a str,
@@ -23,16 +23,17 @@ pub(super) struct Expected<'a> {
     pub now: i64,
 }
 
-/// The claims of a token that fits.
+/// The claims of a token that matches.
 pub(super) struct Claims {
     pub account: String,
     pub principal: CallerArn,
     pub org_id: Option<String>,
-    /// Where the account is in its organisation; AWS's tokens have an array of paths.
+    /// The account's position in its organisation. AWS's tokens have an array of paths.
     pub org_paths: Vec<String>,
-    /// What CloudTrail calls `webIdentityTokenId`.
+    /// The value that CloudTrail calls `webIdentityTokenId`.
     pub token_id: String,
-    /// After it the token is too old, in seconds since 1970: by its own end, or by the operator's bound.
+    /// The time at which the token expires, in seconds since 1970: by its own expiry time, or by the operator's
+    /// maximum age.
     pub useful_until: i64,
 }
 
@@ -68,7 +69,7 @@ impl Claims {
     }
 }
 
-/// The one name that a token is made out for (RFC 7519, section 4.1.3: a string, or an array of them).
+/// The only audience of a token (RFC 7519, section 4.1.3: a string, or an array of strings).
 fn audience(claims: &Map<String, Value>) -> Option<&str> {
     match claims.get("aud")? {
         Value::String(name) => Some(name),
@@ -80,7 +81,7 @@ fn audience(claims: &Map<String, Value>) -> Option<&str> {
     }
 }
 
-/// Within its time and ours. Returns after when it is too old.
+/// Checks the times of a token. Returns when it expires.
 fn check_times(claims: &Map<String, Value>, expected: &Expected<'_>) -> Result<i64, ProofError> {
     let seconds = |name| claims.get(name).and_then(whole_seconds);
     let (Some(expires), Some(issued)) = (seconds("exp"), seconds("iat")) else {
@@ -99,12 +100,12 @@ fn check_times(claims: &Map<String, Value>, expected: &Expected<'_>) -> Result<i
     Ok(useful_until)
 }
 
-/// A whole number, however large: what is beyond any time is far enough away.
+/// A whole number of any size: values beyond the range are clamped.
 fn whole_seconds(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| value.as_u64().map(|_| i64::MAX))
 }
 
-/// Whose token it is: `principal_id`, else the subject where that is the identity itself.
+/// The principal: `principal_id`, or else the subject if that is the ARN of an identity.
 fn principal(claims: &Map<String, Value>, aws: &Map<String, Value>) -> Result<CallerArn, ProofError> {
     let none = ProofError::TokenNotAllowed("principal_id must be the ARN of a principal");
     let named = match (aws.get("principal_id"), aws.get("subject_mode")) {

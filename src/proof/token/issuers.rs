@@ -1,4 +1,4 @@
-//! Which issuers are accepted, and their keys: fetched when they are needed, kept, and fetched again when a key is missing
+//! The accepted issuers, and their keys: fetched on demand, cached, and fetched again when a key is missing
 //! (step 3 of a token).
 
 use super::super::{ProofError, ProofFailure};
@@ -13,34 +13,35 @@ use tokio::sync::{OwnedMutexGuard, Semaphore};
 use tokio::time::{Instant, timeout_at};
 use url::{Host, Url};
 
-/// How long keys are used before they are fetched again.
+/// The time after which keys are fetched again.
 const FRESH: Duration = Duration::from_mins(10);
-/// How long keys serve when they cannot be fetched.
+/// How long keys may be used if they cannot be fetched again.
 const USABLE: Duration = Duration::from_hours(24);
-/// An issuer is not asked more often, whatever tokens come.
-const ASKED_EVERY: Duration = Duration::from_secs(10);
-/// How long an issuer without known keys is not asked after a failure.
-const FAILURE_KEPT: Duration = Duration::from_mins(1);
+/// The minimum time between two requests to an issuer, whatever tokens arrive.
+const FETCH_INTERVAL: Duration = Duration::from_secs(10);
+/// How long an issuer without known keys gets no request after a failure.
+const FAILURE_TIME: Duration = Duration::from_mins(1);
 
-/// How many issuers are kept.
+/// The maximum number of issuers in the cache.
 const MAX_ISSUERS: usize = 256;
-/// How many issuers are asked at the same time.
-const MAX_ASKED: usize = 16;
+/// The maximum number of issuers whose keys are fetched at the same time.
+const MAX_FETCHES: usize = 16;
 
-/// Where AWS's issuers are, and the partition of their accounts.
+/// The hosts of AWS's issuers, and the partition of their accounts.
 const AWS_ISSUERS: [(&str, &str); 2] =
     [(".tokens.sts.global.api.aws", "aws"), (".tokens.sts.global.api.amazonwebservices.com.cn", "aws-cn")];
 
 /// The issuers that an operator accepts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AcceptedIssuers {
-    /// These.
+    /// The issuers in this list.
     List(Vec<String>),
-    /// Every issuer of AWS: that of any account.
+    /// Every issuer of AWS, of any account.
     Any,
 }
 
-/// The partition of an issuer of AWS's form, `https://<uuid>.tokens.sts.global.api.aws` or its like. `None` for another.
+/// The partition of an issuer of AWS, `https://<uuid>.tokens.sts.global.api.aws` or that of another partition.
+/// `None` for other issuers.
 #[must_use]
 pub fn partition_of_issuer(issuer: &str) -> Option<&'static str> {
     let host = issuer.strip_prefix("https://")?;
@@ -50,23 +51,23 @@ pub fn partition_of_issuer(issuer: &str) -> Option<&'static str> {
     })
 }
 
-/// A UUID in lower case, as hosts have it.
+/// A UUID in lower case, as in host names.
 fn is_uuid(text: &str) -> bool {
     let hyphens = [8, 13, 18, 23];
     text.len() == 36
-        && text.bytes().enumerate().all(|(place, byte)| match byte {
-            b'-' => hyphens.contains(&place),
-            b'0'..=b'9' | b'a'..=b'f' => !hyphens.contains(&place),
+        && text.bytes().enumerate().all(|(index, byte)| match byte {
+            b'-' => hyphens.contains(&index),
+            b'0'..=b'9' | b'a'..=b'f' => !hyphens.contains(&index),
             _ => false,
         })
 }
 
 impl AcceptedIssuers {
-    /// Reads what an operator writes: URLs with commas between them, or `*`.
+    /// Parses the operator's setting: URLs separated by commas, or `*`.
     ///
     /// # Errors
     ///
-    /// What is wanted, for a text that is neither.
+    /// The expected form, for any other text.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         if text.trim() == "*" {
             return Ok(Self::Any);
@@ -76,7 +77,8 @@ impl AcceptedIssuers {
         if issuers.iter().all(|issuer| is_issuer_url(issuer)) { Ok(Self::List(issuers)) } else { Err(wanted) }
     }
 
-    /// Whether an issuer is accepted, byte for byte: the address of its keys is built from it.
+    /// Whether an issuer is accepted. The comparison is byte by byte, because the address of the keys is built
+    /// from it.
     #[must_use]
     pub fn accepts(&self, issuer: &str) -> bool {
         match self {
@@ -86,33 +88,33 @@ impl AcceptedIssuers {
     }
 }
 
-/// The keys of the issuers that tokens came from.
+/// The keys of the issuers of the tokens so far.
 pub(super) struct Issuers {
     transport: Transport,
-    /// The bound of one reading of an issuer's documents.
+    /// The time limit for reading an issuer's documents once.
     timeout: Duration,
     known: Mutex<HashMap<String, Arc<Issuer>>>,
-    asked: Arc<Semaphore>,
-    /// What the time is.
+    fetches: Arc<Semaphore>,
+    /// The current time.
     clock: fn() -> Instant,
 }
 
 /// One issuer.
 #[derive(Default)]
 struct Issuer {
-    /// The keys that were read last, and when. Who finds them good enough waits for nobody.
+    /// The latest keys, and the time when they were read. Verification with fresh keys waits for nothing.
     keys: RwLock<Option<(Arc<KeySet>, Instant)>>,
-    /// Why the last reading failed, if it did, and when. Locked while the keys are read, so that all who need them anew wait for one
-    /// reading.
+    /// Why the last reading failed, if it did, and when. Locked while the keys are read, so that all who need
+    /// new keys wait for one reading.
     reading: Arc<tokio::sync::Mutex<LastFailure>>,
-    /// For choosing whom to forget.
+    /// Determines which issuer is removed from the cache first.
     used: Mutex<Option<Instant>>,
 }
 
 type LastFailure = Option<(ProofFailure, Instant)>;
 
-/// Keys, and why no newer ones could be had.
-struct Found {
+/// Keys, and why no newer ones could be read.
+struct CurrentKeys {
     keys: Option<Arc<KeySet>>,
     failure: Option<ProofFailure>,
 }
@@ -127,13 +129,13 @@ impl Issuers {
             transport,
             timeout,
             known: Mutex::default(),
-            asked: Arc::new(Semaphore::new(MAX_ASKED)),
+            fetches: Arc::new(Semaphore::new(MAX_FETCHES)),
             clock,
         }
     }
 
-    /// Checks a token's signature with the keys of its issuer, which is an accepted one. Old keys confirm a token; that they do not says
-    /// nothing while newer ones cannot be had.
+    /// Checks a token's signature with the keys of its issuer, which must be an accepted one. If old keys
+    /// match, the token is valid; if they do not match and newer keys cannot be read, the result is unknown.
     pub async fn verify(
         &self,
         issuer: &str,
@@ -142,63 +144,65 @@ impl Issuers {
     ) -> Result<(), ProofFailure> {
         let entry = self.entry(issuer);
         let mut failure = None;
-        // Keys of the last ten minutes; then those of this moment, since a key may have been added, or have replaced another of
-        // its ID.
-        for max_age in [FRESH, ASKED_EVERY] {
-            let found = self.keys(issuer, &entry, max_age, deadline).await?;
-            if found.keys.is_some_and(|keys| keys.verifies(token)) {
+        // First with keys of the last ten minutes, then with current ones, because a key may have been added,
+        // or have replaced another one with the same ID.
+        for max_age in [FRESH, FETCH_INTERVAL] {
+            let current = self.keys(issuer, &entry, max_age, deadline).await?;
+            if current.keys.is_some_and(|keys| keys.verifies(token)) {
                 return Ok(());
             }
-            failure = found.failure;
+            failure = current.failure;
         }
         Err(failure.unwrap_or(ProofError::SignatureMismatch.into()))
     }
 
-    /// The issuer's keys, read anew if those that are known are older than this.
+    /// The issuer's keys, read again if the known ones are older than this.
     async fn keys(
         &self,
         issuer: &str,
         entry: &Arc<Issuer>,
         max_age: Duration,
         deadline: Instant,
-    ) -> Result<Found, ProofFailure> {
-        if let Some(keys) = entry.keys_of_last((self.clock)(), max_age) {
-            return Ok(Found { keys: Some(keys), failure: None });
+    ) -> Result<CurrentKeys, ProofFailure> {
+        if let Some(keys) = entry.keys_newer_than((self.clock)(), max_age) {
+            return Ok(CurrentKeys { keys: Some(keys), failure: None });
         }
         let out_of_time = |_| StsFailure::ReadTimeout(Endpoint::new(issuer));
         let reading = timeout_at(deadline, entry.reading.clone().lock_owned()).await.map_err(out_of_time)?;
         let now = (self.clock)();
-        // Somebody else may have read them meanwhile.
-        if let Some(keys) = entry.keys_of_last(now, max_age) {
-            return Ok(Found { keys: Some(keys), failure: None });
+        // Another task may have read them meanwhile.
+        if let Some(keys) = entry.keys_newer_than(now, max_age) {
+            return Ok(CurrentKeys { keys: Some(keys), failure: None });
         }
-        let usable = entry.keys_of_last(now, USABLE);
-        let kept = if usable.is_some() { ASKED_EVERY } else { FAILURE_KEPT };
-        let recent = reading.as_ref().filter(|(_, at)| now.saturating_duration_since(*at) < kept);
+        let usable = entry.keys_newer_than(now, USABLE);
+        let pause = if usable.is_some() { FETCH_INTERVAL } else { FAILURE_TIME };
+        let recent = reading.as_ref().filter(|(_, at)| now.saturating_duration_since(*at) < pause);
         if let Some((failure, _)) = recent {
-            return Ok(Found { keys: usable, failure: Some(failure.clone()) });
+            return Ok(CurrentKeys { keys: usable, failure: Some(failure.clone()) });
         }
-        let Ok(permit) = self.asked.clone().try_acquire_owned() else {
-            return Ok(Found { keys: usable, failure: Some(ProofFailure::Overloaded) });
+        let Ok(permit) = self.fetches.clone().try_acquire_owned() else {
+            return Ok(CurrentKeys { keys: usable, failure: Some(ProofFailure::Overloaded) });
         };
-        // A task, since a caller who leaves must not end what others wait for, nor have the issuer asked again.
+        // A task, so that a caller who leaves does not end the reading for the others, nor causes another
+        // request to the issuer.
         let (transport, limit, clock) = (self.transport.clone(), self.timeout, self.clock);
         let (entry, name) = (entry.clone(), issuer.to_owned());
         let task = tokio::spawn(async move {
             let _permit = permit;
             entry.read_anew(reading, &transport, &name, limit, clock).await
         });
-        let found = timeout_at(deadline, task).await.map_err(out_of_time)?;
-        Ok(found.map_err(|_| StsFailure::Internal("the reading of an issuer's keys panicked"))?)
+        let current = timeout_at(deadline, task).await.map_err(out_of_time)?;
+        Ok(current.map_err(|_| StsFailure::Internal("the reading of an issuer's keys panicked"))?)
     }
 
-    /// The issuer's entry, made if there is none. Where there are too many, one of those without keys goes, else the one that was
-    /// used longest ago: whoever makes up issuers pushes out none that has keys while others have not.
+    /// The issuer's entry, created if there is none. If there are too many, one without keys is removed, or
+    /// else the one that was used longest ago. So made-up issuers cannot remove one that has keys while others
+    /// have none.
     fn entry(&self, issuer: &str) -> Arc<Issuer> {
         let now = (self.clock)();
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if !known.contains_key(issuer) && known.len() >= MAX_ISSUERS {
-            let oldest = known.iter().min_by_key(|(_, entry)| entry.worth()).map(|(name, _)| name.clone());
+            let oldest = known.iter().min_by_key(|(_, entry)| entry.priority()).map(|(name, _)| name.clone());
             oldest.map(|name| known.remove(&name));
         }
         let entry = known.entry(issuer.to_owned()).or_default();
@@ -208,14 +212,15 @@ impl Issuers {
 }
 
 impl Issuer {
-    /// Less is forgotten first. One that is being asked counts as one that has keys.
-    fn worth(&self) -> (bool, Option<Instant>) {
+    /// The entry with the lowest value is removed first. One whose keys are being fetched counts as one with
+    /// keys.
+    fn priority(&self) -> (bool, Option<Instant>) {
         let has_keys = self.keys.read().unwrap_or_else(PoisonError::into_inner).is_some();
         let is_kept = has_keys || self.reading.try_lock().is_err();
         (is_kept, *self.used.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Reads the keys, and keeps what came of it for those who wait for the lock.
+    /// Reads the keys, and stores the result for those who wait for the lock.
     async fn read_anew(
         &self,
         mut reading: OwnedMutexGuard<LastFailure>,
@@ -223,7 +228,7 @@ impl Issuer {
         name: &str,
         limit: Duration,
         clock: fn() -> Instant,
-    ) -> Found {
+    ) -> CurrentKeys {
         let read = read_keys(transport, name, Instant::now() + limit).await;
         let now = clock();
         match read {
@@ -231,25 +236,26 @@ impl Issuer {
                 let keys = Arc::new(keys);
                 *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Some((keys.clone(), now));
                 *reading = None;
-                Found { keys: Some(keys), failure: None }
+                CurrentKeys { keys: Some(keys), failure: None }
             }
             Err(failure) => {
                 let failure = ProofFailure::from(failure);
                 *reading = Some((failure.clone(), now));
-                Found { keys: self.keys_of_last(now, USABLE), failure: Some(failure) }
+                CurrentKeys { keys: self.keys_newer_than(now, USABLE), failure: Some(failure) }
             }
         }
     }
 
     /// The keys, if they are not older than this.
-    fn keys_of_last(&self, now: Instant, age: Duration) -> Option<Arc<KeySet>> {
+    fn keys_newer_than(&self, now: Instant, age: Duration) -> Option<Arc<KeySet>> {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         let (keys, read) = keys.as_ref()?;
         (now.saturating_duration_since(*read) < age).then(|| keys.clone())
     }
 }
 
-/// Discovery, then the keys that it names, which have to be at the issuer's own host.
+/// Reads the discovery document, then the keys at the URL that it names, which must be on the issuer's own
+/// host.
 async fn read_keys(transport: &Transport, issuer: &str, deadline: Instant) -> Result<KeySet, StsFailure> {
     let none = || not_a_document(issuer);
     let discovery = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
@@ -259,7 +265,7 @@ async fn read_keys(transport: &Transport, issuer: &str, deadline: Instant) -> Re
         return Err(none());
     }
     let keys_url = document.get("jwks_uri").and_then(Value::as_str);
-    // As it was parsed: what a parser passes over, such as a space before it, is not sent.
+    // The parsed URL: characters that the parser ignores, such as a leading space, are not sent.
     let keys_url = keys_url
         .and_then(|text| Url::parse(text).ok())
         .filter(|url| is_same_origin(issuer, url))
@@ -268,7 +274,7 @@ async fn read_keys(transport: &Transport, issuer: &str, deadline: Instant) -> Re
     KeySet::read(&document).ok_or_else(none)
 }
 
-/// Whether keys may be read there: over TLS, or on this machine.
+/// Whether keys may be read from a URL: over TLS, or on this machine.
 fn is_issuer_url(text: &str) -> bool {
     let Ok(url) = Url::parse(text) else { return false };
     let is_loopback = match url.host() {
@@ -277,7 +283,7 @@ fn is_issuer_url(text: &str) -> bool {
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => return false,
     };
-    // Without user, query and fragment, and written as a URL is: a token names its issuer byte for byte.
+    // Without user, query and fragment, and in normalised form: a token's issuer is compared byte by byte.
     let bare = url.username().is_empty()
         && url.password().is_none()
         && url.query().is_none()

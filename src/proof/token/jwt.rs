@@ -1,4 +1,4 @@
-//! A JWT in its parts (RFC 7519, in the compact form of RFC 7515): read strictly, verified by nobody yet.
+//! The parts of a JWT (RFC 7519, in the compact form of RFC 7515), read strictly and not verified yet.
 
 use super::super::{ProofError, ProofFailure, strict_json::is_strict};
 use crate::credentials::ValidationError;
@@ -6,10 +6,10 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
-/// The longest token that is read.
+/// The maximum length of a token.
 pub(crate) const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
-/// The members of a head by which a token would choose the key itself, and the one that changes what is signed
+/// The members of a head with which a token would choose its own key, and the one that changes what is signed
 /// (RFC 7515, section 4.1).
 const FORBIDDEN_MEMBERS: [&str; 5] = ["crit", "jku", "jwk", "x5u", "x5c"];
 
@@ -22,21 +22,21 @@ pub(super) enum Algorithm {
     Es384,
 }
 
-/// A token that was read and not verified.
+/// A token that was read but not verified.
 pub(super) struct UnverifiedToken<'a> {
     pub algorithm: Algorithm,
     pub key_id: String,
     /// The payload as it was signed.
     pub payload: String,
-    /// The same, read.
+    /// The payload, parsed.
     pub claims: Map<String, Value>,
-    /// What the signature is over.
+    /// The bytes that the signature covers.
     pub signed: &'a [u8],
     pub signature: Vec<u8>,
 }
 
 impl<'a> UnverifiedToken<'a> {
-    /// Step 1 of a token: its parts, and what its head may say. `member` is the name under which it was posted.
+    /// Step 1 of a token: splits it and checks its head. `member` is the name under which it was posted.
     pub fn read(token: &'a str, member: &'static str) -> Result<Self, ProofFailure> {
         let malformed = |what| ProofFailure::from(ValidationError::Invalid(member, what));
         if token.len() > MAX_TOKEN_BYTES {
@@ -55,7 +55,7 @@ impl<'a> UnverifiedToken<'a> {
         let object = |json: &[u8]| {
             let object =
                 is_strict(json).then(|| serde_json::from_slice::<Map<String, Value>>(json).ok()).flatten();
-            object.ok_or_else(|| malformed("must hold JSON objects, without a member twice"))
+            object.ok_or_else(|| malformed("must hold JSON objects without duplicate members"))
         };
         let (head_members, claims) = (object(&head_json)?, object(&payload_json)?);
         let payload = String::from_utf8(payload_json).map_err(|_| malformed("must be UTF-8"))?;

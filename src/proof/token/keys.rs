@@ -1,4 +1,4 @@
-//! An issuer's public keys (RFC 7517), and what they verify.
+//! An issuer's public keys (RFC 7517), and the verification of signatures with them.
 
 use super::super::strict_json::is_strict;
 use super::jwt::{Algorithm, UnverifiedToken};
@@ -10,10 +10,10 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// More keys than an issuer of AWS has; what has more is not one.
+/// More keys than any issuer of AWS has. A larger key set is rejected.
 const MAX_KEYS: usize = 16;
 
-/// The bytes of a coordinate on P-384.
+/// The length of a coordinate on P-384 in bytes.
 const P384_BYTES: usize = 48;
 
 /// The keys of one issuer.
@@ -24,7 +24,7 @@ pub(super) struct KeySet(Vec<Key>);
 struct Key {
     id: String,
     algorithm: Algorithm,
-    /// Parsed once: what a check has to work out of the key is most of its time.
+    /// Parsed once, because parsing takes most of the time of a verification.
     public: ParsedPublicKey,
 }
 
@@ -33,7 +33,7 @@ struct Document {
     keys: Vec<Value>,
 }
 
-/// The members of a key that count here. AWS's RSA key has no `alg`: the algorithm follows from `kty` and `crv`.
+/// The members of a key that are used. AWS's RSA key has no `alg`: the algorithm follows from `kty` and `crv`.
 #[derive(Deserialize)]
 struct Jwk {
     kty: String,
@@ -49,8 +49,8 @@ struct Jwk {
 }
 
 impl KeySet {
-    /// Reads a key set. `None` for what is none, or has too many keys. Keys of other kinds are passed over: an issuer may
-    /// publish them beside those that are used here.
+    /// Parses a key set. `None` if it is malformed or has too many keys. Keys of other kinds are ignored: an
+    /// issuer may publish them beside those that are used here.
     pub fn read(document: &[u8]) -> Option<Self> {
         let strict = is_strict(document).then_some(document)?;
         let Document { keys } = serde_json::from_slice(strict).ok()?;
@@ -61,8 +61,8 @@ impl KeySet {
         Some(Self(keys.into_iter().filter_map(read).collect()))
     }
 
-    /// Whether the token is signed by one of these keys: one with its key ID that is for its algorithm. AWS's key IDs are alike from
-    /// key to key, so that several may have the same one.
+    /// Whether the token is signed with one of these keys: one with its key ID and its algorithm. Several keys
+    /// may have the same ID, because AWS's key IDs do not differ from key to key.
     pub fn verifies(&self, token: &UnverifiedToken<'_>) -> bool {
         let UnverifiedToken { key_id, algorithm, signed, signature, .. } = token;
         let mut keys = self.0.iter().filter(|key| key.id == *key_id && key.algorithm == *algorithm);

@@ -1,7 +1,8 @@
-//! Web identity tokens: the JWTs of `sts:GetWebIdentityToken`, verified with their issuer's keys. STS is not asked.
+//! Web identity tokens: the JWTs of `sts:GetWebIdentityToken`, verified with their issuer's keys. STS is not
+//! called.
 //!
-//! The steps and their order are those of proofs.md, "A web identity token, step by step": a forged or an old token makes nobody
-//! fetch keys.
+//! The steps and their order are those of proofs.md, "A web identity token, step by step": a token that is
+//! forged or expired does not cause keys to be fetched.
 
 mod claims;
 mod issuers;
@@ -20,7 +21,7 @@ use serde_json::Value;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
 
-/// What tokens have to fit.
+/// The rules that tokens must satisfy.
 #[derive(Debug, Clone)]
 pub struct TokenSettings {
     /// The names of this service.
@@ -29,9 +30,9 @@ pub struct TokenSettings {
     pub issuers: AcceptedIssuers,
     /// How old a token may be.
     pub max_age: Duration,
-    /// The partition of issuers whose host is not of AWS's form.
+    /// The partition of issuers whose host does not have AWS's form.
     pub default_partition: String,
-    /// The bound of one reading of an issuer's keys.
+    /// The time limit for reading an issuer's keys once.
     pub timeout: Duration,
 }
 
@@ -41,12 +42,12 @@ pub struct TokenVerifier {
     issuers: Issuers,
 }
 
-/// A token that is good, and what it says.
+/// A valid token, with its claims.
 #[derive(Debug)]
 pub struct VerifiedToken {
     /// The twelve digits of the account.
     pub account: String,
-    /// Whose token it is.
+    /// The owner of the token.
     pub principal: CallerArn,
     /// The organisation of the account.
     pub org_id: Option<String>,
@@ -54,11 +55,11 @@ pub struct VerifiedToken {
     pub org_paths: Vec<String>,
     /// The issuer.
     pub issuer: String,
-    /// `jti`: what CloudTrail calls `webIdentityTokenId`.
+    /// The claim `jti`, which CloudTrail calls `webIdentityTokenId`.
     pub token_id: String,
-    /// The payload as it was signed: JSON, without a member twice.
+    /// The payload as it was signed: JSON without duplicate members.
     pub claims: String,
-    /// After it the token is too old.
+    /// The time at which the token expires.
     pub useful_until: SystemTime,
 }
 
@@ -74,7 +75,7 @@ impl TokenVerifier {
     ///
     /// # Errors
     ///
-    /// Why it is not good, or why that cannot be found out.
+    /// Why the token is not valid, or why that cannot be found out.
     pub async fn verify(
         &self,
         token: &str,
@@ -111,7 +112,8 @@ impl TokenVerifier {
 }
 
 impl VerifiedToken {
-    /// What a token is known by when it may be used once: the SHA-256 of its issuer and its id, each behind its length.
+    /// The digest that identifies the token for single use: the SHA-256 of its issuer and its id, each preceded
+    /// by its length.
     #[must_use]
     pub fn replay_id(&self) -> [u8; 32] {
         replay::digest(&[&self.issuer, &self.token_id])

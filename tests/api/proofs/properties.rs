@@ -100,7 +100,7 @@ fn rebuilt(request: Option<SignedRequest>) -> Option<(CheckedRequest, Request<&'
             let built = checked.build(AUDIENCE).expect("what was checked can be built");
             Some((checked, built))
         }
-        Err(ProofFailure::Refused(_) | ProofFailure::RegionNotAllowed | ProofFailure::Malformed(_)) => None,
+        Err(ProofFailure::Invalid(_) | ProofFailure::RegionNotAllowed | ProofFailure::Malformed(_)) => None,
         Err(other) => panic!("{other}"),
     }
 }

@@ -22,14 +22,14 @@ fn id(number: u32) -> [u8; 32] {
 async fn a_proof_counts_once_for_all_replicas_and_again_when_it_was_given_back() {
     let redis = RedisProcess::start(&[]).await;
     let (one, other) = (store(&redis.url()), store(&redis.url()));
-    let claim = one.take(&id(1), in_a_minute()).await.unwrap();
-    assert_eq!(one.take(&id(1), in_a_minute()).await.err(), Some(Replayed));
-    assert_eq!(other.take(&id(1), in_a_minute()).await.err(), Some(Replayed));
-    claim.give_back().await;
+    let claim = one.mark_used(&id(1), in_a_minute()).await.unwrap();
+    assert_eq!(one.mark_used(&id(1), in_a_minute()).await.err(), Some(Replayed));
+    assert_eq!(other.mark_used(&id(1), in_a_minute()).await.err(), Some(Replayed));
+    claim.undo().await;
     // A caller that leaves does not release its proof.
-    drop(other.take(&id(1), in_a_minute()).await.unwrap());
-    assert_eq!(one.take(&id(1), in_a_minute()).await.err(), Some(Replayed));
-    assert!(one.take(&id(2), in_a_minute()).await.is_ok());
+    drop(other.mark_used(&id(1), in_a_minute()).await.unwrap());
+    assert_eq!(one.mark_used(&id(1), in_a_minute()).await.err(), Some(Replayed));
+    assert!(one.mark_used(&id(2), in_a_minute()).await.is_ok());
 }
 
 #[tokio::test]
@@ -37,7 +37,7 @@ async fn redis_holds_a_digest_and_a_nonce_for_as_long_as_the_proof_can_be_used_a
     let redis = RedisProcess::start(&[]).await;
     let store = store(&redis.url());
     for (rest, number) in [(Duration::from_mins(15), 1), (Duration::ZERO, 2)] {
-        drop(store.take(&id(number), SystemTime::now() + rest).await.unwrap());
+        drop(store.mark_used(&id(number), SystemTime::now() + rest).await.unwrap());
         let key = format!("{PREFIX}{}", hex::encode(id(number)));
         let left = Duration::from_millis(redis.ask(&["PTTL", &key]));
         let most = rest + Duration::from_mins(1);
@@ -55,7 +55,9 @@ async fn of_a_thousand_proofs_that_two_replicas_get_at_once_each_counts_once() {
     let mut taking = Vec::new();
     for number in 0..1_000 {
         for store in [one.clone(), other.clone()] {
-            taking.push(tokio::spawn(async move { store.take(&id(number), in_a_minute()).await.map(drop) }));
+            taking.push(tokio::spawn(
+                async move { store.mark_used(&id(number), in_a_minute()).await.map(drop) },
+            ));
         }
     }
     let mut taken = 0;
@@ -73,10 +75,10 @@ async fn of_a_thousand_proofs_that_two_replicas_get_at_once_each_counts_once() {
 async fn a_use_that_another_has_made_since_is_not_given_back() {
     let redis = RedisProcess::start(&[]).await;
     let store = store(&redis.url());
-    let claim = store.take(&id(1), in_a_minute()).await.unwrap();
+    let claim = store.mark_used(&id(1), in_a_minute()).await.unwrap();
     let key = redis.key(PREFIX);
     let _: String = redis.ask(&["SET", &key, "another's"]);
-    claim.give_back().await;
+    claim.undo().await;
     assert_eq!(redis.ask::<String>(&["GET", &key]), "another's");
 }
 
@@ -85,19 +87,19 @@ async fn what_was_taken_without_an_answer_is_found_out_by_its_nonce() {
     let redis = RedisProcess::start(&[]).await;
     let proxy = Proxy::before(redis.port).await;
     let store = store(&proxy.url());
-    drop(store.take(&id(0), in_a_minute()).await.unwrap());
+    drop(store.mark_used(&id(0), in_a_minute()).await.unwrap());
     // Redis has executed the command, but the answer is lost.
     proxy.turn(Way::Lossy(1));
-    let claim = store.take(&id(1), in_a_minute()).await.unwrap();
+    let claim = store.mark_used(&id(1), in_a_minute()).await.unwrap();
     assert_eq!(proxy.connections.load(Ordering::Relaxed), 2, "the answer was lost");
-    assert_eq!(store.take(&id(1), in_a_minute()).await.err(), Some(Replayed));
+    assert_eq!(store.mark_used(&id(1), in_a_minute()).await.err(), Some(Replayed));
     // The same with the answer that the proof was used before.
     proxy.turn(Way::Lossy(1));
-    assert_eq!(store.take(&id(1), in_a_minute()).await.err(), Some(Replayed));
+    assert_eq!(store.mark_used(&id(1), in_a_minute()).await.err(), Some(Replayed));
     // The same when it is released.
     proxy.turn(Way::Lossy(1));
-    claim.give_back().await;
-    assert!(store.take(&id(1), in_a_minute()).await.is_ok());
+    claim.undo().await;
+    assert!(store.mark_used(&id(1), in_a_minute()).await.is_ok());
     assert_eq!(proxy.connections.load(Ordering::Relaxed), 4);
 }
 
@@ -106,10 +108,10 @@ async fn what_cannot_be_found_out_counts_as_used() {
     let redis = RedisProcess::start(&[]).await;
     let proxy = Proxy::before(redis.port).await;
     let store = store(&proxy.url());
-    drop(store.take(&id(0), in_a_minute()).await.unwrap());
+    drop(store.mark_used(&id(0), in_a_minute()).await.unwrap());
     // Loses the answers to the command, and to the first command of the next connection.
     proxy.turn(Way::Lossy(2));
-    assert_eq!(store.take(&id(1), in_a_minute()).await.err(), Some(Unavailable));
+    assert_eq!(store.mark_used(&id(1), in_a_minute()).await.err(), Some(Unavailable));
     assert_eq!(redis.ask::<u64>(&["DBSIZE"]), 2);
 }
 
@@ -124,10 +126,10 @@ async fn the_rights_that_the_documents_name_are_enough() {
     let (user, password) = (rights[0], rights.iter().find_map(|right| right.strip_prefix('>')).unwrap());
     let url = format!("redis://{user}:{password}@127.0.0.1:{}/3", redis.port);
     let store = store(&url);
-    let claim = store.take(&id(1), in_a_minute()).await.unwrap();
-    assert_eq!(store.take(&id(1), in_a_minute()).await.err(), Some(Replayed));
-    claim.give_back().await;
-    assert!(store.take(&id(1), in_a_minute()).await.is_ok());
+    let claim = store.mark_used(&id(1), in_a_minute()).await.unwrap();
+    assert_eq!(store.mark_used(&id(1), in_a_minute()).await.err(), Some(Replayed));
+    claim.undo().await;
+    assert!(store.mark_used(&id(1), in_a_minute()).await.is_ok());
     assert_eq!(redis.ask::<u64>(&["DBSIZE"]), 0, "it is in another database");
     super::limits::count_as(&url).await;
 }

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 async fn take(store: &ReplayStore) -> Result<(), ReplayError> {
     let mut id = [0; 32];
     getrandom::fill(&mut id).unwrap();
-    let taken = store.take(&id, SystemTime::now() + Duration::from_mins(1));
+    let taken = store.mark_used(&id, SystemTime::now() + Duration::from_mins(1));
     timeout(PATIENCE, taken).await.expect("it is answered in any case").map(drop)
 }
 

@@ -1,4 +1,4 @@
-//! Assignments of environments, in the words of every shell.
+//! Assignments of environment variables in the syntax of every shell.
 
 use super::*;
 
@@ -26,25 +26,25 @@ fn assignments_of_every_shell_are_read() {
 }
 
 #[test]
-fn several_keys_in_one_environment_are_told_apart() {
+fn several_keys_in_one_environment_are_separated() {
     let session =
         format!("AWS_SESSION_TOKEN={TOKEN}\nAWS_ACCESS_KEY_ID={OTHER}\nAWS_SECRET_ACCESS_KEY={SECRET}\n");
     let user = format!("AWS_ACCESS_KEY_ID={ID}\nAWS_SECRET_ACCESS_KEY={SECRET}\n");
     let of_session = |line: u32| format!("{line} {OTHER} {SECRET} {TOKEN}");
-    // The token that stands first is not the user's.
+    // The first token does not belong to the user's key.
     assert_eq!(auto(&format!("{user}\n{session}")), [entry(1), of_session(4)]);
     assert_eq!(auto(&format!("{session}\n# next\n{user}{user}")), [of_session(1), entry(6), entry(8)]);
     assert_eq!(
         auto(&format!("{user}{user}AWS_ACCESS_KEY_ID={ID}\n")),
         [entry(1), entry(3), "5: stsSecretKey is missing or empty.".to_owned()]
     );
-    // Without its token a session would be called invalid.
+    // Without its token a session would have the verdict invalid.
     let broken = session.replacen(TOKEN, &format!("'{TOKEN}"), 1);
     assert_eq!(auto(&format!("{broken}\n{user}")), ["1: A quote is not closed.".to_owned(), entry(5)]);
 }
 
 #[test]
-fn a_region_or_another_thing_s_name_splits_no_key_of_an_environment() {
+fn a_region_or_an_unrelated_name_splits_no_key_of_an_environment() {
     let (id, secret) = (format!("AWS_ACCESS_KEY_ID={ID}\n"), format!("AWS_SECRET_ACCESS_KEY={SECRET}\n"));
     for between in [
         "REGION=emea\n",
@@ -64,14 +64,14 @@ fn a_region_or_another_thing_s_name_splits_no_key_of_an_environment() {
         let session = format!("AWS_SESSION_TOKEN=\n{id}{secret}{after}AWS_SESSION_TOKEN={TOKEN}\n");
         assert_eq!(auto(&session), [format!("1 {ID} {SECRET} {TOKEN}")], "{after:?}");
     }
-    // A region that stands before the next key is that key's.
+    // A region before the next key belongs to that key.
     let both = format!("AWS_REGION=eu-west-1\n{id}{secret}AWS_REGION=eu-west-2\n{id}{secret}");
     let in_region = |line: u32, region: &str| format!("{} Hints([\"{region}\"])", entry(line));
     assert_eq!(auto(&both), [in_region(1, "eu-west-1"), in_region(5, "eu-west-2")]);
 }
 
 #[test]
-fn keys_of_other_spellings_and_several_on_a_line_are_told_apart() {
+fn keys_in_other_spellings_and_several_on_a_line_are_separated() {
     let first = format!("AWS_ACCESS_KEY_ID={ID}\nAWS_SECRET_ACCESS_KEY={SECRET}\n");
     let other = |line: u32| entry(line).replace(ID, OTHER);
     for [id, secret] in [["AccessKeyId", "SecretAccessKey"], ["AWS_ACCESS_KEY", "AWS_SECRET_KEY"]] {
@@ -80,7 +80,7 @@ fn keys_of_other_spellings_and_several_on_a_line_are_told_apart() {
         assert_eq!(auto(&format!("{second}\n{first}")), [other(1), entry(4)], "{id}");
         assert_eq!(auto(&format!("{second}{first}")), [other(1), entry(3)], "{id}");
     }
-    // What has no `AWS` in its name is another service's where it stands beside one that has.
+    // A name without `AWS` beside one that has it belongs to another service.
     assert_eq!(auto(&format!("{first}ACCESS_KEY=minioadministrator\nSECRET_KEY=x\n")), [entry(1)]);
     let on_one_line = format!("AWS_ACCESS_KEY_ID={ID} AWS_SECRET_ACCESS_KEY={SECRET}; ");
     for count in 1..6 {
@@ -115,6 +115,6 @@ fn an_apostrophe_in_another_value_costs_no_key() {
     ] {
         assert_eq!(auto(&format!("{key}{token}\n")), [unclosed(3)], "{token}");
     }
-    // What stands before it is read.
+    // The values before it are read.
     assert_eq!(auto(&format!("{} NOTE=it's", key.trim_end().replace('\n', " "))), [entry(1)]);
 }

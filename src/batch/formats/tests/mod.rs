@@ -1,10 +1,10 @@
-//! Each format as tools write it, and broken: every entry with its line, every refusal with its own.
+//! Each format as tools write it, and with errors: every entry and every error with its line.
 
 mod environments;
 mod scanners;
 
 use super::*;
-use crate::batch::entry::Question;
+use crate::credentials::Posted;
 use proptest::prelude::*;
 use secrecy::ExposeSecret as _;
 
@@ -13,21 +13,21 @@ const OTHER: &str = "ASIAIOSFODNN7EXAMPLE";
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 const TOKEN: &str = "IQoJb3JpZ2luX2VjEXAMPLETOKEN+with/a+length+of+more+than+sixty-four+characters==";
 
-/// What is read, one line each: `LINE[name] id secret token region`, `LINE: refusal`, or `passed over`.
+/// The items, one line each: `LINE[name] id secret token region`, `LINE: error`, or `ignored`.
 fn all(format: Format, input: &[u8]) -> Vec<String> {
     let mut all = Vec::new();
     let flow = read(0, input, format, &mut |item| {
         all.push(match item {
-            Item::PassedOver => "passed over".to_owned(),
-            Item::Unreadable(place, reason) => format!("{}: {reason}", place.line),
-            Item::Entry(place, Question::Proof(_)) => format!("{} proof", place.line),
-            Item::Entry(place, Question::Credentials(request)) => {
-                let name = place.name.map(|name| format!("[{name}]")).unwrap_or_default();
+            Item::Ignored => "ignored".to_owned(),
+            Item::Unreadable(location, reason) => format!("{}: {reason}", location.line),
+            Item::Entry(location, Posted::Proof(_)) => format!("{} proof", location.line),
+            Item::Entry(location, Posted::Credentials(request)) => {
+                let name = location.name.map(|name| format!("[{name}]")).unwrap_or_default();
                 let credentials = &request.credentials;
                 let secret = credentials.secret_access_key().expose_secret();
                 let token = credentials.session_token().map_or("-", |token| token.expose_secret());
                 let region = format!("{:?}", request.region).replace("Hints([])", "");
-                format!("{}{name} {} {secret} {token} {region}", place.line, credentials.access_key_id())
+                format!("{}{name} {} {secret} {token} {region}", location.line, credentials.access_key_id())
                     .trim_end()
                     .to_owned()
             }
@@ -63,7 +63,7 @@ fn one_json_object_an_array_and_one_a_line_are_read() {
 }
 
 #[test]
-fn a_broken_object_is_refused_with_its_line_and_the_others_go_on() {
+fn a_broken_object_is_an_error_with_its_line_and_the_others_are_read() {
     let object = format!(r#"{{"AccessKeyId": "{ID}", "SecretAccessKey": "{SECRET}"}}"#);
     let cut = &object[..object.len() - 10];
     let input = format!("{object}\n{cut}\n{object}\nnot json\n[1, {object}]\n{{\"a\": 1}}\n{cut}");
@@ -84,7 +84,7 @@ fn a_broken_object_is_refused_with_its_line_and_the_others_go_on() {
 }
 
 #[test]
-fn a_list_under_a_name_is_read_and_what_its_keys_lack_is_named() {
+fn a_list_under_a_name_is_read_and_missing_values_are_named() {
     let metadata = format!(
         "{{\n  \"AccessKeyMetadata\": [\n    {{\"UserName\": \"ann\", \"AccessKeyId\": \"{ID}\", \"Status\": \"Active\"}},\n    \
          {{\"UserName\": \"ann\", \"AccessKeyId\": \"{OTHER}\", \"Status\": \"Inactive\"}}\n  ]\n}}\n"
@@ -100,7 +100,7 @@ fn a_list_under_a_name_is_read_and_what_its_keys_lack_is_named() {
 }
 
 #[test]
-fn credentials_may_have_a_member_of_a_report_s() {
+fn credentials_may_have_a_member_with_a_name_from_reports() {
     for extra in [
         "\"finding\": \"x\"",
         "\"scan\": {}",
@@ -125,14 +125,14 @@ fn credentials_may_have_a_member_of_a_report_s() {
 }
 
 #[test]
-fn what_is_said_to_be_a_report_and_is_none_is_told() {
+fn a_file_that_is_not_the_named_report_is_an_error() {
     for format in [Format::Trufflehog, Format::Betterleaks, Format::Kingfisher] {
-        for (input, told) in [
+        for (input, error) in [
             ("{\"a\": 1}", "1: stsAccessKey is missing or empty."),
             ("[{\"a\": 1}]", "1: stsAccessKey is missing or empty."),
             ("a,b\nc", "1: This is not a JSON object."),
         ] {
-            assert_eq!(all(format, input.as_bytes())[0], told, "{format:?} {input}");
+            assert_eq!(all(format, input.as_bytes())[0], error, "{format:?} {input}");
         }
     }
 }
@@ -154,7 +154,7 @@ fn a_csv_file_may_name_its_delimiter_in_its_first_line() {
 }
 
 #[test]
-fn proofs_are_told_from_credentials() {
+fn proofs_are_distinguished_from_credentials() {
     for proof in [
         r#"{"status": {"token": "k8s-aws-v1.aHR0cHM6Ly9zdHM"}}"#,
         r#"{"WebIdentityToken": "eyJ"}"#,
@@ -201,7 +201,7 @@ fn a_profile_may_be_indented_and_its_delimiter_a_colon() {
 }
 
 #[test]
-fn a_value_that_is_too_long_takes_its_key_with_it_and_no_other() {
+fn a_value_that_is_too_long_costs_its_own_key_and_no_other() {
     let long = "x".repeat(MAX_ENTRY_BYTES);
     let section = format!("aws_access_key_id={ID}\naws_secret_access_key={SECRET}\n");
     let too_long = |line: u32| format!("{line}: The entry is longer than 1 MiB.");
@@ -212,7 +212,7 @@ fn a_value_that_is_too_long_takes_its_key_with_it_and_no_other() {
 }
 
 #[test]
-fn a_profile_that_is_named_by_its_secret_is_not_told() {
+fn a_profile_that_is_named_by_its_secret_is_redacted() {
     let file = format!("[{SECRET}]\naws_access_key_id={ID}\naws_secret_access_key={SECRET}\n");
     assert_eq!(auto(&file), [format!("1[[redacted]] {ID} {SECRET} -")]);
 }
@@ -276,7 +276,7 @@ fn lines_may_end_with_cr_alone() {
 }
 
 #[test]
-fn byte_order_marks_and_utf_16_are_taken() {
+fn byte_order_marks_and_utf_16_are_accepted() {
     let text = format!("Access key ID,Secret access key\r\n{ID},{SECRET}\r\n");
     let marked = format!("\u{feff}{text}");
     let little: Vec<u8> = marked.encode_utf16().flat_map(u16::to_le_bytes).collect();
@@ -293,18 +293,18 @@ fn byte_order_marks_and_utf_16_are_taken() {
 }
 
 #[test]
-fn what_is_of_no_format_is_said_once() {
+fn an_unrecognised_format_is_reported_once() {
     assert_eq!(auto(""), Vec::<String>::new());
     assert_eq!(auto("\n# nothing\n\n"), Vec::<String>::new());
     assert_eq!(
         auto("Dear all,\nkeys are in the safe.\n"),
-        ["1: The format cannot be told. Name it with --format."]
+        ["1: The format is not recognised. Name it with --format."]
     );
-    assert_eq!(auto("user,password\nann,x\n"), ["1: The format cannot be told. Name it with --format."]);
+    assert_eq!(auto("user,password\nann,x\n"), ["1: The format is not recognised. Name it with --format."]);
 }
 
 #[test]
-fn a_comment_in_another_encoding_does_no_harm_and_a_value_is_refused() {
+fn a_comment_in_another_encoding_does_no_harm_and_a_value_is_rejected() {
     let input = [b"# cl\xe9\nAWS_ACCESS_KEY_ID=", ID.as_bytes(), b"\nAWS_SECRET_ACCESS_KEY=\xe9x\n"].concat();
     assert_eq!(
         all(Format::Auto, &input),

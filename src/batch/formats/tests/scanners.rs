@@ -24,7 +24,7 @@ fn trufflehog_s_findings_are_read_in_both_forms() {
     let expected = [
         entry(1),
         format!("2 {OTHER} {SECRET} {TOKEN}"),
-        "passed over".to_owned(),
+        "ignored".to_owned(),
         entry(4),
         "5: stsSecretKey is missing or empty.".to_owned(),
     ];
@@ -33,7 +33,7 @@ fn trufflehog_s_findings_are_read_in_both_forms() {
 }
 
 #[test]
-fn betterleaks_findings_are_read_in_every_release_s_names() {
+fn betterleaks_findings_are_read_with_the_names_of_every_release() {
     let component = |secret: &str| format!(r#"{{"RuleID":"x","Secret":"{secret}"}}"#);
     for (rule, secret, sets) in [
         ("RuleID", "Secret", format!(r#""RequiredSets":[{{"Components":[{}]}}]"#, component(ID))),
@@ -53,7 +53,7 @@ fn betterleaks_findings_are_read_in_every_release_s_names() {
         );
         let other = format!(r#"{{"{rule}":"github-pat","{secret}":"ghp_x"}}"#);
         let report = format!("[\n {finding},\n {other}\n]");
-        assert_eq!(auto(&report), [entry(2), "passed over".to_owned()], "{report}");
+        assert_eq!(auto(&report), [entry(2), "ignored".to_owned()], "{report}");
     }
     let sets = format!(
         r#""ComponentSets":[{{"Components":[{0},{1}]}},{{"Components":[{0}]}}]"#,
@@ -75,15 +75,15 @@ fn betterleaks_findings_are_read_in_every_release_s_names() {
     let json = format!(
         "{{\n \"schema_version\": \"1\",\n \"findings\": [\n{finding},\n {other}\n],\n \"scan\": {{}}\n}}\n"
     );
-    assert_eq!(auto(&json), [entry(4), "passed over".to_owned()]);
+    assert_eq!(auto(&json), [entry(4), "ignored".to_owned()]);
     let line = |finding: &str| format!("{{\"schema_version\":\"1\",\"finding\":{finding}}}\n");
     let lines =
         line(&finding) + &line(&other) + "{\"schema_version\":\"1\",\"scan\":{\"state\":\"complete\"}}\n";
-    assert_eq!(auto(&lines), [entry(1), "passed over".to_owned()]);
+    assert_eq!(auto(&lines), [entry(1), "ignored".to_owned()]);
 }
 
 #[test]
-fn kingfisher_s_findings_are_read_in_a_report_and_a_line_each() {
+fn kingfisher_s_findings_are_read_in_a_report_and_one_per_line() {
     let record = |rule: &str, snippet: &str, command: &str| {
         format!(
             r#"{{"rule":{{"name":"x","id":"{rule}"}},"finding":{{"snippet":"{snippet}","line":3,"path":"a.py"{command}}}}}"#
@@ -107,7 +107,7 @@ fn kingfisher_s_findings_are_read_in_a_report_and_a_line_each() {
     let alone = record("kingfisher.aws.2", SECRET, "");
     let missing = |line: u32| format!("{line}: stsAccessKey is missing or empty.");
     let of_session = |line: u32| format!("{line} {OTHER} {SECRET} {TOKEN}");
-    let over = || "passed over".to_owned();
+    let over = || "ignored".to_owned();
     let by_id = format!(
         r#"{{"rule":{{"name":"aws-access-token","id":"betterleaks.aws-access-token"}},"finding":{{"snippet":"{ID}",
         "dependent_captures":{{"AWS_SECRET_ACCESS_KEY":"{SECRET}"}}}}}}"#

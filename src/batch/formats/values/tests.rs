@@ -1,4 +1,4 @@
-//! Where objects begin and end, and what a broken one costs.
+//! Where objects begin and end, and the effect of a broken object.
 
 use super::*;
 use proptest::prelude::*;
@@ -18,7 +18,7 @@ fn values(input: &str) -> Vec<(u32, String)> {
 }
 
 #[test]
-fn objects_are_found_alone_a_line_each_and_in_arrays() {
+fn objects_are_found_alone_one_per_line_and_in_arrays() {
     for (input, expected) in [
         ("{\"a\":1}", &[(1, "{\"a\":1}")][..]),
         ("{\"a\":1}\n\n{\"b\":\"}\"}\n", &[(1, "{\"a\":1}"), (3, "{\"b\":\"}\"}")]),
@@ -43,7 +43,7 @@ fn the_findings_of_an_object_are_values_and_the_rest_of_it_is_not() {
 }
 
 #[test]
-fn what_names_a_key_is_one_object_with_its_findings_or_without() {
+fn an_object_that_names_a_key_is_one_value_with_or_without_findings() {
     let inside = "{\"secretKey\": \"x\", \"findings\": [{\"a\":1}]}";
     assert_eq!(values(inside), [(1, inside.to_owned())]);
     assert_eq!(
@@ -99,14 +99,14 @@ fn a_broken_object_costs_no_other() {
 }
 
 #[test]
-fn an_object_that_is_too_long_is_told_and_the_next_is_read() {
+fn an_object_that_is_too_long_is_an_error_and_the_next_is_read() {
     let input = format!("{{\"a\":\"{}\"}}\n{{\"b\":1}}\n", "x".repeat(MAX_ENTRY_BYTES));
     assert_eq!(values(&input), [(1, "TooLong".to_owned()), (2, "{\"b\":1}".to_owned())]);
 }
 
 proptest! {
     #[test]
-    fn whole_objects_a_line_each_are_all_found(texts in proptest::collection::vec("[a-z{}\\[\\]\" \\\\,:é]{0,12}", 0..8)) {
+    fn complete_objects_one_per_line_are_all_found(texts in proptest::collection::vec("[a-z{}\\[\\]\" \\\\,:é]{0,12}", 0..8)) {
         let objects: Vec<String> =
             texts.iter().map(|text| serde_json::json!({"v": text, "n": {"w": [text]}}).to_string()).collect();
         let found: Vec<String> = values(&objects.join("\n")).into_iter().map(|(_, text)| text).collect();
@@ -114,7 +114,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_makes_it_panic_or_hold_on(text in "[\\[\\]{}\":,a-c \n\\\\]{0,60}") {
+    fn no_text_makes_it_panic_or_loop(text in "[\\[\\]{}\":,a-c \n\\\\]{0,60}") {
         let lines = u32::try_from(text.split('\n').count()).unwrap();
         prop_assert!(values(&text).iter().all(|(line, _)| (1..=lines).contains(line)));
     }

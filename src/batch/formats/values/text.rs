@@ -1,18 +1,18 @@
-//! The text of JSON: where its strings are, and whether a name in it is of a key.
+//! The text of JSON: where its strings are, and whether it contains the name of a key.
 
 use crate::credentials::{Field, Name};
 
-/// Whether the next character is one of a string.
+/// Whether the next character belongs to a string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Text {
     Outside,
     Inside,
-    /// Behind a backslash.
+    /// After a backslash.
     Escaped,
 }
 
 impl Text {
-    /// What follows a character of a string.
+    /// The state after a character of a string.
     pub(super) fn after(self, byte: u8) -> Self {
         match (self, byte) {
             (Self::Outside, _) | (Self::Inside, b'"') => Self::Outside,
@@ -22,7 +22,7 @@ impl Text {
     }
 }
 
-/// Whether some name in a text is that of an access key or a secret.
+/// Whether a text contains the name of an access key or a secret.
 pub(super) fn names_a_key(text: &[u8]) -> bool {
     text.split(|byte| *byte == b'"').any(is_of_a_key)
 }

@@ -1,4 +1,4 @@
-//! Good requests in each form, and what they are built into.
+//! Valid requests in each form, and the requests that are built from them.
 
 use super::*;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -39,7 +39,7 @@ async fn a_presigned_url_is_built_anew_and_the_audience_is_the_service_s() {
 }
 
 #[tokio::test]
-async fn a_token_of_eks_is_the_same_url_in_base64() {
+async fn an_eks_token_is_the_same_url_in_base64() {
     let url = url_with(&[]).replace("com/?", "com?");
     let token = format!("{EKS_TOKEN_PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(&url));
     let by_token = check(SignedRequest::from_token(&token, "token")).await;
@@ -49,7 +49,7 @@ async fn a_token_of_eks_is_the_same_url_in_base64() {
 }
 
 #[tokio::test]
-async fn a_login_is_built_anew_with_its_signed_headers_alone() {
+async fn a_login_is_built_anew_with_only_its_signed_headers() {
     let checked = check(Login::good().read()).await;
     assert_eq!(checked.audiences(), [AUDIENCE]);
     let request = checked.build(AUDIENCE).unwrap();
@@ -72,7 +72,7 @@ async fn a_login_is_built_anew_with_its_signed_headers_alone() {
 }
 
 #[tokio::test]
-async fn a_login_has_its_headers_as_base64_as_text_or_as_an_object_and_values_of_any_kind() {
+async fn the_headers_of_a_login_are_base64_a_text_or_an_object_with_values_of_any_kind() {
     let login = Login::good().with(&[
         ("Content-Length", json!(43)),
         ("X-Amz-Date", json!(DATE)),
@@ -99,14 +99,14 @@ async fn a_login_by_get_may_carry_the_binding() {
     assert_eq!(bound.audiences(), [AUDIENCE]);
     assert_eq!(bound.build(AUDIENCE).unwrap().headers()["x-k8s-aws-id"], AUDIENCE);
     login.headers.insert("x-k8s-aws-id".to_owned(), json!(AUDIENCE));
-    assert_eq!(code(login.read()).await, "InvalidParameter", "a header twice");
+    assert_eq!(code(login.read()).await, "InvalidParameter", "a duplicate header");
     login.headers.remove("x-k8s-aws-id");
     login.headers.insert("X-K8s-Aws-Id".to_owned(), json!("elsewhere.example.com"));
     assert_eq!(code(login.read()).await, "AudienceMismatch");
 }
 
 #[tokio::test]
-async fn each_binding_counts() {
+async fn each_binding_is_accepted() {
     for binding in
         ["x-sts-verify-audience", "x-vault-aws-iam-server-id", "x-consul-iam-serverid", "x-k8s-aws-id"]
     {
@@ -117,7 +117,7 @@ async fn each_binding_counts() {
 }
 
 #[tokio::test]
-async fn hosts_of_every_kind_are_taken_for_their_region() {
+async fn hosts_of_every_kind_belong_to_their_region() {
     for host in [
         "sts.us-east-1.amazonaws.com",
         "sts.amazonaws.com",

@@ -12,19 +12,19 @@ const DATE: &str = "20270115T080000Z";
 const SIGNED_AT: u64 = 1_800_000_000;
 const SIGNATURE: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
-/// The rules of a service that asks two regions of `aws`.
+/// The rules of a service that allows two regions of `aws`.
 async fn rules() -> SignedRequestRules {
     let hosts = StsHosts::new(["us-east-1", "eu-west-1"].map(str::to_owned)).await;
     let audiences = vec!["other.example.com".to_owned(), AUDIENCE.to_owned()];
     SignedRequestRules { hosts, audiences, max_age: Duration::from_mins(15) }
 }
 
-/// A minute after it was signed.
+/// One minute after the signing time.
 fn now() -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(SIGNED_AT + 60)
 }
 
-/// The parameters of a presigned URL that is good, escaped.
+/// The parameters of a valid presigned URL, escaped.
 fn parameters() -> Vec<(&'static str, String)> {
     [
         ("Action", "GetCallerIdentity"),
@@ -53,7 +53,7 @@ fn url_with(changes: &[(&'static str, &str)]) -> String {
     format!("https://sts.us-east-1.amazonaws.com/?{}", query.join("&"))
 }
 
-/// The headers of a login by POST that is good.
+/// The headers of a valid login by POST.
 fn login_headers() -> Map<String, Value> {
     let names = "content-length;content-type;host;x-amz-date;x-amz-security-token;x-vault-aws-iam-server-id";
     let authorization = format!(
@@ -100,7 +100,7 @@ impl Login {
         })
     }
 
-    /// With headers changed; null takes one away.
+    /// Changes headers. Null removes one.
     fn with(mut self, changes: &[(&str, Value)]) -> Self {
         for (name, value) in changes {
             if value.is_null() {
@@ -113,7 +113,7 @@ impl Login {
     }
 }
 
-/// The code of what comes out: the error's, or `ok`.
+/// The error code of the result, or `ok`.
 async fn code(request: Result<SignedRequest, ValidationError>) -> &'static str {
     let checked = match request {
         Ok(request) => request.check(&rules().await, now()),
@@ -121,7 +121,7 @@ async fn code(request: Result<SignedRequest, ValidationError>) -> &'static str {
     };
     match checked {
         Ok(_) => "ok",
-        Err(ProofFailure::Refused(error)) => error.code(),
+        Err(ProofFailure::Invalid(error)) => error.code(),
         Err(ProofFailure::RegionNotAllowed) => "RegionNotAllowed",
         Err(ProofFailure::Malformed(ValidationError::Missing(_))) => "MissingParameter",
         Err(ProofFailure::Malformed(_)) => "InvalidParameter",

@@ -1,11 +1,12 @@
-//! What is refused, with which code: the rows of proofs.md, and the holes that others had.
+//! The proofs that are rejected, and their error codes: the rows of proofs.md, and known vulnerabilities of
+//! other programs.
 
 use super::*;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use proptest::prelude::*;
 
 #[tokio::test]
-async fn what_cannot_be_read_is_malformed() {
+async fn text_that_is_not_a_signed_request_is_malformed() {
     let good = url_with(&[]);
     for url in [
         "",
@@ -41,7 +42,7 @@ async fn what_cannot_be_read_is_malformed() {
 }
 
 #[tokio::test]
-async fn a_login_that_cannot_be_read_is_malformed_and_what_is_missing_is_named() {
+async fn a_login_that_cannot_be_read_is_malformed_and_missing_members_are_named() {
     let (url, body) = (BASE64_STANDARD.encode("https://sts.amazonaws.com/"), BASE64_STANDARD.encode(BODY));
     let json = Value::Object(login_headers()).to_string();
     let good = IamLogin {
@@ -92,7 +93,7 @@ async fn a_login_that_cannot_be_read_is_malformed_and_what_is_missing_is_named()
 }
 
 #[tokio::test]
-async fn hosts_that_are_not_sts_s_are_refused() {
+async fn hosts_that_do_not_belong_to_sts_are_rejected() {
     let url = |authority: &str| url_with(&[]).replace("sts.us-east-1.amazonaws.com", authority);
     for authority in [
         "evil.example",
@@ -118,7 +119,7 @@ async fn hosts_that_are_not_sts_s_are_refused() {
 }
 
 #[tokio::test]
-async fn anything_but_a_get_caller_identity_is_refused() {
+async fn requests_other_than_get_caller_identity_are_rejected() {
     let good = url_with(&[]);
     for url in [
         good.replace("https:", "http:"),
@@ -168,7 +169,7 @@ async fn anything_but_a_get_caller_identity_is_refused() {
 }
 
 #[tokio::test]
-async fn a_login_that_is_something_else_is_refused() {
+async fn a_login_with_another_request_is_rejected() {
     let changed = |change: &dyn Fn(&mut Login)| {
         let mut login = Login::good();
         change(&mut login);
@@ -212,7 +213,7 @@ async fn a_login_that_is_something_else_is_refused() {
 }
 
 #[tokio::test]
-async fn a_proof_that_is_not_made_out_for_this_service_is_refused() {
+async fn a_proof_for_another_service_is_rejected() {
     for names in ["host", "host%3Bx-k8s-aws-id%3Bx-sts-verify-audience"] {
         assert_eq!(
             code_of_url(&url_with(&[("X-Amz-SignedHeaders", names)])).await,
@@ -234,14 +235,14 @@ async fn a_proof_that_is_not_made_out_for_this_service_is_refused() {
             "{value}"
         );
     }
-    // Given, and not signed.
+    // The header is there, but not signed.
     let text =
         login_headers()["Authorization"][0].as_str().unwrap().replace(";x-vault-aws-iam-server-id", "");
     assert_eq!(code(Login::good().with(&[("Authorization", json!(text))]).read()).await, "AudienceMismatch");
 }
 
 #[tokio::test]
-async fn old_and_early_signatures_are_refused() {
+async fn old_and_early_signatures_are_rejected() {
     let rules = rules().await;
     let request =
         SignedRequest::from_url(&url_with(&[]), "presigned_url").unwrap_or_else(|error| panic!("{error}"));
@@ -252,7 +253,8 @@ async fn old_and_early_signatures_are_refused() {
     assert_eq!(at(SIGNED_AT - 301), Some(ProofError::NotYetValid.into()));
 }
 
-/// CVE-2022-2385 (aws-iam-authenticator): a parameter in two spellings, of which the check saw one and STS the other.
+/// CVE-2022-2385 (aws-iam-authenticator): a parameter in two spellings, of which the check read one and STS the
+/// other.
 #[tokio::test]
 async fn cve_2022_2385_no_parameter_has_two_spellings() {
     let good = url_with(&[]);
@@ -267,17 +269,18 @@ async fn cve_2022_2385_no_parameter_has_two_spellings() {
     }
 }
 
-/// CVE-2020-16250 (Vault): a request of which STS's answer could be chosen, by another action or another form of answer.
+/// CVE-2020-16250 (Vault): a request that let the client choose STS's answer, by another action or another
+/// format.
 #[tokio::test]
 async fn cve_2020_16250_no_other_action_and_no_other_form_of_answer() {
     assert_eq!(code_of_url(&url_with(&[("Action", "GetFederationToken")])).await, "RequestNotAllowed");
     let accept = Login::good().with(&[("Accept", json!("application/json"))]);
     let checked = accept.read().unwrap_or_else(|error| panic!("{error}")).check(&rules().await, now());
     let request = checked.unwrap_or_else(|error| panic!("{error}")).build(AUDIENCE).unwrap();
-    assert!(!request.headers().contains_key("accept"), "what is not signed is dropped");
+    assert!(!request.headers().contains_key("accept"), "unsigned headers are dropped");
 }
 
-/// CVE-2025-49827 and -49831 (Conjur): a host that only looks like STS's.
+/// CVE-2025-49827 and -49831 (Conjur): a host that only looks like one of STS.
 #[tokio::test]
 async fn cve_2025_49827_and_49831_a_host_counts_as_a_whole() {
     for authority in [
@@ -296,7 +299,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn any_url_is_refused_or_built_anew_of_allowed_characters(at in 0_usize..400, with in "\\PC{0,4}", length in 0_usize..4) {
+    fn any_url_is_rejected_or_built_anew_from_allowed_characters(at in 0_usize..400, with in "\\PC{0,4}", length in 0_usize..4) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let good = url_with(&[("X-Amz-Security-Token", "a%2Fb")]);
         let (at, end) = (at.min(good.len()), (at + length).min(good.len()));

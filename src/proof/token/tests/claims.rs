@@ -2,7 +2,7 @@ use super::*;
 use crate::credentials::ValidationError;
 
 #[tokio::test]
-async fn a_token_of_either_algorithm_is_verified_and_its_claims_are_told() {
+async fn a_token_of_either_algorithm_is_verified_and_its_claims_are_returned() {
     for signer in [Signer::Rsa, Signer::ec()] {
         let issuer = TestIssuer::start(&[signer.jwk("k1")]).await;
         let claims = issuer.claims();
@@ -19,7 +19,7 @@ async fn a_token_of_either_algorithm_is_verified_and_its_claims_are_told() {
 }
 
 #[tokio::test]
-async fn what_a_token_may_not_claim_is_refused_and_nobody_fetches_keys() {
+async fn tokens_with_invalid_claims_are_rejected_without_fetching_keys() {
     let signer = Signer::ec();
     let issuer = TestIssuer::start(&[signer.jwk("k1")]).await;
     let verifier = verifier(&issuer);
@@ -56,11 +56,11 @@ async fn what_a_token_may_not_claim_is_refused_and_nobody_fetches_keys() {
     for (code, changes) in cases {
         let changes: Vec<_> = changes.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
         let token = signer.token_with(&with(issuer.claims(), &changes));
-        let refused = issuer.verify(&verifier, &token).await.err();
-        let Some(ProofFailure::Refused(error)) = refused else { panic!("{changes:?}: {refused:?}") };
+        let error = issuer.verify(&verifier, &token).await.err();
+        let Some(ProofFailure::Invalid(error)) = error else { panic!("{changes:?}: {error:?}") };
         assert_eq!(error.code(), code, "{changes:?}");
     }
-    assert_eq!(issuer.asked(), 0);
+    assert_eq!(issuer.key_requests(), 0);
 }
 
 #[tokio::test]
@@ -79,7 +79,7 @@ async fn the_subject_is_the_principal_where_it_is_the_identity_itself() {
 }
 
 #[tokio::test]
-async fn heads_that_choose_their_own_key_or_algorithm_are_refused() {
+async fn heads_that_choose_their_own_key_or_algorithm_are_rejected() {
     let signer = Signer::Rsa;
     let issuer = TestIssuer::start(&[signer.jwk("k1")]).await;
     let verifier = verifier(&issuer);
@@ -97,16 +97,16 @@ async fn heads_that_choose_their_own_key_or_algorithm_are_refused() {
         json!({"alg": "RS256", "kid": "k1", "x5u": ""}),
         json!({"alg": "RS256", "kid": "k1", "x5c": null}),
     ] {
-        let refused = issuer.verify(&verifier, &signer.token(&head.to_string(), &payload)).await.err();
-        let Some(ProofFailure::Refused(ProofError::TokenNotAllowed(_))) = refused else {
-            panic!("{head}: {refused:?}")
+        let error = issuer.verify(&verifier, &signer.token(&head.to_string(), &payload)).await.err();
+        let Some(ProofFailure::Invalid(ProofError::TokenNotAllowed(_))) = error else {
+            panic!("{head}: {error:?}")
         };
     }
-    assert_eq!(issuer.asked(), 0);
+    assert_eq!(issuer.key_requests(), 0);
 }
 
 #[tokio::test]
-async fn a_text_that_is_no_token_is_malformed_and_not_repeated() {
+async fn a_text_that_is_not_a_token_is_malformed_and_not_repeated() {
     let signer = Signer::ec();
     let issuer = TestIssuer::start(&[signer.jwk("k1")]).await;
     let verifier = verifier(&issuer);
@@ -126,9 +126,9 @@ async fn a_text_that_is_no_token_is_malformed_and_not_repeated() {
         &array,
         &"a".repeat(20_000),
     ] {
-        let refused = issuer.verify(&verifier, token).await.err();
-        let Some(ProofFailure::Malformed(ValidationError::Invalid("token", _))) = refused else {
-            panic!("{token}: {refused:?}")
+        let error = issuer.verify(&verifier, token).await.err();
+        let Some(ProofFailure::Malformed(ValidationError::Invalid("token", _))) = error else {
+            panic!("{token}: {error:?}")
         };
     }
 }

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn the_issuers_of_aws_are_told_by_their_whole_form() {
+fn an_issuer_of_aws_is_recognised_by_its_whole_form() {
     let id = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0";
     for (issuer, partition) in [
         (format!("https://{id}.tokens.sts.global.api.aws"), Some("aws")),

@@ -3,7 +3,7 @@ use super::*;
 use crate::sts::StsFailure;
 
 #[tokio::test]
-async fn a_forged_signature_is_refused_after_the_keys_were_read_again_once() {
+async fn a_forged_signature_is_rejected_after_the_keys_were_read_again_once() {
     let (signer, other) = (Signer::ec(), Signer::ec());
     let issuer = TestIssuer::start(&[signer.jwk("k1"), Signer::Rsa.jwk("k1")]).await;
     let verifier = verifier(&issuer);
@@ -12,16 +12,16 @@ async fn a_forged_signature_is_refused_after_the_keys_were_read_again_once() {
         let refused = issuer.verify(&verifier, &forged).await.err();
         assert_eq!(refused, Some(ProofError::SignatureMismatch.into()));
     }
-    assert_eq!(issuer.asked(), 1, "keys that were just read count as read again");
-    // Two keys of one ID: each is tried.
+    assert_eq!(issuer.key_requests(), 1, "keys that were just read count as read again");
+    // Two keys with the same ID: each is tried.
     issuer.verify(&verifier, &signer.token_with(&issuer.claims())).await.unwrap();
     issuer.verify(&verifier, &Signer::Rsa.token_with(&issuer.claims())).await.unwrap();
-    // The key of the other algorithm does not count.
+    // A key of the other algorithm is not used.
     let swapped = signer.token(r#"{"alg":"RS256","kid":"k1"}"#, &issuer.claims().to_string());
     assert_eq!(issuer.verify(&verifier, &swapped).await.err(), Some(ProofError::SignatureMismatch.into()));
 }
 
-/// What the keys' age is reckoned by, moved on by the tests of this module.
+/// The clock for the age of keys. The tests of this module advance it.
 fn verifier_with_clock(issuer: &TestIssuer, clock: fn() -> Instant) -> TokenVerifier {
     let TokenVerifier { settings, .. } = verifier(issuer);
     let issuers = Issuers::with_clock(transport(), settings.timeout, clock);
@@ -36,7 +36,7 @@ macro_rules! test_clock {
 }
 
 #[tokio::test]
-async fn rotated_keys_are_found_and_old_ones_serve_while_the_issuer_is_away() {
+async fn rotated_keys_are_found_and_old_keys_are_used_while_the_issuer_is_unreachable() {
     test_clock!(AHEAD);
     let clock = || Instant::now() + Duration::from_secs(AHEAD.load(Ordering::SeqCst) as u64);
     let (old, new) = (Signer::ec(), Signer::ec());
@@ -48,15 +48,15 @@ async fn rotated_keys_are_found_and_old_ones_serve_while_the_issuer_is_away() {
     assert!(issuer.verify(&verifier, &by_new).await.is_err(), "read less than 10 s ago");
     AHEAD.fetch_add(11, Ordering::SeqCst);
     issuer.verify(&verifier, &by_new).await.unwrap();
-    assert_eq!(issuer.asked(), 2);
-    // Away: the keys that are known serve, and the issuer is asked once in 10 s at most.
+    assert_eq!(issuer.key_requests(), 2);
+    // Unreachable: the known keys are used, and the issuer gets at most one request in 10 s.
     issuer.set_keys(None);
     AHEAD.fetch_add(601, Ordering::SeqCst);
     for _ in 0..3 {
         issuer.verify(&verifier, &by_new).await.unwrap();
     }
-    assert_eq!(issuer.asked(), 3);
-    // What they do not confirm may be signed with a newer one, which cannot be had.
+    assert_eq!(issuer.key_requests(), 3);
+    // A signature that they do not match may be from a newer key, which cannot be read.
     let failure = issuer.verify(&verifier, &by_old).await.err();
     assert!(matches!(failure, Some(ProofFailure::KeysUnavailable(_))), "{failure:?}");
     AHEAD.fetch_add(24 * 3600, Ordering::SeqCst);
@@ -65,7 +65,7 @@ async fn rotated_keys_are_found_and_old_ones_serve_while_the_issuer_is_away() {
 }
 
 #[tokio::test]
-async fn an_issuer_whose_keys_were_never_had_is_asked_again_after_a_minute() {
+async fn an_issuer_whose_keys_were_never_read_gets_another_request_after_a_minute() {
     test_clock!(AHEAD);
     let clock = || Instant::now() + Duration::from_secs(AHEAD.load(Ordering::SeqCst) as u64);
     let signer = Signer::ec();
@@ -80,25 +80,25 @@ async fn an_issuer_whose_keys_were_never_had_is_asked_again_after_a_minute() {
             "{failure:?}"
         );
     }
-    assert_eq!(issuer.asked(), 1);
+    assert_eq!(issuer.key_requests(), 1);
     issuer.set_keys(Some(&[signer.jwk("k1")]));
     AHEAD.fetch_add(61, Ordering::SeqCst);
     issuer.verify(&verifier, &token).await.unwrap();
 }
 
 #[tokio::test]
-async fn those_who_come_at_once_wait_for_one_reading() {
+async fn verifications_at_the_same_time_wait_for_one_reading() {
     let signer = Signer::ec();
     let issuer = TestIssuer::start(&[signer.jwk("k1")]).await;
     let verifier = verifier(&issuer);
     let token = signer.token_with(&issuer.claims());
     let all = futures_util::future::join_all((0..50).map(|_| issuer.verify(&verifier, &token))).await;
     assert!(all.iter().all(Result::is_ok));
-    assert_eq!(issuer.asked(), 1);
+    assert_eq!(issuer.key_requests(), 1);
 }
 
 #[tokio::test]
-async fn an_issuer_s_documents_have_to_be_its_own() {
+async fn an_issuer_s_documents_must_be_on_its_own_host() {
     let signer = Signer::ec();
     for (discovery, why) in [
         (json!({"jwks_uri": "http://127.0.0.1:1/keys"}), "another port"),
@@ -111,12 +111,12 @@ async fn an_issuer_s_documents_have_to_be_its_own() {
         *issuer.discovery.lock().unwrap() = Some(discovery);
         let failure = issuer.verify(&verifier(&issuer), &signer.token_with(&issuer.claims())).await.err();
         assert!(matches!(failure, Some(ProofFailure::KeysUnavailable(_))), "{why}: {failure:?}");
-        assert_eq!(issuer.asked(), 0, "{why}");
+        assert_eq!(issuer.key_requests(), 0, "{why}");
     }
 }
 
 #[tokio::test]
-async fn a_key_set_with_too_many_keys_or_bytes_is_none() {
+async fn a_key_set_with_too_many_keys_or_bytes_is_rejected() {
     let signer = Signer::ec();
     let many: Vec<_> = (0..17).map(|_| signer.jwk("k1")).collect();
     let long = [json!({"kty": "x".repeat(70_000)}), signer.jwk("k1")];

@@ -41,7 +41,8 @@ impl Signer {
     fn jwk(&self, id: &str) -> Value {
         match self {
             Self::Rsa => {
-                // RSAPublicKey in DER (RFC 8017, A.1.1): a modulus of 2048 bits behind nine bytes, the exponent 65537 at the end.
+                // RSAPublicKey in DER (RFC 8017, A.1.1): a modulus of 2048 bits after nine bytes, the exponent
+                // 65537 at the end.
                 let der = RSA.public_key().as_ref();
                 let (n, e) = (&der[9..265], &der[der.len() - 3..]);
                 json!({"kty": "RSA", "use": "sig", "kid": id, "n": BASE64.encode(n), "e": BASE64.encode(e)})
@@ -81,12 +82,12 @@ impl Signer {
     }
 }
 
-/// An issuer on loopback: it counts what it is asked, and answers as it was told to.
+/// An issuer on loopback. It counts the requests for keys, and gives the answers that a test sets.
 struct TestIssuer {
     url: String,
     keys: Arc<Mutex<Option<Value>>>,
     discovery: Arc<Mutex<Option<Value>>>,
-    asked: Arc<AtomicUsize>,
+    key_requests: Arc<AtomicUsize>,
 }
 
 impl TestIssuer {
@@ -98,9 +99,10 @@ impl TestIssuer {
             url,
             keys: Arc::new(Mutex::new(Some(json!({"keys": keys})))),
             discovery: Arc::new(Mutex::new(Some(discovery))),
-            asked: Arc::default(),
+            key_requests: Arc::default(),
         };
-        let (keys, discovery, asked) = (issuer.keys.clone(), issuer.discovery.clone(), issuer.asked.clone());
+        let (keys, discovery, key_requests) =
+            (issuer.keys.clone(), issuer.discovery.clone(), issuer.key_requests.clone());
         tokio::spawn(async move {
             loop {
                 let (mut stream, _) = listener.accept().await.unwrap();
@@ -109,7 +111,7 @@ impl TestIssuer {
                     head.push(stream.read_u8().await.unwrap());
                 }
                 let wants_keys = head.starts_with(b"GET /keys ");
-                asked.fetch_add(usize::from(wants_keys), Ordering::SeqCst);
+                key_requests.fetch_add(usize::from(wants_keys), Ordering::SeqCst);
                 let document = if wants_keys { &keys } else { &discovery };
                 let document = document.lock().unwrap().clone();
                 let status = if document.is_some() { "200 OK" } else { "503 Unavailable" };
@@ -128,8 +130,8 @@ impl TestIssuer {
         *self.keys.lock().unwrap() = keys.map(|keys| json!({"keys": keys}));
     }
 
-    fn asked(&self) -> usize {
-        self.asked.load(Ordering::SeqCst)
+    fn key_requests(&self) -> usize {
+        self.key_requests.load(Ordering::SeqCst)
     }
 
     fn claims(&self) -> Value {
@@ -143,7 +145,7 @@ impl TestIssuer {
         })
     }
 
-    /// Tokens are verified at `NOW`.
+    /// Verifies tokens at `NOW`.
     async fn verify(&self, verifier: &TokenVerifier, token: &str) -> Result<VerifiedToken, ProofFailure> {
         let now = UNIX_EPOCH + Duration::from_secs(NOW);
         verifier.verify(token, "token", now, Instant::now() + Duration::from_secs(20)).await

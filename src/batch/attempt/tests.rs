@@ -1,4 +1,4 @@
-//! What attempts come to: throttling, failures, and several partitions together.
+//! How attempts are classified and combined: throttling, failures, and several partitions.
 
 use super::*;
 
@@ -29,7 +29,7 @@ fn several_partitions_make_one_answer() {
 }
 
 #[test]
-fn throttling_is_told_from_other_failures() {
+fn throttling_is_distinguished_from_other_failures() {
     let rejection = |status: u16, code: &str| Rejection {
         code: code.to_owned(),
         message: None,
@@ -67,7 +67,7 @@ fn throttling_is_told_from_other_failures() {
 }
 
 #[test]
-fn every_partition_has_a_usual_region_of_its_own() {
+fn every_partition_has_a_default_region_of_its_own() {
     for partition in PARTITIONS {
         let region = GLOBAL_REGIONS.iter().find(|(name, _)| *name == partition.name).unwrap().1;
         assert!(partition.regions.contains(&region), "{region}");

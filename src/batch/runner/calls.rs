@@ -1,8 +1,8 @@
-//! From a question in the queue to its answer: whom to ask when, and when to ask again.
+//! Takes a request from the queue to its answer: when STS is called, which STS, and when a call is repeated.
 
 use super::{MAX_WAITING, Output, Runner, Waiting};
 use crate::batch::answer::{Answer, KeyInfo};
-use crate::batch::ask::{Attempt, AttemptKind, combine};
+use crate::batch::attempt::{Attempt, AttemptKind, combine};
 use crate::batch::entry::ReadError;
 use crate::batch::known::Fingerprint;
 use crate::batch::pace::Pace;
@@ -13,44 +13,44 @@ use std::io;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The waits before a throttled question is asked again.
+/// The shortest and longest wait before a throttled call is repeated.
 const THROTTLED_BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
-/// The longest wait before a failed question is asked again.
+/// The longest wait before a failed call is repeated.
 const MAX_BACKOFF: Duration = Duration::from_secs(20);
 
-/// The questions for one partition, or for the issuers of tokens.
+/// The requests for one partition, or for the issuers of tokens.
 pub(super) struct Lane {
     name: &'static str,
     ready: SpreadQueue<Job>,
     pace: Pace,
 }
 
-/// A question on its way through its steps.
+/// A request on its way through its steps.
 pub(super) struct Job {
-    question: Fingerprint,
-    /// The account that pays; for a key that does not tell it, the key itself.
+    fingerprint: Fingerprint,
+    /// The account that the calls count for. For a key that does not contain it, a number for the key itself.
     account: u64,
     steps: Steps,
-    /// The step that comes next.
+    /// The number of the next step.
     step: usize,
-    /// What the steps before came to.
-    heard: Vec<Attempt>,
-    /// How often STS was asked.
+    /// The results of the steps so far.
+    results: Vec<Attempt>,
+    /// The number of calls to STS.
     attempts: u32,
-    here: Here,
+    partition: PartitionProgress,
 }
 
-/// What came of asking one partition so far.
+/// The progress in the current partition.
 #[derive(Default)]
-struct Here {
+struct PartitionProgress {
     began: Option<Instant>,
     throttled: u32,
     failed: u32,
 }
 
-/// A question that was asked once.
-pub(super) struct Asked {
+/// The result of one call.
+pub(super) struct FinishedCall {
     job: Job,
     attempt: Attempt,
     at: Instant,
@@ -72,7 +72,8 @@ impl Runner {
         &mut self.lanes[at]
     }
 
-    /// Asks what can be asked now. Gives when there may be more, unless an answer or an item comes first.
+    /// Starts all calls that are possible now. Returns when the next may be possible, unless an answer or an
+    /// item comes first.
     pub(super) fn start_ready(&mut self, now: Instant) -> Option<Instant> {
         while let Some(job) = self.delayed.pop_due(now) {
             self.enqueue(job);
@@ -93,7 +94,7 @@ impl Runner {
         wake
     }
 
-    /// Asks the first question of a partition whose turn it is.
+    /// Starts the first call of a partition whose turn it is.
     fn start_one(&mut self, now: Instant) {
         let Some(at) = self.lanes.iter_mut().position(|lane| lane.next(now).is_some_and(|at| at <= now))
         else {
@@ -107,29 +108,30 @@ impl Runner {
         if let Some(rate) = &mut self.rate {
             rate.take(now);
         }
-        if let (Some(mut job), Some(asker)) = (job, self.asker.clone()) {
-            job.here.began.get_or_insert(now);
+        if let (Some(mut job), Some(sts)) = (job, self.sts.clone()) {
+            job.partition.began.get_or_insert(now);
             let proofs = self.settings.proofs.clone();
             self.in_flight.spawn(async move {
                 let attempt = match (job.steps.get(job.step), proofs) {
-                    (Some(Step::Ask(client, call, key)), _) => asker.ask(client, call, key).await,
+                    (Some(Step::Call(client, call, key)), _) => sts.attempt(client, call, key).await,
                     (Some(Step::Verify(token)), Some(proofs)) => {
-                        verify_token(&proofs, token, asker.deadline()).await
+                        verify_token(&proofs, token, sts.deadline()).await
                     }
-                    // Only what has a step is asked, and tokens are read where there is what verifies them.
+                    // This cannot happen: a request without steps is not queued, and tokens are only queued if
+                    // there is a verifier.
                     _ => Attempt { answer: combine(Vec::new()), kind: AttemptKind::Final },
                 };
-                Asked { job, attempt, at: now }
+                FinishedCall { job, attempt, at: now }
             });
         }
     }
 
-    /// Takes in what came of asking once.
-    pub(super) fn heard(&mut self, asked: Asked, output: &mut impl Output) -> io::Result<()> {
-        let Asked { mut job, attempt, at } = asked;
+    /// Processes the result of one call.
+    pub(super) fn finish_call(&mut self, finished: FinishedCall, output: &mut impl Output) -> io::Result<()> {
+        let FinishedCall { mut job, attempt, at } = finished;
         let now = Instant::now();
         if let Some(step) = job.steps.get(job.step) {
-            job.attempts += u32::from(matches!(step, Step::Ask(..)));
+            job.attempts += u32::from(matches!(step, Step::Call(..)));
             let pace = &mut self.lane(step.lane()).pace;
             match attempt.kind {
                 AttemptKind::Throttled => pace.throttled(now, at),
@@ -137,82 +139,90 @@ impl Runner {
             }
         }
         if let AttemptKind::Unreadable(reason) = attempt.kind {
-            return self.refuse_all(job.question, reason, output);
+            return self.unread_all(job.fingerprint, reason, output);
         }
-        if let Some(again) = self.again(&mut job, attempt.kind, now) {
-            self.delayed.push(again, job);
+        if let Some(retry_at) = self.retry_at(&mut job, attempt.kind, now) {
+            self.delayed.push(retry_at, job);
             return Ok(());
         }
-        let goes_on = job.steps.leaves_open(&attempt) && job.steps.get(job.step + 1).is_some();
-        if !goes_on || job.steps.all_count() {
-            job.heard.push(attempt);
+        let continues = job.steps.needs_next(&attempt) && job.steps.get(job.step + 1).is_some();
+        if !continues || job.steps.all_count() {
+            job.results.push(attempt);
         }
-        if goes_on {
+        if continues {
             job.step += 1;
-            job.here = Here::default();
+            job.partition = PartitionProgress::default();
             self.enqueue(job);
             return Ok(());
         }
-        let answer = Answer { attempts: job.attempts, ..combine(job.heard) };
+        let answer = Answer { attempts: job.attempts, ..combine(job.results) };
         self.totals.answered += 1;
-        self.known.insert(job.question, &answer);
-        let Some(Waiting { key, places }) = self.waiting.remove(&job.question) else { return Ok(()) };
-        places.iter().try_for_each(|place| self.tell(place, &key, &answer, output))
+        self.known.insert(job.fingerprint, &answer);
+        let Some(Waiting { key, locations }) = self.waiting.remove(&job.fingerprint) else { return Ok(()) };
+        locations.iter().try_for_each(|location| self.report(location, &key, &answer, output))
     }
 
-    /// Takes back that the places of a question could be read.
-    fn refuse_all(
+    /// Corrects the count of the entries of a request that turned out to be unreadable.
+    fn unread_all(
         &mut self,
-        question: Fingerprint,
+        fingerprint: Fingerprint,
         reason: ReadError,
         output: &mut impl Output,
     ) -> io::Result<()> {
-        let Some(Waiting { places, .. }) = self.waiting.remove(&question) else { return Ok(()) };
-        self.totals.read -= places.len() as u64;
+        let Some(Waiting { locations, .. }) = self.waiting.remove(&fingerprint) else { return Ok(()) };
+        self.totals.read -= locations.len() as u64;
         self.totals.distinct -= 1;
-        places.iter().try_for_each(|place| self.refuse(place, reason, output))
+        locations.iter().try_for_each(|location| self.unreadable(location, reason, output))
     }
 
-    /// When a question is asked again, if it is.
-    fn again(&self, job: &mut Job, kind: AttemptKind, now: Instant) -> Option<Instant> {
-        let here = &mut job.here;
+    /// When a call is repeated, if it is.
+    fn retry_at(&self, job: &mut Job, kind: AttemptKind, now: Instant) -> Option<Instant> {
+        let partition = &mut job.partition;
         let wait = match kind {
             AttemptKind::Throttled => {
                 let (shortest, longest) = THROTTLED_BACKOFF;
-                here.throttled += 1;
-                shortest + with_jitter(shortest, longest, here.throttled - 1)
+                partition.throttled += 1;
+                shortest + with_jitter(shortest, longest, partition.throttled - 1)
             }
             AttemptKind::Failed => {
-                let retry = &self.asker.as_ref()?.retry;
-                here.failed += 1;
-                if here.failed >= retry.max_attempts {
+                let retry = &self.sts.as_ref()?.retry;
+                partition.failed += 1;
+                if partition.failed >= retry.max_attempts {
                     return None;
                 }
-                with_jitter(retry.backoff, MAX_BACKOFF, here.failed - 1)
+                with_jitter(retry.backoff, MAX_BACKOFF, partition.failed - 1)
             }
             AttemptKind::Final | AttemptKind::UnknownKey { .. } | AttemptKind::Unreadable(_) => return None,
         };
-        (now + wait <= here.began? + self.settings.give_up).then_some(now + wait)
+        (now + wait <= partition.began? + self.settings.give_up).then_some(now + wait)
     }
 }
 
 impl Job {
-    pub(super) fn new(question: Fingerprint, key: &KeyInfo, steps: Steps) -> Self {
-        let account = account_of(key, &question);
-        Self { question, account, steps, step: 0, heard: Vec::new(), attempts: 0, here: Here::default() }
+    pub(super) fn new(fingerprint: Fingerprint, key: &KeyInfo, steps: Steps) -> Self {
+        let account = account_number(key, &fingerprint);
+        Self {
+            fingerprint,
+            account,
+            steps,
+            step: 0,
+            results: Vec::new(),
+            attempts: 0,
+            partition: PartitionProgress::default(),
+        }
     }
 }
 
 impl Lane {
-    /// When the next question may be asked, if there is one.
+    /// The time of the next call, if a request is waiting.
     fn next(&mut self, now: Instant) -> Option<Instant> {
         if self.ready.is_empty() { None } else { Some(self.pace.next(now)) }
     }
 }
 
-/// An account's number; for a key that does not tell it, a number like no account's.
-fn account_of(key: &KeyInfo, question: &Fingerprint) -> u64 {
-    let own = || u64::from_le_bytes(std::array::from_fn(|at| question[at])) | 1 << 63;
+/// The number of an account. For a key that does not contain it, a number that no account has.
+fn account_number(key: &KeyInfo, fingerprint: &Fingerprint) -> u64 {
+    let own = || u64::from_le_bytes(std::array::from_fn(|at| fingerprint[at])) | 1 << 63;
     key.account.as_ref().and_then(|account| account.parse().ok()).unwrap_or_else(own)
 }
 

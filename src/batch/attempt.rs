@@ -1,4 +1,5 @@
-//! Asks STS about one question, once: the only place here that knows how STS is reached. When to ask again is the runner's.
+//! One attempt to verify an entry with STS: the only module here that knows how STS is reached. The runner
+//! decides when to try again.
 
 use super::answer::{Answer, Verdict};
 use super::entry::ReadError;
@@ -13,8 +14,8 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tokio::time::Instant;
 
-/// The region that is asked for a partition, where nothing says otherwise: the one that its global services are in
-/// (`implicitGlobalRegion` in the SDK's partition data).
+/// The default region of each partition: the region of its global services (`implicitGlobalRegion` in the SDK's
+/// partition data).
 const GLOBAL_REGIONS: [(&str, &str); 8] = [
     ("aws", "us-east-1"),
     ("aws-cn", "cn-northwest-1"),
@@ -26,59 +27,60 @@ const GLOBAL_REGIONS: [(&str, &str); 8] = [
     ("aws-us-gov", "us-gov-west-1"),
 ];
 
-/// Asks STS.
-pub struct Asker {
+/// Makes the calls to STS.
+pub struct StsPartitions {
     sts: StsClientFactory,
-    /// One region of each partition that is asked in turn; empty where only that of the region is asked.
+    /// One region for each partition that is tried in turn. Empty if only the partition of the default region
+    /// is used.
     partitions: Vec<Arc<StsClient>>,
-    /// How often, and with which waits, what failed is asked again.
+    /// How often, and after which waits, a failed call is tried again.
     pub(super) retry: RetryPolicy,
 }
 
-/// Why STS cannot be asked as the settings say.
+/// Why STS cannot be called with these settings.
 #[derive(Debug, thiserror::Error)]
-pub enum AskerError {
-    /// The way to STS.
+pub enum StsPartitionsError {
+    /// STS cannot be reached with these settings.
     #[error(transparent)]
     Setup(#[from] SetupError),
-    /// There is no region to ask in a partition.
-    #[error("--partitions: no region of {0} may be asked (STS_VERIFY_ALLOWED_REGIONS)")]
+    /// A partition has no allowed region.
+    #[error("--partitions: no region of {0} is allowed (STS_VERIFY_ALLOWED_REGIONS)")]
     NoRegion(&'static str),
 }
 
-/// What came of asking once.
+/// The outcome of one call.
 pub(super) struct Attempt {
     pub(super) answer: Answer,
     pub(super) kind: AttemptKind,
 }
 
-/// What follows from an attempt.
+/// What an attempt means for the next step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AttemptKind {
-    /// STS knows the key, or says that it cannot be asked like this.
+    /// STS knows the key, or says that the call itself is wrong.
     Final,
-    /// The key is unknown in this partition, with a dot at the end of STS's message or without.
+    /// The key is unknown in this partition. STS's message ends with or without a full stop.
     UnknownKey { dot: bool },
-    /// STS throttles.
+    /// STS is throttling.
     Throttled,
-    /// A failure that may pass.
+    /// A failure that may be transient.
     Failed,
-    /// What was to be asked about cannot be read.
+    /// The entry cannot be read.
     Unreadable(ReadError),
 }
 
-impl Asker {
-    /// Finds out how the regions are asked. Nothing is sent. `all`: no list of regions was given, and an entry may name any that
-    /// has an endpoint.
+impl StsPartitions {
+    /// Makes the clients for the regions. Nothing is sent. `all`: the operator gave no list of regions, so an
+    /// entry may name any region that has an endpoint.
     ///
     /// # Errors
     ///
-    /// [`AskerError`] when STS cannot be asked as the settings say.
+    /// [`StsPartitionsError`] when STS cannot be called with these settings.
     pub async fn new(
         mut settings: StsSettings,
         all: bool,
         partitions: &[&'static str],
-    ) -> Result<Self, AskerError> {
+    ) -> Result<Self, StsPartitionsError> {
         let retry = settings.retry;
         settings.retry.max_attempts = 1;
         let transport = Transport::new(&settings)?;
@@ -92,17 +94,17 @@ impl Asker {
         Ok(Self { sts, partitions, retry })
     }
 
-    /// Whom to ask about a request that was signed for this host; `None` when its region may not be asked.
+    /// The client for a request that was signed for this host. `None` if its region is not allowed.
     pub(super) fn client_of_host(&self, host: &str) -> Option<&Arc<StsClient>> {
         self.sts.client_of_host(host)
     }
 
-    /// When a question that is asked now has to have its answer.
+    /// The deadline of a call that begins now.
     pub(super) fn deadline(&self) -> Instant {
         self.sts.deadline()
     }
 
-    /// Whom to ask for an entry, one after the other; `None` when its region may not be asked.
+    /// The clients to use for an entry, one after the other. `None` if its region is not allowed.
     pub(super) fn routes(&self, region: &RequestedRegion) -> Option<Vec<Arc<StsClient>>> {
         let first = self.sts.client_for(region)?;
         let own = match region {
@@ -119,13 +121,11 @@ impl Asker {
         Some(routes)
     }
 
-    /// Asks once. A panic on the way is an answer, too: nothing of a list may be lost.
-    pub(super) async fn ask(&self, client: &StsClient, call: &StsCall, access_key_id: &str) -> Attempt {
-        let asked = AssertUnwindSafe(self.sts.call_alone(client, call)).catch_unwind().await;
-        let outcome = asked
-            .map_or(Err(StsFailure::Internal("a panic while STS was asked")), |asked: CallOutcome| {
-                asked.outcome
-            });
+    /// Makes one call. A panic becomes an answer, too, so that no entry is lost.
+    pub(super) async fn attempt(&self, client: &StsClient, call: &StsCall, access_key_id: &str) -> Attempt {
+        let outcome = AssertUnwindSafe(self.sts.call_alone(client, call)).catch_unwind().await;
+        let outcome = outcome
+            .map_or(Err(StsFailure::Internal("the call to STS panicked")), |call: CallOutcome| call.outcome);
         let (answer, kind) = match outcome {
             Ok(StsResponse::Identity(identity)) => (valid(identity), AttemptKind::Final),
             Ok(StsResponse::Rejection(rejection)) => {
@@ -137,7 +137,7 @@ impl Asker {
                 (answer, kind)
             }
         };
-        // STS repeats the key of a header that it cannot read.
+        // STS repeats the key of an invalid header.
         let mask = |text: String| match access_key_id {
             "" => text,
             id => text.replace(id, &masked_access_key(id)),
@@ -148,12 +148,12 @@ impl Asker {
     }
 }
 
-/// The partition that a client asks; empty for a region that is none of AWS's.
+/// The partition of a client. Empty for a region that is not one of AWS.
 pub(super) fn partition(client: &StsClient) -> &'static str {
     partition_of(client.name()).unwrap_or_default()
 }
 
-/// With FIPS or dual stack some partitions have no endpoints.
+/// Some partitions have no endpoints with FIPS or dual stack.
 async fn regions_with_endpoints(settings: &StsSettings, transport: &Transport) -> Vec<String> {
     let mut regions = Vec::new();
     for region in all_regions() {
@@ -165,21 +165,24 @@ async fn regions_with_endpoints(settings: &StsSettings, transport: &Transport) -
     regions
 }
 
-/// The client that is asked for a partition: that of the default region where it is there, else the usual one, else any.
+/// The client for a partition: that of the default region if it is there, else that of the partition's default
+/// region, else any.
 fn client_of(
     sts: &StsClientFactory,
     partition: &'static str,
     default_region: &str,
-) -> Result<Arc<StsClient>, AskerError> {
-    let usual = GLOBAL_REGIONS.iter().find(|(name, _)| *name == partition).map(|(_, region)| *region);
+) -> Result<Arc<StsClient>, StsPartitionsError> {
+    let default = GLOBAL_REGIONS.iter().find(|(name, _)| *name == partition).map(|(_, region)| *region);
     let regions =
         PARTITIONS.iter().find(|known| known.name == partition).map_or(&[][..], |known| known.regions);
     let mut candidates = [default_region]
         .into_iter()
-        .chain(usual)
+        .chain(default)
         .chain(regions.iter().copied())
         .filter(|region| regions.contains(region));
-    candidates.find_map(|region| sts.client(Some(region)).cloned()).ok_or(AskerError::NoRegion(partition))
+    candidates
+        .find_map(|region| sts.client(Some(region)).cloned())
+        .ok_or(StsPartitionsError::NoRegion(partition))
 }
 
 fn valid(identity: Identity) -> Answer {
@@ -202,7 +205,7 @@ fn rejected(rejection: Rejection, kind: AttemptKind) -> Answer {
     Answer { verdict, request_id, ..indeterminate(Some(code), message) }
 }
 
-/// There is no answer, for this reason.
+/// The attempt for a failed call.
 pub(super) fn failed(failure: &StsFailure) -> Attempt {
     let code = match failure {
         StsFailure::Unreachable(..) => "EndpointConnectionError",
@@ -217,7 +220,7 @@ pub(super) fn failed(failure: &StsFailure) -> Attempt {
         StsFailure::NotSts { status, code, .. } if is_throttling(*status, code.as_deref()) => {
             AttemptKind::Throttled
         }
-        failure if may_pass(failure) => AttemptKind::Failed,
+        failure if is_transient(failure) => AttemptKind::Failed,
         _ => AttemptKind::Final,
     };
     Attempt { answer, kind }
@@ -238,8 +241,8 @@ fn kind_of(rejection: &Rejection) -> AttemptKind {
     if rejection.is_transient() { AttemptKind::Failed } else { AttemptKind::Final }
 }
 
-/// Whether the service would ask again.
-fn may_pass(failure: &StsFailure) -> bool {
+/// Whether the service would try again.
+fn is_transient(failure: &StsFailure) -> bool {
     match failure {
         StsFailure::Internal(_) | StsFailure::TooLong(_) => false,
         StsFailure::NotSts { status, well_formed, .. } => *well_formed && *status >= 500,
@@ -247,11 +250,12 @@ fn may_pass(failure: &StsFailure) -> bool {
     }
 }
 
-/// What is said of a key that several partitions were asked about, in that order.
+/// Combines the answers of several partitions for one key, in this order.
 ///
-/// Valid anywhere is valid. Where one could not say, nobody knows. Else the first counts in which the key is not merely unknown
-/// without a dot, which says no more than that it may be good elsewhere.
-pub(super) fn combine(heard: Vec<Attempt>) -> Answer {
+/// Valid in one partition is valid. If the answer of one is indeterminate, so is the result. Otherwise the
+/// first answer counts that is more than "unknown key" without a full stop, which only says that the key may be
+/// valid elsewhere.
+pub(super) fn combine(attempts: Vec<Attempt>) -> Answer {
     let says_nothing = |attempt: &Attempt| attempt.kind == AttemptKind::UnknownKey { dot: false };
     let rank = |attempt: &Attempt| match attempt.answer.verdict {
         Verdict::Valid => 0,
@@ -259,14 +263,14 @@ pub(super) fn combine(heard: Vec<Attempt>) -> Answer {
         _ if !says_nothing(attempt) => 2,
         _ => 3,
     };
-    // The first of the least rank.
-    let told = heard.into_iter().min_by_key(rank);
-    told.map_or_else(|| indeterminate(None, None), |attempt| attempt.answer)
+    // The first one with the lowest rank.
+    let best = attempts.into_iter().min_by_key(rank);
+    best.map_or_else(|| indeterminate(None, None), |attempt| attempt.answer)
 }
 
 impl Attempt {
-    /// Whether the next partition is asked after this answer.
-    pub(super) fn leaves_open(&self) -> bool {
+    /// Whether the next partition is tried after this answer.
+    pub(super) fn needs_next(&self) -> bool {
         match self.kind {
             AttemptKind::UnknownKey { .. } => true,
             _ => self.answer.verdict == Verdict::Indeterminate,
