@@ -88,8 +88,8 @@ struct Splitter {
     string: Text,
     /// Whether the array is the `findings` of an object.
     in_findings: bool,
-    /// What stands before them, and where that began.
-    envelope: (Zeroizing<Vec<u8>>, (u32, Option<u32>)),
+    /// What stands before them, where that began, and whether it is too long.
+    envelope: (Zeroizing<Vec<u8>>, (u32, Option<u32>), bool),
     line: u32,
     column: u32,
     /// Nothing but blanks so far in this line.
@@ -112,7 +112,7 @@ impl Default for Splitter {
             last: 0,
             string: Text::Outside,
             in_findings: false,
-            envelope: (Zeroizing::default(), (1, None)),
+            envelope: (Zeroizing::default(), (1, None), false),
             line: 1,
             column: 0,
             at_start: true,
@@ -175,8 +175,8 @@ impl Splitter {
             b']' if self.in_findings => {
                 self.in_findings = false;
                 self.state = State::Object { tail: true };
-                (self.text, self.began) = std::mem::take(&mut self.envelope);
                 self.enter();
+                (self.text, self.began, self.too_long) = std::mem::take(&mut self.envelope);
                 self.keep(b']');
             }
             b',' | b'[' | b']' => {}
@@ -224,24 +224,24 @@ impl Splitter {
                 return None;
             }
             self.state = State::Lost;
-            return (!tail).then_some((self.began.0, Value::CutOff));
+            return self.tell_object(tail, Value::CutOff);
         }
         match byte {
             b'"' => self.string = Text::Inside,
             b'{' if self.begins_another(tail) => {
                 self.next_began = Some(self.here());
                 self.state = State::Lost;
-                return (!tail).then_some((self.began.0, Value::CutOff)).or_else(|| self.begin_next());
+                return self.tell_object(tail, Value::CutOff).or_else(|| self.begin_next());
             }
             b'[' if self.open.len() == 1 && !tail && self.is_before_findings() => {
-                self.envelope = (std::mem::take(&mut self.text), self.began);
+                self.envelope = (std::mem::take(&mut self.text), self.began, self.too_long);
                 self.in_findings = true;
                 self.state = State::Between;
             }
             // No object that can be read is so deep.
             b'{' | b'[' if self.open.len() == MAX_ENTRY_BYTES => {
                 self.state = State::Lost;
-                return (!tail).then_some((self.began.0, Value::TooLong));
+                return self.tell_object(tail, Value::TooLong);
             }
             b'{' | b'[' => self.open.push(byte),
             b']' => drop(self.open.pop_if(|open| *open == b'[')),
@@ -249,7 +249,7 @@ impl Splitter {
                 while self.open.pop().is_some_and(|open| open == b'[') {}
                 if self.open.is_empty() {
                     self.state = State::Between;
-                    return self.tell_object(tail);
+                    return self.tell_object(tail, Value::Object);
                 }
             }
             _ => {}
@@ -260,10 +260,10 @@ impl Splitter {
         None
     }
 
-    /// Tells the object that has ended; one around findings where that may hold a key, too.
-    fn tell_object(&self, tail: bool) -> Option<(u32, Value)> {
-        let value = if self.too_long { Value::TooLong } else { Value::Object };
-        (!tail || (value == Value::Object && names_a_key(&self.text))).then_some((self.began.0, value))
+    /// Tells the object that has ended; one around findings where that may hold a key, too, or where nobody can know that.
+    fn tell_object(&self, tail: bool, value: Value) -> Option<(u32, Value)> {
+        let value = if self.too_long && value == Value::Object { Value::TooLong } else { value };
+        (!tail || self.too_long || names_a_key(&self.text)).then_some((self.began.0, value))
     }
 
     fn keep(&mut self, byte: u8) {
@@ -307,9 +307,13 @@ impl Splitter {
     /// What the end of the file leaves open.
     fn end(&mut self) -> Option<(u32, Value)> {
         match std::mem::replace(&mut self.state, State::Between) {
-            State::Object { tail: false } => Some((self.began.0, Value::CutOff)),
+            State::Object { tail } => self.tell_object(tail, Value::CutOff),
             State::Other => self.tell_other(),
-            _ => None,
+            // Findings without an end: some may be missing, and what follows them.
+            State::Between | State::Lost if std::mem::take(&mut self.in_findings) => {
+                Some((self.envelope.1.0, Value::CutOff))
+            }
+            State::Between | State::Lost => None,
         }
     }
 }
