@@ -94,8 +94,9 @@ impl Server {
             return;
         }
         let stream = Arc::new(stream);
-        let transport = Transport::new(stream.clone(), self.write_timeout, self.figures.clone());
         let exchange = Arc::new(Exchange::new());
+        let transport =
+            Transport::new(stream.clone(), exchange.clone(), self.write_timeout, self.figures.clone());
         let requests = Requests {
             routes: self.routes.clone(),
             peer,

@@ -1,6 +1,7 @@
 //! The TCP stream of a connection, below TLS: what its client may make the system hold, how long it may leave its answer
 //! unread, whether it is still there, and how it is closed.
 
+use super::exchange::Exchange;
 use crate::http::connection::ClientConnection;
 use crate::observability::metrics::{ConnectionFigures, WaitedFor};
 use rustix::net::{Shutdown, shutdown, sockopt};
@@ -36,6 +37,7 @@ pub(super) fn set_options(stream: &TcpStream) -> io::Result<()> {
 /// The stream, with a deadline on progress in writing. It is shared with whoever watches for the client's departure.
 pub(super) struct Transport {
     stream: Arc<TcpStream>,
+    exchange: Arc<Exchange>,
     write_timeout: Duration,
     figures: ConnectionFigures,
     /// Runs since the system last took anything for the client, once it takes nothing more.
@@ -43,8 +45,13 @@ pub(super) struct Transport {
 }
 
 impl Transport {
-    pub(super) fn new(stream: Arc<TcpStream>, write_timeout: Duration, figures: ConnectionFigures) -> Self {
-        Self { stream, write_timeout, figures, stalled: None }
+    pub(super) fn new(
+        stream: Arc<TcpStream>,
+        exchange: Arc<Exchange>,
+        write_timeout: Duration,
+        figures: ConnectionFigures,
+    ) -> Self {
+        Self { stream, exchange, write_timeout, figures, stalled: None }
     }
 
     fn poll_write_by(
@@ -113,8 +120,11 @@ impl AsyncRead for Transport {
                 Err(error) => return Poll::Ready(Err(error)),
                 Ok(count) => {
                     buffer.advance(count);
-                    // A client that still sends may be one that reads when it is done with that.
-                    self.stalled = None;
+                    // A client whose request is still taken in may be one that reads when it has sent the last of it. Whoever takes it
+                    // bounds that; nothing would bound what is thrown away.
+                    if self.stalled.is_some() && self.exchange.takes_input() {
+                        self.stalled = None;
+                    }
                     return Poll::Ready(Ok(()));
                 }
             }

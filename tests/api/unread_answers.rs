@@ -40,6 +40,48 @@ async fn answers_that_nobody_reads_are_given_up_pipelined_or_not() {
     }
 }
 
+/// What a client may send for as long as it reads nothing, byte by byte: a next request, and a body that nobody wants.
+#[tokio::test]
+async fn a_client_that_goes_on_sending_what_nobody_wants_is_given_up_all_the_same() {
+    let app = App::with_sandbox(&["--write-timeout=300ms", "--read-timeout=1h", "--keep-alive=1h"]).await;
+    let with_body = LARGE.replace("\r\n\r\n", "\r\nContent-Length: 60000\r\n\r\n");
+    for (number, (text, more)) in
+        [(LARGE.to_owned(), LARGE.repeat(1000)), (with_body, "x".repeat(60_000))].into_iter().enumerate()
+    {
+        let mut stream = narrow(&app, &text).await;
+        let before = timed_out(&app).await;
+        let mut pieces = more.as_bytes().chunks(1).take(400);
+        while timed_out(&app).await < before + 0.5 {
+            let piece = pieces.next().unwrap_or_else(|| panic!("{number}: it holds its connection for ever"));
+            // It fails once it was given up.
+            let _ = stream.write_all(piece).await;
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_reads_its_answers_after_it_has_sent_the_last_line_of_a_batch_gets_them_all() {
+    let app = App::with_sandbox(&["--write-timeout=300ms"]).await;
+    let (line, lines) = ("not json\n", 980);
+    let head = format!(
+        "POST /verify/batch HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/x-ndjson\r\n\
+         Content-Length: {}\r\n\r\n",
+        lines * line.len()
+    );
+    // The answers to these are more than the system takes.
+    let mut stream = narrow(&app, &format!("{head}{}", line.repeat(500))).await;
+    // Three times as long as a client may take nothing.
+    for _ in 0..40 {
+        tokio::time::sleep(Duration::from_millis(25)).await;
+        stream.write_all(line.repeat(12).as_bytes()).await.unwrap();
+    }
+    let mut answers = String::new();
+    stream.read_to_string(&mut answers).await.unwrap();
+    assert_eq!(answers.matches("\"MalformedJson\"").count(), lines);
+    assert!(timed_out(&app).await < 0.5);
+}
+
 #[tokio::test]
 async fn a_client_that_reads_slowly_is_served() {
     let app = App::with_sandbox(&["--write-timeout=300ms"]).await;

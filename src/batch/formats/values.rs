@@ -90,8 +90,8 @@ struct Splitter {
     string: Text,
     /// Whether the array is the `findings` of an object.
     in_findings: bool,
-    /// The text before the findings, and where it began.
-    envelope: (Zeroizing<Vec<u8>>, (u32, Option<u32>)),
+    /// The text before the findings, where it began, and whether it is too long.
+    envelope: (Zeroizing<Vec<u8>>, (u32, Option<u32>), bool),
     line: u32,
     column: u32,
     /// Whether the line has only white space so far.
@@ -114,7 +114,7 @@ impl Default for Splitter {
             last: 0,
             string: Text::Outside,
             in_findings: false,
-            envelope: (Zeroizing::default(), (1, None)),
+            envelope: (Zeroizing::default(), (1, None), false),
             line: 1,
             column: 0,
             at_start: true,
@@ -177,8 +177,8 @@ impl Splitter {
             b']' if self.in_findings => {
                 self.in_findings = false;
                 self.state = State::Object { tail: true };
-                (self.text, self.began) = std::mem::take(&mut self.envelope);
                 self.enter();
+                (self.text, self.began, self.too_long) = std::mem::take(&mut self.envelope);
                 self.keep(b']');
             }
             b',' | b'[' | b']' => {}
@@ -204,14 +204,14 @@ impl Splitter {
             return None;
         }
         self.state = State::Between;
-        let found = self.tell_other();
+        let found = self.other_value();
         if before == Text::Outside && matches!(byte, b'{' | b']') {
             self.take_between(byte);
         }
         found
     }
 
-    fn tell_other(&mut self) -> Option<(u32, Value)> {
+    fn other_value(&mut self) -> Option<(u32, Value)> {
         let line = self.began.0;
         let is_new = line != self.reported;
         self.reported = line;
@@ -226,24 +226,24 @@ impl Splitter {
                 return None;
             }
             self.state = State::Lost;
-            return (!tail).then_some((self.began.0, Value::CutOff));
+            return self.object_value(tail, Value::CutOff);
         }
         match byte {
             b'"' => self.string = Text::Inside,
             b'{' if self.begins_another(tail) => {
                 self.next_began = Some(self.here());
                 self.state = State::Lost;
-                return (!tail).then_some((self.began.0, Value::CutOff)).or_else(|| self.begin_next());
+                return self.object_value(tail, Value::CutOff).or_else(|| self.begin_next());
             }
             b'[' if self.open.len() == 1 && !tail && self.is_before_findings() => {
-                self.envelope = (std::mem::take(&mut self.text), self.began);
+                self.envelope = (std::mem::take(&mut self.text), self.began, self.too_long);
                 self.in_findings = true;
                 self.state = State::Between;
             }
             // No readable object is nested so deep.
             b'{' | b'[' if self.open.len() == MAX_ENTRY_BYTES => {
                 self.state = State::Lost;
-                return (!tail).then_some((self.began.0, Value::TooLong));
+                return self.object_value(tail, Value::TooLong);
             }
             b'{' | b'[' => self.open.push(byte),
             b']' => drop(self.open.pop_if(|open| *open == b'[')),
@@ -251,7 +251,7 @@ impl Splitter {
                 while self.open.pop().is_some_and(|open| open == b'[') {}
                 if self.open.is_empty() {
                     self.state = State::Between;
-                    return self.object_value(tail);
+                    return self.object_value(tail, Value::Object);
                 }
             }
             _ => {}
@@ -262,10 +262,11 @@ impl Splitter {
         None
     }
 
-    /// Returns the object that has ended. Also returns the object around findings if it may contain a key.
-    fn object_value(&self, tail: bool) -> Option<(u32, Value)> {
-        let value = if self.too_long { Value::TooLong } else { Value::Object };
-        (!tail || (value == Value::Object && names_a_key(&self.text))).then_some((self.began.0, value))
+    /// Returns the object that has ended. Also returns the object around findings if it contains a key, or if it is too long
+    /// to know that.
+    fn object_value(&self, tail: bool, value: Value) -> Option<(u32, Value)> {
+        let value = if self.too_long && value == Value::Object { Value::TooLong } else { value };
+        (!tail || self.too_long || names_a_key(&self.text)).then_some((self.began.0, value))
     }
 
     fn keep(&mut self, byte: u8) {
@@ -309,9 +310,13 @@ impl Splitter {
     /// Ends the value that is open at the end of the file.
     fn end(&mut self) -> Option<(u32, Value)> {
         match std::mem::replace(&mut self.state, State::Between) {
-            State::Object { tail: false } => Some((self.began.0, Value::CutOff)),
-            State::Other => self.tell_other(),
-            _ => None,
+            State::Object { tail } => self.object_value(tail, Value::CutOff),
+            State::Other => self.other_value(),
+            // Findings without an end: some findings, and text after them, may be missing.
+            State::Between | State::Lost if std::mem::take(&mut self.in_findings) => {
+                Some((self.envelope.1.0, Value::CutOff))
+            }
+            State::Between | State::Lost => None,
         }
     }
 }

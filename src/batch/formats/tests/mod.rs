@@ -209,6 +209,11 @@ fn a_value_that_is_too_long_costs_its_own_key_and_no_other() {
     assert_eq!(auto(&file), [too_long(4), format!("5[b] {ID} {SECRET} -")]);
     let file = format!("{section}aws_session_token={long}\n\n{section}");
     assert_eq!(auto(&file), [too_long(3), entry(5)]);
+    let file = format!("export AWS_SESSION_TOKEN={long}\n{section}\n# next\n{section}");
+    assert_eq!(auto(&file), [too_long(1), entry(6)]);
+    let file =
+        format!("{{\"findings\": [],\n\"AccessKeyId\": \"{ID}\", \"SecretAccessKey\": \"{SECRET}{long}\"}}");
+    assert_eq!(auto(&file), [too_long(1)]);
 }
 
 #[test]

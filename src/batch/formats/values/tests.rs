@@ -104,6 +104,33 @@ fn an_object_that_is_too_long_is_an_error_and_the_next_is_read() {
     assert_eq!(values(&input), [(1, "TooLong".to_owned()), (2, "{\"b\":1}".to_owned())]);
 }
 
+/// An object around findings, with this before them and behind them.
+fn around(before: &str, after: &str) -> Vec<(u32, String)> {
+    values(&format!("\n{{{before}\"findings\": [{{\"a\":1}}]{after}"))
+}
+
+#[test]
+fn a_key_around_findings_is_found_or_told_of() {
+    let finding = (2, "{\"a\":1}".to_owned());
+    let (long, key) = (format!("\"long\": \"{}\"", "x".repeat(MAX_ENTRY_BYTES)), "\"secretKey\": \"x\"");
+    for (before, after, told) in [
+        (String::new(), format!(", {long}, {key}}}"), "TooLong"),
+        (String::new(), format!(", {key}, {long}}}"), "TooLong"),
+        (format!("{key}, {long}, "), "}".to_owned(), "TooLong"),
+        (format!("{long}, "), format!(", {key}}}"), "TooLong"),
+        (String::new(), format!(", {key}, \"a"), "CutOff"),
+        (String::new(), format!(", {key}, "), "CutOff"),
+        (String::new(), format!(", {key}\n{{\"a\":1}}"), "CutOff"),
+        (format!("{key}, {long}, "), String::new(), "CutOff"),
+    ] {
+        let found = around(&before, &after);
+        assert_eq!(found[..2], [finding.clone(), (2, told.to_owned())], "{} {}", before.len(), after.len());
+    }
+    assert_eq!(around("", ", \"a"), [finding.clone()]);
+    let cut = values("\n{\"findings\": [{\"a\":1},\n");
+    assert_eq!(cut, [finding, (2, "CutOff".to_owned())]);
+}
+
 proptest! {
     #[test]
     fn complete_objects_one_per_line_are_all_found(texts in proptest::collection::vec("[a-z{}\\[\\]\" \\\\,:é]{0,12}", 0..8)) {
