@@ -1,4 +1,4 @@
-"""The marks that the service is held to: each a line that says what was reached, and whether that is enough."""
+"""The performance targets: each prints one line with the measured value, and whether the target is met."""
 
 import os
 import pathlib
@@ -23,7 +23,7 @@ def mark(good, text):
 
 
 def of_the_table(cpu):
-    """What the comparison shows, from the CPU time per answer of each contender by its name."""
+    """The targets of the comparison, from the CPU time per answer of each contender."""
     service, floor = cpu["**sts-verify**"], cpu["floor"]
     of = lambda start: next(figure for name, figure in cpu.items() if name.startswith(start))
     node, boto3 = of("Node"), of("boto3")
@@ -60,8 +60,8 @@ def start_and_idle():
 
 
 def at_one_rate(cleanup, sts):
-    """The service and the floor asked equally often: in the table, who answers faster is asked more often, and finds the
-    processor, the load generator and STS awake."""
+    """The service and the floor at the same rate: in the table, a faster contender gets more requests, and the
+    processor, the load generator and STS are less often asleep."""
     both = ours("steady", sts.url), floor("floor", sts.url)
     for contender in both:
         cleanup.callback(contender.stop)
@@ -82,7 +82,7 @@ def at_one_rate(cleanup, sts):
 
 
 def connections(cleanup, sts, files):
-    """The same load over few connections and over many, in turn; for the many, more may be in flight. And the floor's."""
+    """The same load over few and many connections, in turn, with a higher limit of requests in flight for many. The same for the floor."""
     if files < 3 * MANY:
         yield f"- not measured: {MANY} connections need {3 * MANY} open files, {files} are allowed (ulimit -n)"
         return
@@ -134,7 +134,7 @@ def added_latency(cleanup, sts):
 
 
 def long(cleanup, sts, say):
-    """Ten minutes of credentials that are never the same, as many as are answered."""
+    """Ten minutes of distinct credentials, at the maximum rate."""
     service = ours("long", sts.url)
     cleanup.callback(service.stop)
     service.start()

@@ -1,4 +1,4 @@
-"""Walks through the upgrades of docs/deploying.md, once with each tool, and says what was lost.
+"""Runs the upgrade steps of docs/deploying.md, once with each tool, and reports lost requests.
 
 check_upgrades.py FOLDER      what was made is left there
 """
@@ -26,7 +26,7 @@ REFUSED = (401, None)
 
 
 def until(condition):
-    """Asks again until it holds. The pods take a change over within some time."""
+    """Polls until the condition is true. The pods load a change after some time."""
     for _ in range(10000):
         if condition():
             return True
@@ -34,7 +34,7 @@ def until(condition):
 
 
 class Upgrades:
-    """The steps, with one pod that serves and a caller who asks it."""
+    """The steps, with one serving pod and a caller."""
 
     def __init__(self, walk):
         self.walk, self.claims = walk, walk.claims
@@ -52,7 +52,7 @@ class Upgrades:
         return Pod(self.walk.objects(), self.walk.folder / f"mounts-{self.pods}")
 
     def change(self, step, commands):
-        """Runs a block, and has the kubelet bring what it changed."""
+        """Runs a block, and lets the kubelet update the changed files."""
         before = promises.pod_of(self.walk.objects())
         changed = self.walk.run(step, commands)
         name = self.walk.name(step)
@@ -119,7 +119,7 @@ class Upgrades:
         self.claims.true(f"{self.walk.name(step)}: keys, certificate and policies stay as they are", same)
 
     def lost(self, step):
-        """After a step: whether its text is true."""
+        """After a step: checks the text of the page."""
         asked, lost = self.caller.good, self.caller.lost
         self.caller.more()
         name = self.walk.name(step)

@@ -1,4 +1,4 @@
-"""What is promised of the stack in deploy/ecs, whatever the linters allow."""
+"""The documented properties of the stack in deploy/ecs, beyond the linters."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What is promised of the chart in deploy/helm, besides what holds for deploy/kubernetes, too."""
+"""The documented properties of the chart in deploy/helm, in addition to those of deploy/kubernetes."""
 
 import base64
 import json
@@ -145,7 +145,7 @@ def check_versions(claims, name, _):
 
 
 def check_restarts(claims, name, _):
-    """Which changes start pods anew: settings do; what the program reads again by itself does not."""
+    """The changes that replace pods: settings do; files that the program reloads do not."""
 
     def template(**values):
         return promises.pod_of(chart.objects(values))
@@ -174,7 +174,7 @@ def check_platform(claims, name, _):
 
 
 def check_switches(claims, name, folder):
-    """What can be switched off is gone then, and the rest is valid."""
+    """Disabled objects are absent, and the others are valid."""
     switches = {
         "autoscaling": "HorizontalPodAutoscaler",
         "networkPolicy": "NetworkPolicy",
@@ -241,7 +241,7 @@ def plain(item):
 
 
 def check_same(claims, name, folder):
-    """The chart makes what the overlay for production makes with every component."""
+    """The chart creates the same objects as the production overlay with every component."""
     done = schemas.run("kubectl", "kustomize", str(kustomizations(folder / "kustomize")["production with everything"]))
     claims.none(f"{name}: kubectl renders deploy/kubernetes with everything", done.stderr.strip())
     theirs = {(item["kind"], item["metadata"]["name"]): item for item in yaml.safe_load_all(done.stdout)}

@@ -1,4 +1,4 @@
-"""What is promised of the objects that deploy/kubernetes and deploy/helm render to, whatever the schemas allow."""
+"""The documented properties of the objects from deploy/kubernetes and deploy/helm, beyond the schemas."""
 
 import json
 import re

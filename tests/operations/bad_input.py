@@ -1,4 +1,4 @@
-"""Mutated requests and mutated proofs through real sockets: no fault of our own, no panic, no part of a secret anywhere."""
+"""Mutated requests and proofs over real sockets: no internal error, no panic, no part of a secret anywhere."""
 
 import asyncio
 import collections
@@ -22,13 +22,13 @@ from table import memory_words, say
 
 PROCESSES = 2
 FRAMED_SHARE = 0.6
-# What mutated proofs have to be told, some of them at least.
+# Codes that must occur for mutated proofs.
 REACHED = ("InvalidParameter", "AudienceMismatch", "EndpointNotAllowed", "RegionMismatch", "RequestNotAllowed", "IssuerNotAllowed",
            "SignatureMismatch", "TokenNotAllowed", "SignatureDoesNotMatch")
 
 
 class Collector:
-    """Takes what is exported by OTLP over HTTP and keeps the bytes, so that traces can be searched for secrets, too."""
+    """Receives OTLP over HTTP and keeps the bytes, so traces can be searched for secrets, too."""
 
     def __init__(self):
         taken = self.taken = []
@@ -134,7 +134,7 @@ def judge_proofs(report, plan, found):
 
 
 def search(report, mutators, said):
-    """The secrets of all processes, in all that is left behind."""
+    """Searches all output for the secrets of all processes."""
     watch = Watch({secret for mutator in mutators for secret in mutator.secrets})
     for where, data in said.items():
         at = watch.find(data)

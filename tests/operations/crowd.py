@@ -1,4 +1,4 @@
-"""Connections that are idle, half-sent or not read from, and normal calls beside them."""
+"""Connections that are idle, half-sent or not read, with normal requests at the same time."""
 
 import asyncio
 import socket
@@ -52,7 +52,7 @@ class Guest:
         return await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self.socket, size), LIMIT)
 
     def is_open(self):
-        """Nothing to read and no end: the service waits for it still."""
+        """No data and no end: the service still waits for this connection."""
         try:
             return self.socket.recv(1, socket.MSG_PEEK) != b""
         except BlockingIOError:
@@ -65,7 +65,7 @@ class Guest:
 
 
 async def many(address, count, data, small_buffer=False):
-    """Lets so many come, some at a time: the queue of new connections is finite."""
+    """Opens this many connections in groups, because the queue of new connections is limited."""
     guests = []
     for begin in range(0, count, OPENED_AT_ONCE):
         part = [Guest(address, small_buffer) for _ in range(begin, min(count, begin + OPENED_AT_ONCE))]
@@ -74,7 +74,7 @@ async def many(address, count, data, small_buffer=False):
 
 
 class Crowd:
-    """All of them. The idle: half have been answered once and stay, half never say a word."""
+    """All of them. Of the idle ones, half were answered once, and half have sent nothing."""
 
     async def come(self, address):
         self.kept = await many(address, IDLE // 2, QUICK)

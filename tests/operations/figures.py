@@ -37,7 +37,7 @@ def of_service(service):
 
 
 def of_client(tally):
-    """The same by the client's own account."""
+    """The same counts from the client's record."""
     def having(**wanted):
         return sum(all(getattr(answer, name) == value for name, value in wanted.items()) for answer in tally.answers)
     return {
@@ -55,7 +55,7 @@ def of_client(tally):
 
 
 def hold_against_metrics(report, scenario, service, tally):
-    """`tally` is all that the service was ever asked."""
+    """`tally` contains all requests that the service received."""
     counted, own = of_service(service), of_client(tally)
     report.holds(f"{scenario}: /metrics counts what the client counts", counted == own,
                  f"/metrics: {counted}", f"client: {own}")

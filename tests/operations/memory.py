@@ -1,4 +1,4 @@
-"""Every limit of the deployment met at once, by clients that hold as much of the service's memory as they can."""
+"""Reaches every limit of the deployment at once, with clients that use as much of the service's memory as possible."""
 
 import asyncio
 import contextlib
@@ -52,7 +52,7 @@ def unread_after_a_large_head():
 
 
 class Holders:
-    """Clients that send something, then as much as is taken of more, and read nothing."""
+    """Clients that send something, then as many further bytes as are accepted, and read nothing."""
 
     def __init__(self, address):
         host, port = address.split(":")
@@ -108,7 +108,7 @@ async def memory(report, plan):
 
 
 def attack(report, service, sts, connections):
-    """All kinds at once, so many that every limit is met."""
+    """All kinds at once, enough to reach every limit."""
     holders = Holders(service.address)
     part = connections // 8
     try:
@@ -139,7 +139,7 @@ class Settled:
 
 
 def tell_group(report, group, limit):
-    """Holds the kernel's own account against the limit. None where there is none."""
+    """Compares the kernel's figures with the limit, if available."""
     if not group.path:
         report.note(f"memory: {group.why}; resident memory alone was looked at")
         return None

@@ -1,4 +1,4 @@
-"""Four times the load that the service is limited to."""
+"""Four times the load that the service can handle."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Redis slow, hanging, killed and back, under load: no proof is accepted twice, none without Redis, and callers' limits let pass."""
+"""Redis is slow, hangs, is killed and restarted under load: no proof is accepted twice, none without Redis, and rate limits let requests pass."""
 
 import asyncio
 import collections
@@ -22,7 +22,7 @@ UNAVAILABLE = (503, "ReplayStoreUnavailable", "indeterminate")
 
 
 class Redis:
-    """A redis-server on a port of its own."""
+    """A redis-server on a free port."""
 
     def __init__(self):
         with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -65,7 +65,7 @@ class Redis:
 
 
 def new_proof():
-    """A presigned URL that nobody posted before. The stand-in for STS checks no signature."""
+    """A presigned URL that was not posted before. The stand-in for STS checks no signature."""
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     members = {
         "Action": "GetCallerIdentity", "Version": "2011-06-15", "X-Amz-Algorithm": "AWS4-HMAC-SHA256",

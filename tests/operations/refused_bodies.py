@@ -1,4 +1,4 @@
-"""Large bodies that are refused before they have come, behind proxies that keep their connections for other callers."""
+"""Large bodies that are refused before they have arrived, behind proxies that reuse their connections for other callers."""
 
 import asyncio
 import collections
@@ -45,7 +45,7 @@ async def refused_bodies(report, plan):
 
 
 async def attack(address, seconds, found):
-    """Posts so long from so many clients, each one body after another, and counts what they are answered."""
+    """Posts for this long from this many clients, each one body after another, and counts the answers."""
     clock = asyncio.get_running_loop().time
     kinds, end = itertools.cycle(itertools.product(REFUSED, (True, False), SIZES)), clock() + seconds
 
@@ -57,7 +57,7 @@ async def attack(address, seconds, found):
 
 
 async def post(address, request, media_type, chunked, pieces):
-    """Sends a body for as long as anybody takes it, and gives the status that it got."""
+    """Sends a body as long as it is accepted, and returns the status."""
     reader, writer = await asyncio.open_connection(*address.split(":"))
     # Only a length can be announced as too large.
     chunked = chunked and not (request == "POST /verify" and media_type == "application/json")

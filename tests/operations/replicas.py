@@ -1,4 +1,4 @@
-"""Three replicas behind HAProxy: stopped and started in turn, and one of them killed."""
+"""Three replicas behind HAProxy: stopped and restarted in turn, and one of them killed."""
 
 import asyncio
 import contextlib
@@ -44,7 +44,7 @@ def fleet(delay, options, **settings):
 
 
 async def stop_and_start(report, plan):
-    """Each replica in turn, at the program's own stop delay: nobody may notice."""
+    """Restarts each replica in turn, with the program's default stop delay: no request may fail."""
     with fleet(0.05, NO_RETRIES, STS_VERIFY_STOP_DELAY=plan.stop_delay) as replicas:
         codes = []
         async with SteadyLoad(f"http://{replicas.balancer.address}", plan.rate) as load:
@@ -64,7 +64,7 @@ async def stop_and_start(report, plan):
 
 
 async def kill_one(report, plan):
-    """A replica is gone at once: what it was working on is lost, and nothing else."""
+    """Kills a replica: only its requests in flight are lost."""
     delay = 0.3
     with fleet(delay, RETRIES) as replicas:
         victim = replicas.replicas["r2"]

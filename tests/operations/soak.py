@@ -1,4 +1,4 @@
-"""A steady mixed load for a long time: memory and descriptors have to be flat."""
+"""A steady mixed load for a long time: memory and descriptors have to stay constant."""
 
 import asyncio
 import collections
@@ -36,7 +36,7 @@ MOST_MORE_DESCRIPTORS = 16
 
 
 class Mixed:
-    """Picks a question, asks it, and keeps what was not told as it has to be."""
+    """Picks a request, sends it, and records unexpected answers."""
 
     def __init__(self, table):
         self.questions = [(functools.partial(json.dumps, named(table, words).question()), told)
@@ -76,7 +76,7 @@ async def soak(report, minutes):
 
 
 def judge(report, samples, mixed, errors):
-    """The last quarter is held against the second: the first is a start."""
+    """Compares the last quarter with the second; the first is the start phase."""
     quarter = len(samples) // 4
     second, last = samples[quarter:2 * quarter], samples[-quarter:]
     memory = [statistics.median(sample[2] for sample in part) for part in (second, last)]

@@ -1,4 +1,4 @@
-"""STS slow, silent, closing, lost behind a page, throttling, and well again, each under load."""
+"""STS is slow, does not answer, closes connections, is replaced by a page, throttles, and recovers, each under load."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ from load import GOOD, SHED, SteadyLoad, Tally
 from processes import Service, StandIn
 from table import memory_words
 
-# What a caller is told in each case, by contract.md. None of it is "invalid".
+# The documented answers in each mode. None of them is "invalid".
 MODES = (
     ("slow", "slow (5 s)", 5.0, {GOOD, (504, "ReadTimeoutError", "indeterminate")}),
     ("silent", "silent", 0.0, {(504, "ReadTimeoutError", "indeterminate")}),
@@ -16,12 +16,12 @@ MODES = (
     ("throttling", "throttling", 0.0, {(400, "Throttling", "indeterminate")}),
 )
 PLACES = 256
-# MiB resident with every place taken, whatever STS does; about 60 KiB for each beside the program itself.
+# Resident MiB with every permit taken, whatever STS does; about 60 KiB for each, plus the program itself.
 MOST_MEMORY = 128
 
 
 async def sts_in_trouble(report, plan):
-    """One service lives through all of it."""
+    """The same service runs through all modes."""
     settings = {"STS_VERIFY_MAX_IN_FLIGHT": PLACES, "STS_VERIFY_ATTEMPT_TIMEOUT": f"{plan.attempt_timeout}s",
                 "STS_VERIFY_DEADLINE": f"{plan.deadline}s", "STS_VERIFY_RETRY_BACKOFF": "200ms"}
     with StandIn() as sts, Service(sts.address, **settings) as service:

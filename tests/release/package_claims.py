@@ -1,4 +1,4 @@
-"""What is promised of the two crates, and of the list of what they are made of."""
+"""The documented properties of the two crates, and of the list of their dependencies."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import program
 
 NAME = "packages"
 
-# What a package of each has to hold besides its sources, and the only folders that it may hold.
+# The required files of each package besides its sources, and its only allowed folders.
 WANTED = {"Cargo.toml", "Cargo.lock", "LICENSE", "README.md"}
 FOLDERS = {"sts-verify": {"src", "tests", "benches"}, "sts-sandbox": {"src", "examples"}}
 
@@ -28,7 +28,7 @@ def cargo(*arguments):
 
 
 def check_packages(claims, name, folder):
-    """With everything that publishing does but the upload: both are packaged, and built from their packages."""
+    """Does everything that publishing does except the upload: both are packaged, and built from their packages."""
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", program.ROOT / "target"))
     done = cargo("package", "--workspace", "--locked", "--offline", "--allow-dirty", "--target-dir", str(target))
     claims.none(f"{name}: both are packaged and build from their packages", done.stderr if done.returncode else None)

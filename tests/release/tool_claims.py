@@ -1,4 +1,4 @@
-"""What is promised of the scripts in tools/release that need no build."""
+"""The documented properties of the scripts in tools/release that need no build."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""What is promised of .github/workflows."""
+"""The documented properties of .github/workflows."""
 
 import re
 import subprocess
@@ -9,7 +9,7 @@ import yaml
 NAME = "workflows"
 FOLDER = program.ROOT / ".github/workflows"
 
-# What each job of the release may do, and nothing else.
+# The exact permissions of each job of the release.
 PERMISSIONS = {
     "check": {"contents": "read"},
     "programs": {"contents": "read"},
@@ -105,7 +105,7 @@ def check_permissions(claims, name, _):
 
 
 def check_order(claims, name, _):
-    """Nothing is published before everything that it rests on was built and checked."""
+    """Nothing is published before everything that it depends on was built and checked."""
     jobs = release()["jobs"]
     # YAML reads `on` as a boolean.
     claims.equal(f"{name}: a release is made of a tag", release()[True], {"push": {"tags": ["v*"]}})

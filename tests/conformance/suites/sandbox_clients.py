@@ -93,7 +93,7 @@ def check_cli(caller, done):
         return
     assert done.returncode, f"it succeeded: {done.stdout}"
     if refusal:
-        # Blanks at the end of what it prints are the CLI's own affair.
+        # Blanks at the end of its output do not matter.
         _, code, message = refusal
         pattern = rf"An error occurred \({re.escape(code)}\) when calling the GetCallerIdentity operation.*: {message.rstrip()}"
         assert re.search(pattern, done.stderr), done.stderr

@@ -17,7 +17,7 @@ def main():
     suite = Suite("schemathesis")
     out = WORK / "schemathesis.json"
     out.unlink(missing_ok=True)
-    # The sandbox's slow and silent callers are among the examples; nothing is learnt by waiting for them.
+    # The sandbox's slow and silent callers are among the examples; waiting for them is not useful.
     with Program("serve", "--sandbox", AWS_MAX_ATTEMPTS="1", STS_VERIFY_ATTEMPT_TIMEOUT="1s",
                  STS_VERIFY_CONNECT_TIMEOUT="1s") as program:
         done = subprocess.run(

@@ -25,7 +25,7 @@ def ok(holds, what, *found):
 
 
 def exposed():
-    """The text of a program that has given each kind of answer, so that every family has a series. It is in the format that
+    """The metrics of a program that has given each kind of answer, so every family has a value. It is in the format that
     `promtool check metrics` reads: OpenMetrics is for who asks for it."""
     with Program("serve", "--sandbox", STS_VERIFY_POLICIES_FILE=ROOT / "deploy/gates/policies.toml") as program:
         assert request(program.address, "GET", "/auth/reports").status == 401
