@@ -26,10 +26,10 @@ def arguments():
     parser = argparse.ArgumentParser(prog="benches/compare/run", description=(
         "Measures the service beside what people would run instead of it. The tables go to stdout and into target/bench."))
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="rounds of the comparison (5)")
-    parser.add_argument("--seconds", type=int, default=4, metavar="S", help="a contender's time in a round (4)")
-    parser.add_argument("--table", action="store_true", help="the table alone, without the marks")
-    parser.add_argument("--marks", action="store_true", help="the marks that need no comparison, and nothing else")
-    parser.add_argument("--long", action="store_true", help="distinct credentials for ten minutes, and nothing else")
+    parser.add_argument("--seconds", type=int, default=4, metavar="S", help="seconds per contender and round (4)")
+    parser.add_argument("--table", action="store_true", help="only the table, without the targets")
+    parser.add_argument("--marks", action="store_true", help="only the targets that need no comparison")
+    parser.add_argument("--long", action="store_true", help="only distinct credentials for ten minutes")
     return parser.parse_args()
 
 

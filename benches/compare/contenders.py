@@ -111,6 +111,6 @@ def other_answers(sts):
         ours("a signed request", sts.url, asks=("signed-request",), **settings),
         ours("a web identity token, RS256", sts.url, asks=("token", tokens["RS256"]), **settings),
         ours("a web identity token, ES384", sts.url, asks=("token", tokens["ES384"]), **settings),
-        ours("a gate's, kept", sts.url, asks=("gate",), **settings),
+        ours("a gate's, cached", sts.url, asks=("gate",), **settings),
         ours("a line of a batch", sts.url, connections=4, asks=("batch",), **settings),
     ]

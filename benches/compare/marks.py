@@ -31,10 +31,10 @@ def of_the_table(cpu):
     if any(name.startswith("Go") for name in cpu):
         yield mark(service <= 0.33 * of("Go"), f"{service / of('Go'):.2f} times Go's (at most 0.33)")
     else:
-        yield "- not measured: Go, which is not on this machine"
+        yield "- not measured: Go, which is not installed"
     yield mark(service * 20 <= node, f"{node / service:.0f} times less than Node (at least 20)")
     yield mark(service * 500 <= boto3, f"{boto3 / service:,.0f} times less than boto3's handler (at least 500)")
-    for answer, most in (("a web identity token, RS256", 0.75), ("a gate's, kept", 0.5)):
+    for answer, most in (("a web identity token, RS256", 0.75), ("a gate's, cached", 0.5)):
         yield mark(of(answer) <= most * service, (
             f"{answer}: {of(answer) / service:.2f} times an answer to credentials (at most {most})"))
 
@@ -48,7 +48,7 @@ def of_the_service(cleanup, sts, files):
 
 def start_and_idle():
     """benches/start, whose lines read "GET /livez, ready for AWS: first answer after 9.1 ms, 9.9 MiB resident"."""
-    print("starting and starting again", file=sys.stderr)
+    print("measuring the start", file=sys.stderr)
     done = subprocess.run([sys.executable, START, os.environ["STS_VERIFY_BIN"]], capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"benches/start failed: {done.stderr}")
@@ -150,11 +150,11 @@ def long(cleanup, sts, say):
             open_now, opened = sts.connections()
             say(f"| {(time.monotonic() - started) / 60:.1f} | {memory[-1]:.1f} | {open_now} | {opened} |")
     if not result:
-        sys.exit("wrk broke off")
+        sys.exit("wrk was interrupted")
     _, opened = sts.connections()
     early, late = max(memory[:4]), max(memory[-4:])
     failed = result["refused"] + result["broken"] + result["late"]
     say()
     say(mark(not failed, f"{result['answers']:,} distinct credentials in {LONG // 60} minutes, {failed} errors"))
-    say(mark(late <= early * 1.1, f"memory flat: {early:.1f} MiB in the first two minutes, {late:.1f} in the last two"))
-    say(mark(opened <= 4 * FEW, f"{opened} connections to STS opened in all, for {FEW} callers at once"))
+    say(mark(late <= early * 1.1, f"memory is constant: {early:.1f} MiB in the first two minutes, {late:.1f} in the last two"))
+    say(mark(opened <= 4 * FEW, f"{opened} connections to STS in total, for {FEW} simultaneous callers"))

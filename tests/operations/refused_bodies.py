@@ -33,14 +33,14 @@ async def refused_bodies(report, plan):
             async with SteadyLoad(f"http://{proxy.address}", plan.rate) as load:
                 await attack(proxy.address, plan.refused, found)
             tally = Tally(load.answers)
-            report.row(f"large bodies that are refused, from {ATTACKERS} clients, behind {name}, beside {load.pace}", tally)
-            report.holds(f"refused bodies behind {name}: other callers notice nothing", len(tally.good) == load.sent,
+            report.row(f"large bodies that are refused, from {ATTACKERS} clients, through {name}, with {load.pace}", tally)
+            report.holds(f"refused bodies through {name}: other requests are not affected", len(tally.good) == load.sent,
                          tally.words())
-            report.holds(f"refused bodies behind {name}: there were some", found.total() > plan.refused * 10, found)
+            report.holds(f"refused bodies through {name}: there were enough", found.total() > plan.refused * 10, found)
             # The smallest body of blanks is no longer than /verify takes, and no JSON.
             strange = set(found) - {400, *(status for *_, status in REFUSED)}
-            report.holds(f"refused bodies behind {name}: each has its own answer", not strange, found)
-            report.note(f"refused bodies behind {name}: "
+            report.holds(f"refused bodies through {name}: each has its own answer", not strange, found)
+            report.note(f"refused bodies through {name}: "
                         + ", ".join(f"{count} × {status}" for status, count in found.most_common()))
 
 

@@ -6,7 +6,7 @@ import time
 
 from report import Suite
 
-COLUMNS = ("what was done", "requests", "answered well", "shed", "failed", "longest wait", "memory, MiB")
+COLUMNS = ("scenario", "requests", "answered", "shed", "failed", "longest answer", "memory, MiB")
 
 
 class Report(Suite):
