@@ -12,7 +12,7 @@ die() {
 install_packages() {
     local as_root=()
     if [ "$(id -u)" -ne 0 ]; then
-        command -v sudo >/dev/null || die "$* missing, and neither root nor sudo is there to install it"
+        command -v sudo >/dev/null || die "$* missing; installing it needs root or sudo"
         as_root=(sudo)
     fi
     command -v apt-get >/dev/null || die "$* missing; please install it"

@@ -19,7 +19,7 @@ DISTINCT, LINES = 100_000, 1_000_000
 def main():
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n")
     print(f"{KEYS:,} distinct keys, all valid; STS takes {THROTTLE} a second; ideal {KEYS / THROTTLE:.0f} s\n")
-    print("| | seconds | × ideal | valid | called otherwise | lost | CPU a key, µs | most memory, MiB |")
+    print("| | seconds | × ideal | valid | other verdicts | lost | CPU per key, µs | peak memory, MiB |")
     print("|---|---:|---:|---:|---|---:|---:|---:|")
     with crowd(KEYS, THROTTLE) as (url, callers):
         path = WORK / "keys.ndjson"

@@ -41,7 +41,7 @@ class Suite:
         line = f"{self.name}: {self.passed + failed} {self.unit}, {verdict}"
         for case, reason in self.stated.items():
             print(f"stated: {case}: {reason}")
-        print(line + (f"; {len(self.stated)} stated differences, not counted" if self.stated else ""))
+        print(line + (f"; {len(self.stated)} intended differences, not counted" if self.stated else ""))
         if "SUITE_RESULT" in os.environ:
             with open(os.environ["SUITE_RESULT"], "w") as result:
                 result.write(f"{self.passed} {failed}\n")

@@ -42,7 +42,7 @@ def lint(claims):
         check=False,
     )
     said = (done.stdout + done.stderr).strip()
-    claims.none("cfn-lint finds nothing", said or (f"exit code {done.returncode}" if done.returncode else None))
+    claims.none("cfn-lint reports nothing", said or (f"exit code {done.returncode}" if done.returncode else None))
 
 
 def check_shapes(claims, name, stack):

@@ -54,7 +54,7 @@ def settings():
             default = re.search(r'default_value = "([^"]*)"', attribute)
             if name:
                 found[name[1]] = default[1] if default else None
-    assert len(found) > 20, "the settings are no longer where this looks for them"
+    assert len(found) > 20, "the settings were not found in the expected files"
     return found
 
 
@@ -90,7 +90,7 @@ def image():
         name: int(variables[name].rsplit(":", 1)[1]) for name in ("STS_VERIFY_LISTEN", "STS_VERIFY_METRICS_LISTEN")
     }
     exposed = [int(port) for port in re.search(r"^EXPOSE (.*)$", text, re.MULTILINE)[1].split()]
-    assert sorted(ports.values()) == sorted(exposed), "the Dockerfile exposes other ports than it listens on"
+    assert sorted(ports.values()) == sorted(exposed), "the Dockerfile's exposed ports differ from its listeners"
     user = re.search(r"^USER (\S+)$", text, re.MULTILINE)[1]
     health = re.search(r"^HEALTHCHECK .*CMD (\[.*\])$", text, re.MULTILINE)[1]
     return {

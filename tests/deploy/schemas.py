@@ -28,4 +28,4 @@ def validate(claims, name, objects, folder):
         )
     for item in objects:
         if item["kind"] == "ServiceMonitor":
-            claims.none(f"{name}: the ServiceMonitor is one to the Prometheus Operator", service_monitor.problems(item))
+            claims.none(f"{name}: the ServiceMonitor is valid for the Prometheus Operator", service_monitor.problems(item))

@@ -41,14 +41,14 @@ def check_packages(claims, name, folder):
             about = tomllib.load(archive.extractfile(f"{crate}-{program.version()}/Cargo.toml"))["package"]
         claims.none(f"{name}: {crate} has licence and readme", sorted(WANTED - set(files)))
         found = {file.split("/")[0] for file in files if "/" in file}
-        claims.equal(f"{name}: {crate} has its sources, and nothing of the workshop", found, folders)
-        claims.equal(f"{name}: {crate} says where it is from", about.get("repository"), program.repository())
+        claims.equal(f"{name}: {crate} has its sources, and no development files", found, folders)
+        claims.equal(f"{name}: {crate} names its repository", about.get("repository"), program.repository())
         missing = {"description", "license", "documentation", "keywords", "categories", "rust-version"} - set(about)
-        claims.none(f"{name}: {crate} says what it is", sorted(missing))
+        claims.none(f"{name}: {crate} has a description", sorted(missing))
         claims.true(f"{name}: {crate} may be published", about.get("publish", True) is not False)
     needed = program.package()["dependencies"]["sts-sandbox"]["version"]
     sandbox = tomllib.loads(program.read("sandbox/Cargo.toml"))["package"]["version"]
-    claims.equal(f"{name}: sts-verify needs the sts-sandbox that is beside it", needed, sandbox)
+    claims.equal(f"{name}: sts-verify depends on the sts-sandbox of this workspace", needed, sandbox)
 
 
 def crates_of(target):
@@ -70,7 +70,7 @@ def check_sbom(claims, name, folder):
         claims.none(f"{name}: the list for {target} is made", done.stderr if done.returncode else None)
         path = pathlib.Path(done.stdout.strip())
         wanted = f"sts-verify-{program.version()}-{target}.cdx.json"
-        claims.equal(f"{name}: it has the name that the release looks for", path.name, wanted)
+        claims.equal(f"{name}: it has the name that the release expects", path.name, wanted)
         text = path.read_text(encoding="utf-8")
         claims.true(f"{name}: no path of this machine is in it", str(program.ROOT) not in text)
         bill = json.loads(text)

@@ -146,7 +146,7 @@ async function browse(page, url, table) {
     assert.match(shown, /^200/);
     assert.match(text, /"aws_res"[^]*"Arn": "arn:aws:iam::\d{12}:user\//);
   });
-  await check("a session that is over: 400 ExpiredToken", async () => {
+  await check("an expired session: 400 ExpiredToken", async () => {
     const { status, shown, text } = await execute(page, operation, keyOf(table, "ExpiredToken: "));
     assert.equal(status, 400);
     assert.match(shown, /^400/);
@@ -191,7 +191,7 @@ async function fromAnotherOrigin(context, origin, url, table) {
     const response = await fetch(target, { method: "POST", headers, body: text });
     return { status: response.status, headers: Object.fromEntries(response.headers) };
   }, [`${url}${path}`, SENT, body]);
-  await check("a page of another origin may send what it likes to /verify", async () => {
+  await check("a page of another origin may send any header to /verify", async () => {
     const { status, headers } = await call("/verify");
     assert.equal(status, 400);
     assert.equal(headers["x-request-id"], "from-a-page");

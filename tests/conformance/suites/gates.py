@@ -264,7 +264,7 @@ def shown_as_they_are():
     page = (gate_proxies.ROOT / "docs/gates.md").read_text()
     blocks = re.findall(r"^```\w+\n(.*?)^```$", page, re.M | re.S)
     for file in sorted(gate_proxies.FILES.iterdir()):
-        assert file.name == "policies.toml" or file.read_text() in blocks, f"{file.name} is not in docs/gates.md as it is"
+        assert file.name == "policies.toml" or file.read_text() in blocks, f"{file.name} is not in docs/gates.md unchanged"
 
 
 def complete():
@@ -343,7 +343,7 @@ def main():
         for scene in scenes:
             with Program("serve", **settings, STS_VERIFY_RATE_LIMIT="1/h") as limited, type(scene.proxy)(
                     folder / "limited", limited.address, upstream.address) as proxy:
-                check(scene, "an address asks too often", Scene(proxy, upstream, proofs, made).asks_too_often)
+                check(scene, "an address exceeds its rate limit", Scene(proxy, upstream, proofs, made).asks_too_often)
         kept = proofs.url(proofs.user)
         send(upstream, proxies[0].address, headers=[(PROOF, kept)])
         sandbox.stop()

@@ -177,7 +177,7 @@ class Scene:
         command, report = scanner
         done = subprocess.run(command, capture_output=True, text=True, env=clean_environment(HOME=self.folder))
         text = open(report).read() if report else done.stdout
-        assert self.user["stsSecretKey"] in text, f"it found nothing: {done.stderr}"
+        assert self.user["stsSecretKey"] in text, f"it reported nothing: {done.stderr}"
         run = self.verify(stdin=text)
         self.check(run)
         assert "1 findings of other rules" in run.err, run.err

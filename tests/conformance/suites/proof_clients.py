@@ -51,7 +51,7 @@ def main():
         scene.by_hvac()
         scene.tokens()
         scene.the_documents_commands()
-    suite.check("nothing of a proof in the log", scene.assert_nothing_of_a_proof)
+    suite.check("no part of a proof in the log", scene.assert_nothing_of_a_proof)
     counts = ", ".join(f"{client} {count}" for client, count in scene.counts.items())
     suite.close(f"all good: {len(scene.partitions)} partitions, {len(scene.hosts)} hosts; {counts}")
 

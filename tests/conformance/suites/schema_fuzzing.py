@@ -24,7 +24,7 @@ def main():
             [os.path.join(os.path.dirname(sys.executable), "schemathesis"), "--config-file", CONFIG, "run", "--no-color",
              "--checks", "all", "--phases", "examples,coverage,fuzzing", "--report", "json", "--report-json-path", out,
              f"{program.url}/openapi.json"], env=clean_environment(**HOOKS), cwd=WORK, capture_output=True, text=True)
-        suite.check("the service is still well", lambda: equal(
+        suite.check("the service still works", lambda: equal(
             request(program.address, "GET", "/livez").status, 200, "status"))
     suite.check("no error in the log", assert_no_error, program.lines)
     if not out.exists():

@@ -19,7 +19,7 @@ VARIABLES = {"$__rate_interval": "5m", "$job": ".*", "$instance": ".*"}  # Grafa
 
 
 def ok(holds, what, *found):
-    print(f"ok: {what}" if holds else f"does not hold: {what}: {found}", flush=True)
+    print(f"ok: {what}" if holds else f"failed: {what}: {found}", flush=True)
     if not holds:
         sys.exit(1)
 
