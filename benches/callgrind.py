@@ -1,8 +1,8 @@
-"""Reads what callgrind counted, and says which part of the program it was spent in.
+"""Reads callgrind's output, and attributes the instructions to parts of the program.
 
 A function belongs to the crate whose file it is in; code that was inlined counts for the file that it came from, unless
 that is the standard library's. What the standard library and libc do by calls (a memcpy, a formatter, the glue that
-drops a value) counts for whoever called them, in proportion to the cost of the calls.
+drops a value) counts for the callers, in proportion to the cost of the calls.
 """
 
 import collections
@@ -29,7 +29,7 @@ HASHES = PARTS[0][0]
 OURS = "sts-verify itself"
 UNKNOWN = "not known"
 INSIDE = "inside"
-# A function of the SDK or of the client under it; what these call is on their behalf.
+# A function of the SDK or of its HTTP client; functions that these call count for them.
 SDK = re.compile(r"/aws-|\baws_\w+::|/hyper(-util)?-[\d.]+/src/client/|\bhyper(_util)?::client::|h1::(role|dispatch)::Client\b")
 # Crates as they are named in a symbol, for glue that the compiler puts into the standard library's files.
 IN_SYMBOL = re.compile(r"(?<![:\w])([a-z][a-z0-9_]*)(?:\[[0-9a-f]+\])?::")
@@ -65,8 +65,8 @@ def read(path):
 
 
 class _Reader:
-    """Names are numbered when they first come: "(7) main", then "(7)". A function's number is its own, whatever other
-    function has the same name."""
+    """Names are numbered at their first occurrence: "(7) main", then "(7)". Each function has its own number, even if
+    another function has the same name."""
 
     def __init__(self):
         self.names, self.files = {}, {}
@@ -159,13 +159,13 @@ def by_part(counts):
 
 
 def inside_the_sdk(counts):
-    """Instructions of the call to STS as the SDK makes it, with all that is done on its behalf."""
+    """Instructions of the call to STS, including everything that it calls."""
     shares = _shares(counts, lambda function: INSIDE if SDK.search(" ".join(function)) else None)
     return sum(cost * shares[function][INSIDE] for (function, _), cost in counts.own.items())
 
 
 def _shares(counts, part_of):
-    """For each function, how much of it counts for which part: its own, or those of its callers in proportion."""
+    """For each function, its share of each part: its own part, or those of its callers in proportion."""
     callers = collections.defaultdict(dict)
     for (caller, callee), cost in counts.calls.items():
         if cost > 0 and caller != callee:

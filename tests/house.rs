@@ -183,7 +183,7 @@ fn the_root_of_the_sources_has_nothing_but_rooms_and_the_table_has_them_all() {
 }
 
 #[test]
-fn a_room_may_use_only_rooms_that_stand_below_it() {
+fn a_room_may_use_only_rooms_below_it() {
     let table = table();
     for (place, (room, uses)) in table.iter().enumerate() {
         let above = table[..=place].iter().map(|(above, _)| above);
@@ -222,7 +222,7 @@ fn a_room_uses_only_what_the_table_allows() {
 }
 
 #[test]
-fn no_modules_of_a_room_use_each_other_in_a_circle() {
+fn no_modules_of_a_room_have_circular_imports() {
     let sources = rooms();
     let modules: BTreeSet<&Names> = sources.iter().map(|source| &source.module).collect();
     let mut arrows: BTreeMap<Names, BTreeSet<Names>> = BTreeMap::new();

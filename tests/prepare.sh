@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154 # $work is that of the script that sources this
-# What the scripts under tests/ share: how they install what they need, once.
+# Shared by the scripts under tests/: installs what they need, once.
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -12,7 +12,7 @@ die() {
 install_packages() {
     local as_root=()
     if [ "$(id -u)" -ne 0 ]; then
-        command -v sudo >/dev/null || die "$* missing, and neither root nor sudo is there to install it"
+        command -v sudo >/dev/null || die "$* missing; installing it needs root or sudo"
         as_root=(sudo)
     fi
     command -v apt-get >/dev/null || die "$* missing; please install it"
@@ -37,7 +37,7 @@ unpack_package() {
     dpkg-deb -x "$download"/*.deb "$2"
 }
 
-# Runs an installation once for each state of the files that say what is wanted.
+# Runs an installation once for each state of the files that define it.
 once_for() {
     local stamp=$1 command=$2 wanted
     shift 2
@@ -47,7 +47,7 @@ once_for() {
     printf '%s\n' "$wanted" >"$stamp"
 }
 
-# A Python environment of its own in $work/venv, with what $here/requirements.txt says.
+# A Python environment in $work/venv with the packages of $here/requirements.txt.
 install_python() {
     rm -rf "$work/venv"
     python3 -m venv "$work/venv"

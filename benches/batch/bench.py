@@ -1,4 +1,4 @@
-"""Works a list off with the program and with boto3, and prints what came of it as Markdown. `run` starts it."""
+"""Verifies a list with the program and with boto3, and prints the results as Markdown. Started by `run`."""
 
 import collections
 import contextlib
@@ -19,13 +19,13 @@ DISTINCT, LINES = 100_000, 1_000_000
 def main():
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n")
     print(f"{KEYS:,} distinct keys, all valid; STS takes {THROTTLE} a second; ideal {KEYS / THROTTLE:.0f} s\n")
-    print("| | seconds | × ideal | valid | called otherwise | lost | CPU a key, µs | most memory, MiB |")
+    print("| | seconds | × ideal | valid | other verdicts | lost | CPU per key, µs | peak memory, MiB |")
     print("|---|---:|---:|---:|---|---:|---:|---:|")
     with crowd(KEYS, THROTTLE) as (url, callers):
         path = WORK / "keys.ndjson"
         path.write_text("".join(callers))
         row("sts-verify verify", program(path, url), KEYS)
-        # Making a client, which boto3 needs for each key, is most of its CPU.
+        # boto3 needs a client for each key; creating it takes most of the CPU.
         row("boto3, 32 threads, a client for each key (most of its CPU)", measured([sys.executable, POOL, path], url), KEYS)
     print(f"\n{LINES:,} lines, {DISTINCT:,} distinct; STS does not throttle\n")
     with crowd(DISTINCT) as (url, callers):
@@ -51,7 +51,7 @@ Result = collections.namedtuple("Result", "seconds cpu memory verdicts")
 def crowd(count, *throttle):
     process = subprocess.Popen([os.environ["CROWD_BIN"], *map(str, [count, *throttle])], stdin=subprocess.PIPE,
                                stdout=subprocess.PIPE, text=True)
-    # It keeps its output open, so that its end cannot be waited for.
+    # It keeps its output open, so the end of the output cannot be waited for.
     url, *callers = (process.stdout.readline() for _ in range(1 + count))
     yield url.strip(), callers
     process.stdin.close()
@@ -63,7 +63,7 @@ def program(path, url):
 
 
 def measured(command, url):
-    """Runs a command that prints rows, and asks the kernel what it took."""
+    """Runs a command that prints rows, and reads its resource usage from the kernel."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "STS_VERIFY_"))}
     verdicts = collections.Counter()
     began = time.perf_counter()

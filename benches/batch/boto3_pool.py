@@ -1,4 +1,4 @@
-"""What people write instead: a client for each key, 32 threads, and a ClientError means that the key is bad."""
+"""The usual alternative: a client for each key, 32 threads, and a ClientError counts as an invalid key."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""Measures, in rounds, and prints Markdown. `run` starts it, with what it needs prepared."""
+"""Measures in rounds, and prints Markdown. Started by `run`, which prepares what it needs."""
 
 import argparse
 import contextlib
@@ -26,15 +26,15 @@ def arguments():
     parser = argparse.ArgumentParser(prog="benches/compare/run", description=(
         "Measures the service beside what people would run instead of it. The tables go to stdout and into target/bench."))
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="rounds of the comparison (5)")
-    parser.add_argument("--seconds", type=int, default=4, metavar="S", help="a contender's time in a round (4)")
-    parser.add_argument("--table", action="store_true", help="the table alone, without the marks")
-    parser.add_argument("--marks", action="store_true", help="the marks that need no comparison, and nothing else")
-    parser.add_argument("--long", action="store_true", help="distinct credentials for ten minutes, and nothing else")
+    parser.add_argument("--seconds", type=int, default=4, metavar="S", help="seconds per contender and round (4)")
+    parser.add_argument("--table", action="store_true", help="only the table, without the targets")
+    parser.add_argument("--marks", action="store_true", help="only the targets that need no comparison")
+    parser.add_argument("--long", action="store_true", help="only distinct credentials for ten minutes")
     return parser.parse_args()
 
 
 class Report:
-    """Says everything twice: on stdout, and into a file."""
+    """Writes everything to both stdout and a file."""
 
     def __init__(self, name):
         self.path = pathlib.Path(os.environ["BENCH_WORK"]) / name
@@ -47,8 +47,8 @@ class Report:
 
 
 def compare(cleanup, sts, chosen):
-    """Starts all contenders, then gives each a time of load in turn, so that a busy minute hits all alike. Gives the contenders, and
-    the service with its other answers."""
+    """Starts all contenders, then loads each in turn, so that other load on the machine affects all equally. Returns
+    the contenders, and the service with its other answers."""
     list_of, others = contenders.all_of_them(sts), contenders.other_answers(sts)
     for contender in list_of + others:
         cleanup.callback(contender.stop)
@@ -56,7 +56,7 @@ def compare(cleanup, sts, chosen):
         contender.start_often()
     for number in range(chosen.rounds):
         print(f"round {number + 1} of {chosen.rounds}", file=sys.stderr)
-        # Within a run they would grow too old to be accepted.
+        # They would expire during a run.
         sts.issuer.write_tokens()
         for contender in list_of + others:
             contender.results.append(measure(contender, chosen.seconds))
@@ -66,7 +66,7 @@ def compare(cleanup, sts, chosen):
 
 
 def table(list_of):
-    """A line a contender. The floor of a line is the one that asks the same STS, over TLS or not."""
+    """One line per contender. The floor of a line is the one with the same STS, with or without TLS."""
     lines = [HEAD]
     for contender in list_of:
         middle = lambda figure: median(result[figure] for result in contender.results)
@@ -80,7 +80,7 @@ def table(list_of):
 
 
 def table_of_others(service, others):
-    """What the service answers besides credentials, a line each."""
+    """The service's other answers, one line each."""
     middle = lambda contender, figure: median(result[figure] for result in contender.results)
     least = middle(service, "cpu")
     lines = [f"| {name} | {middle(one, 'cpu'):,.0f} | {middle(one, 'cpu') / least:.2f} | {middle(one, 'rate'):,.0f} |"

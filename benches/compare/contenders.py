@@ -1,4 +1,4 @@
-"""What is compared: how each is started, how it is loaded, and what has to be in its image."""
+"""The contenders: how each is started and loaded, and what its image has to contain."""
 
 import os
 import pathlib
@@ -48,7 +48,7 @@ class Contender:
 
 
 def ours(name, url, connections=64, asks=("credentials",), **settings):
-    """As shipped: logs at info (nobody reads them), metrics, limits and documentation on."""
+    """With default settings: logs at info (discarded), metrics, limits and documentation enabled."""
     binary = os.environ["STS_VERIFY_BIN"]
     command = lambda port: [binary, "serve", f"--listen=127.0.0.1:{port}"]
     return Contender(name, command, {"AWS_ENDPOINT_URL_STS": url, **settings}, connections, size_mib(binary), asks)
@@ -74,7 +74,7 @@ def node(url):
 
 
 def boto3(url):
-    """An image of it needs Python, its standard library and the packages. Two connections: more only make it worse."""
+    """An image of it needs Python, its standard library and the packages. Two connections, because it is slower with more."""
     python = pathlib.Path(os.environ["BENCH_WORK"]) / "venv" / "bin" / "python"
     packages = next(python.parent.parent.glob("lib/python*/site-packages"))
     own = [path for path in packages.iterdir() if not path.name.startswith(("pip", "setuptools", "_distutils"))]
@@ -100,8 +100,8 @@ def all_of_them(sts):
 
 
 def other_answers(sts):
-    """The service again, asked for other things than to verify credentials. Four batches at once, with 16 lines of each at STS, are
-    as many questions as 64 connections have."""
+    """The service with its other answers. Four batches at once, with 16 lines of each in flight, make as many calls
+    as 64 connections."""
     policies = pathlib.Path(os.environ["BENCH_WORK"]) / "policies.toml"
     policies.write_text(f'[policy.bench]\naccounts = ["{questions.ACCOUNT}"]\n')
     settings = {"STS_VERIFY_AUDIENCE": questions.AUDIENCE, "STS_VERIFY_TOKEN_ISSUERS": sts.issuer.url,
@@ -111,6 +111,6 @@ def other_answers(sts):
         ours("a signed request", sts.url, asks=("signed-request",), **settings),
         ours("a web identity token, RS256", sts.url, asks=("token", tokens["RS256"]), **settings),
         ours("a web identity token, ES384", sts.url, asks=("token", tokens["ES384"]), **settings),
-        ours("a gate's, kept", sts.url, asks=("gate",), **settings),
+        ours("a gate's, cached", sts.url, asks=("gate",), **settings),
         ours("a line of a batch", sts.url, connections=4, asks=("batch",), **settings),
     ]

@@ -34,7 +34,7 @@ class Issuer:
         return json.dumps(discovery), json.dumps(KeySet(list(self.keys.values())).as_dict(private=False))
 
     def write_tokens(self):
-        """Makes new tokens in the place of those before."""
+        """Replaces the tokens with new ones."""
         for algorithm, file in self.files.items():
             tokens = [self._token(algorithm) for _ in range(TOKENS)]
             file.write_text("".join(f"{token}\n" for token in tokens))

@@ -1,4 +1,4 @@
-"""The two generators: wrk, which asks as fast as it is answered, and open-loop, which asks at a steady rate."""
+"""The two load generators: wrk, which sends the next request after each answer, and open-loop, which sends at a steady rate."""
 
 import json
 import os
@@ -30,7 +30,7 @@ def last_line_of(command):
 
 
 def measure(contender, seconds, connections=None):
-    """One round of one contender: a second to get warm, then what a time of load costs it."""
+    """One round of one contender: a second of warm-up, then the cost of a period of load."""
     connections = connections or contender.connections
     wrk(contender.port, connections, 1, contender.asks)
     with Watch(contender.program) as memory:

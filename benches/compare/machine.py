@@ -1,4 +1,4 @@
-"""Programs that are measured: how they are started and stopped, and what the kernel says of them."""
+"""The measured programs: starting, stopping, and their resource usage from the kernel."""
 
 import contextlib
 import http.client
@@ -26,14 +26,14 @@ def free_port():
 
 
 def clean_environment(**more):
-    """The environment without anything of AWS's or of ours, and without proxies."""
+    """The environment without variables of AWS or sts-verify, and without proxies."""
     rest = {name: value for name, value in os.environ.items() if not (
         name.startswith(("AWS_", "STS_VERIFY_", "PYTHONPATH", "NODE_")) or name.lower().endswith("_proxy"))}
     return rest | {name: str(value) for name, value in more.items()}
 
 
 class Program:
-    """A running program with all its threads and children, in a session of its own."""
+    """A running program with all its threads and children, in its own session."""
 
     def __init__(self, command, **settings):
         self.command = [str(word) for word in command]
@@ -49,7 +49,7 @@ class Program:
             self.complaints = [*self.complaints[-20:], line.decode(errors="replace")]
 
     def wait_for(self, ready):
-        """Waits until this is true, and says how many seconds after its start that was."""
+        """Waits until this is true, and returns the seconds since its start."""
         while not ready():
             if self.process.poll() is not None or time.perf_counter() - self.started > START_LIMIT:
                 sys.exit(f"{self.command[0]} did not start: {''.join(self.complaints)}")
@@ -65,20 +65,20 @@ class Program:
                     yield fields
 
     def cpu_seconds(self):
-        """User and system time so far, children that have ended included."""
+        """User and system time so far, including ended children."""
         return sum(int(ticks) for fields in self._stats() for ticks in fields[11:15]) / TICKS
 
     def resident_mib(self):
         return sum(int(fields[21]) for fields in self._stats()) * PAGE / 2**20
 
     def stop(self):
-        """At once: nothing that it would still do is of interest."""
+        """Kills it at once."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
     def stop_by_itself(self):
-        """As the program likes to end, so that it waits for its own children."""
+        """Ends it gracefully, so that it waits for its children."""
         self.process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(timeout=5)
@@ -86,7 +86,7 @@ class Program:
 
 
 class Watch:
-    """The most memory that a program holds while this is open."""
+    """The peak memory of a program while this is open."""
 
     def __init__(self, program):
         self.program, self.most = program, 0.0
@@ -107,7 +107,7 @@ class Watch:
 
 
 def answers_well(port):
-    """Whether POST /verify gives the caller's identity. Anything but that, or nobody there yet, ends the run."""
+    """Whether POST /verify returns the caller's identity. Any other answer ends the run."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=START_LIMIT)
     try:
         body = next(questions.questions(seed=os.getpid() % 10_000))
@@ -124,7 +124,7 @@ def answers_well(port):
 
 
 def raise_file_limit():
-    """As many open files as are allowed without being root. Gives their number."""
+    """Raises the limit of open files as far as possible without root. Returns the limit."""
     import resource
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
@@ -132,7 +132,7 @@ def raise_file_limit():
 
 
 def size_mib(*paths):
-    """What files and directories take, once for each file."""
+    """The size of files and directories, counting each file once."""
     def files(path):
         path = pathlib.Path(path)
         return [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file() and not file.is_symlink()]

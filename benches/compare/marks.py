@@ -1,4 +1,4 @@
-"""The marks that the service is held to: each a line that says what was reached, and whether that is enough."""
+"""The performance targets: each prints one line with the measured value, and whether the target is met."""
 
 import os
 import pathlib
@@ -23,7 +23,7 @@ def mark(good, text):
 
 
 def of_the_table(cpu):
-    """What the comparison shows, from the CPU time per answer of each contender by its name."""
+    """The targets of the comparison, from the CPU time per answer of each contender."""
     service, floor = cpu["**sts-verify**"], cpu["floor"]
     of = lambda start: next(figure for name, figure in cpu.items() if name.startswith(start))
     node, boto3 = of("Node"), of("boto3")
@@ -31,10 +31,10 @@ def of_the_table(cpu):
     if any(name.startswith("Go") for name in cpu):
         yield mark(service <= 0.33 * of("Go"), f"{service / of('Go'):.2f} times Go's (at most 0.33)")
     else:
-        yield "- not measured: Go, which is not on this machine"
+        yield "- not measured: Go, which is not installed"
     yield mark(service * 20 <= node, f"{node / service:.0f} times less than Node (at least 20)")
     yield mark(service * 500 <= boto3, f"{boto3 / service:,.0f} times less than boto3's handler (at least 500)")
-    for answer, most in (("a web identity token, RS256", 0.75), ("a gate's, kept", 0.5)):
+    for answer, most in (("a web identity token, RS256", 0.75), ("a gate's, cached", 0.5)):
         yield mark(of(answer) <= most * service, (
             f"{answer}: {of(answer) / service:.2f} times an answer to credentials (at most {most})"))
 
@@ -48,7 +48,7 @@ def of_the_service(cleanup, sts, files):
 
 def start_and_idle():
     """benches/start, whose lines read "GET /livez, ready for AWS: first answer after 9.1 ms, 9.9 MiB resident"."""
-    print("starting and starting again", file=sys.stderr)
+    print("measuring the start", file=sys.stderr)
     done = subprocess.run([sys.executable, START, os.environ["STS_VERIFY_BIN"]], capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"benches/start failed: {done.stderr}")
@@ -60,8 +60,8 @@ def start_and_idle():
 
 
 def at_one_rate(cleanup, sts):
-    """The service and the floor asked equally often: in the table, who answers faster is asked more often, and finds the
-    processor, the load generator and STS awake."""
+    """The service and the floor at the same rate: in the table, a faster contender gets more requests, and the
+    processor, the load generator and STS are less often asleep."""
     both = ours("steady", sts.url), floor("floor", sts.url)
     for contender in both:
         cleanup.callback(contender.stop)
@@ -82,7 +82,7 @@ def at_one_rate(cleanup, sts):
 
 
 def connections(cleanup, sts, files):
-    """The same load over few connections and over many, in turn; for the many, more may be in flight. And the floor's."""
+    """The same load over few and many connections, in turn, with a higher limit of requests in flight for many. The same for the floor."""
     if files < 3 * MANY:
         yield f"- not measured: {MANY} connections need {3 * MANY} open files, {files} are allowed (ulimit -n)"
         return
@@ -134,7 +134,7 @@ def added_latency(cleanup, sts):
 
 
 def long(cleanup, sts, say):
-    """Ten minutes of credentials that are never the same, as many as are answered."""
+    """Ten minutes of distinct credentials, at the maximum rate."""
     service = ours("long", sts.url)
     cleanup.callback(service.stop)
     service.start()
@@ -150,11 +150,11 @@ def long(cleanup, sts, say):
             open_now, opened = sts.connections()
             say(f"| {(time.monotonic() - started) / 60:.1f} | {memory[-1]:.1f} | {open_now} | {opened} |")
     if not result:
-        sys.exit("wrk broke off")
+        sys.exit("wrk was interrupted")
     _, opened = sts.connections()
     early, late = max(memory[:4]), max(memory[-4:])
     failed = result["refused"] + result["broken"] + result["late"]
     say()
     say(mark(not failed, f"{result['answers']:,} distinct credentials in {LONG // 60} minutes, {failed} errors"))
-    say(mark(late <= early * 1.1, f"memory flat: {early:.1f} MiB in the first two minutes, {late:.1f} in the last two"))
-    say(mark(opened <= 4 * FEW, f"{opened} connections to STS opened in all, for {FEW} callers at once"))
+    say(mark(late <= early * 1.1, f"memory is constant: {early:.1f} MiB in the first two minutes, {late:.1f} in the last two"))
+    say(mark(opened <= 4 * FEW, f"{opened} connections to STS in total, for {FEW} simultaneous callers"))

@@ -1,4 +1,4 @@
-"""Credentials that nobody has used before, and an STS that says the same to each."""
+"""Credentials that were not used before, and an STS with a fixed answer."""
 
 import asyncio
 import itertools
@@ -32,7 +32,7 @@ CONTENT_TYPE = "text/xml"
 
 
 def questions(seed=0):
-    """Bodies of POST /verify without end, each with an access key, a secret and a token of its own."""
+    """An endless sequence of bodies for POST /verify, each with a different access key ID, secret and token."""
     chance = random.Random(seed)
     text = lambda length: "".join(chance.choices(ALPHABET, k=length))
     for number in itertools.count():
@@ -44,7 +44,7 @@ def questions(seed=0):
 
 
 class _Connection(asyncio.Protocol):
-    """Says the same to every request, in one write. The bodies that the SDKs send hold no empty line."""
+    """Gives the same answer to every request, in one write. The SDKs' bodies contain no empty line."""
 
     head = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items())
     answer = (f"HTTP/1.1 200 OK\r\n{head}Content-Type: {CONTENT_TYPE}\r\nContent-Length: {len(XML)}\r\n"
@@ -67,7 +67,7 @@ def _content_length(head):
 
 
 def serve_canned():
-    """Starts that STS in a thread of this process, and gives its port."""
+    """Starts that STS in a thread of this process, and returns its port."""
     loop = asyncio.new_event_loop()
     server = loop.run_until_complete(loop.create_server(_Connection, "127.0.0.1", 0))
     threading.Thread(target=loop.run_forever, daemon=True).start()

@@ -1,13 +1,15 @@
--- For wrk: asks the service, and prints what came of it as one line of JSON. What is asked is the first argument:
+-- For wrk: sends requests to the service, and prints the results as one line of JSON. The first argument is the kind
+-- of request:
 --
 --     credentials      POST /verify with new credentials in every request; without an argument, too
 --     signed-request   POST /verify with a new presigned URL in every request
 --     token FILE       POST /verify with the tokens in this file, which has one a line, in turn
---     gate             GET /auth/bench with a few presigned URLs in turn, whose answers are kept after the first
+--     gate             GET /auth/bench with a few presigned URLs in turn, whose identities are cached after the first
+--     request
 --     batch            POST /verify/batch with 100 lines of new credentials in every request; each line is an answer
 --
--- STS agrees to every signature, so that those here are random. Each thread of wrk runs a copy of this file; the number of a thread
--- keeps its credentials apart from the others'.
+-- STS accepts every signature, so the signatures here are random. Each thread of wrk runs a copy of this file; the
+-- thread's number makes its credentials distinct.
 
 local letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 local digits = "0123456789abcdef"
@@ -15,7 +17,7 @@ local escapes = { ["+"] = "%2B", ["/"] = "%2F" }
 local batch_lines, gate_proofs = 100, 64
 local threads = {}
 local syllables, escaped, hexadecimal, asked = {}, {}, {}, 0
--- Read after the run: how many answers a response holds, and where it holds several how many of all were good.
+-- Read after the run: the number of answers in a response and, if it has several, the number of valid ones in total.
 answers_each, good = 1, 0
 
 function setup(thread)
@@ -111,7 +113,7 @@ kinds["batch"] = function()
     end
 end
 
--- 4,096 pieces of eight characters: a text of random ones costs little to put together.
+-- 4,096 pieces of eight characters, from which random texts can be built cheaply.
 function init(arguments)
     math.randomseed(os.time() * 64 + number)
     for place = 1, 4096 do

@@ -1,5 +1,5 @@
-"""The canned STS: nginx, with an answer as STS was recorded to give, on a port for TCP and one for TLS. It serves the documents
-of an issuer of tokens, too."""
+"""The stand-in for STS: nginx with a recorded answer of STS, on one port for TCP and one for TLS. It also serves the
+documents of a token issuer."""
 
 import http.client
 import os
@@ -47,7 +47,7 @@ class StandIn:
         return re.sub(r"%([A-Z_]+)%", lambda name: str(filled[name[1]]), template)
 
     def _make_certificates(self):
-        """A CA that nobody else trusts, and a certificate of its for localhost."""
+        """A new CA, and its certificate for localhost."""
         names = self.directory / "names"
         names.write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
         for arguments in (
@@ -65,7 +65,7 @@ class StandIn:
             return probe.connect_ex(("127.0.0.1", self.tls_port)) == 0
 
     def connections(self):
-        """How many connections are open, and how many have been opened in all. Those of this question are left out."""
+        """The numbers of open connections and of all connections so far, without that of this request."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port)
         connection.request("GET", "/connections")
         active, _, accepted, *_ = connection.getresponse().read().decode().replace(":", "\n").split("\n")[1:]

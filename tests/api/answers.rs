@@ -114,7 +114,7 @@ async fn a_message_keeps_its_spaces() {
 }
 
 #[tokio::test]
-async fn what_may_pass_says_when_to_try_again_and_what_will_not_does_not() {
+async fn transient_errors_have_retry_after_and_permanent_ones_do_not() {
     let app = App::with_sandbox(&["--max-attempts=1"]).await;
     for (access_key, helps) in [
         ("AKIASBXTHROTLEXAMPLE", true),

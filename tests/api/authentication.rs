@@ -82,7 +82,7 @@ async fn each_key_is_good_in_either_header() {
 }
 
 #[tokio::test]
-async fn without_a_good_key_nobody_is_answered_and_sts_is_not_asked() {
+async fn without_a_valid_key_no_request_is_verified() {
     let guarded = Guarded::new("refused").await;
     let good = &guarded.keys[0];
     let digest = std::fs::read_to_string(&guarded.file).unwrap();
@@ -126,7 +126,7 @@ async fn one_good_key_is_enough_whatever_else_is_in_the_other_header() {
 }
 
 #[tokio::test]
-async fn a_few_keys_are_looked_at_and_no_more() {
+async fn at_most_four_keys_of_a_request_are_checked() {
     let guarded = Guarded::new("many").await;
     let key = guarded.keys[0].as_str();
     let bearer = format!("Bearer {key}");
@@ -166,7 +166,7 @@ async fn failures(guarded: &Guarded, address: &str, count: usize) -> [usize; 2] 
 }
 
 #[tokio::test]
-async fn an_address_that_comes_without_a_good_key_again_and_again_is_told_to_wait() {
+async fn an_address_that_fails_repeatedly_gets_429() {
     let guarded = Guarded::with_flags("failures", &["--trusted-proxies=1"]).await;
     let [refused, limited] = failures(&guarded, "198.51.100.7", 90).await;
     // One more is let through each second.
@@ -193,7 +193,7 @@ async fn an_address_that_comes_without_a_good_key_again_and_again_is_told_to_wai
 }
 
 #[tokio::test]
-async fn the_body_is_not_waited_for_to_refuse_a_caller() {
+async fn a_caller_is_refused_without_waiting_for_its_body() {
     let guarded = Guarded::new("body").await;
     let mut stream = TcpStream::connect(guarded.app.address).await.unwrap();
     let head = "POST /verify HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Type: application/json\r\n\
@@ -206,7 +206,7 @@ async fn the_body_is_not_waited_for_to_refuse_a_caller() {
 }
 
 #[tokio::test]
-async fn lambda_clients_are_told_in_their_own_words() {
+async fn lambda_clients_get_lambdas_own_errors() {
     let guarded = Guarded::new("lambda").await;
     let url = guarded.app.url("/2015-03-31/functions/verify/invocations");
     let invoke =
@@ -223,7 +223,7 @@ async fn lambda_clients_are_told_in_their_own_words() {
 }
 
 #[tokio::test]
-async fn what_asks_nobody_needs_no_key() {
+async fn requests_without_a_call_to_sts_need_no_key() {
     let guarded = Guarded::new("open").await;
     for path in ["/livez", "/readyz", "/healthz", "/health", "/metrics", "/openapi.json", "/docs/"] {
         assert_eq!(guarded.app.get(path).await.status(), 200, "{path}");
@@ -242,7 +242,7 @@ async fn what_asks_nobody_needs_no_key() {
 }
 
 #[tokio::test]
-async fn where_no_key_was_given_out_everybody_may_ask_whatever_they_send() {
+async fn without_api_keys_every_caller_is_accepted() {
     let stub = Stub::always(identity()).await;
     let app = App::asking(&stub.url, &[]).await;
     for headers in [&[] as &[(&str, &str)], &[("authorization", "Bearer x")], &[("x-api-key", "x")]] {

@@ -123,7 +123,7 @@ async fn an_answer_comes_while_the_next_line_is_still_to_be_sent() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_line_is_said_in_its_answer_and_ends_no_other() {
+async fn an_error_in_a_line_is_in_its_answer_and_ends_no_other_line() {
     let stub = Stub::start(|_, request| match request {
         request if request.contains("AKIATHROTTLED0000001") => sts_error(400, "Throttling", "Rate exceeded"),
         request if request.contains("AKIACLOSED0000000001") => Reply::Close,
@@ -160,7 +160,7 @@ async fn what_is_wrong_with_a_line_is_said_in_its_answer_and_ends_no_other() {
 }
 
 #[tokio::test]
-async fn the_first_line_above_the_most_is_refused_and_ends_the_reading() {
+async fn the_first_line_above_the_limit_is_refused_and_ends_the_reading() {
     let stub = Stub::always(identity()).await;
     let app = App::asking(&stub.url, &["--batch-lines=2"]).await;
     let told = answers(&app, &[someone(), someone(), someone(), someone()]).await;
@@ -175,7 +175,7 @@ async fn the_first_line_above_the_most_is_refused_and_ends_the_reading() {
 }
 
 #[tokio::test]
-async fn what_is_no_batch_is_refused_before_it_is_read() {
+async fn a_body_that_is_not_a_batch_is_refused_before_it_is_read() {
     let stub = Stub::always(identity()).await;
     let app = App::asking(&stub.url, &[]).await;
     for other in ["application/json", "application/x-www-form-urlencoded", "text/plain", ""] {
@@ -224,7 +224,7 @@ async fn each_line_counts_for_the_caller_s_limit_and_waits_for_it_until_the_dead
 }
 
 #[tokio::test]
-async fn a_batch_is_as_fast_as_its_caller_may_ask_whatever_the_burst() {
+async fn a_batch_is_paced_by_the_rate_limit_whatever_the_burst() {
     let stub = Stub::always(identity()).await;
     let app = App::asking(&stub.url, &["--rate-limit=20/s", "--rate-burst=1", "--batch-deadline=15s"]).await;
     // Enough for two seconds.
@@ -233,7 +233,7 @@ async fn a_batch_is_as_fast_as_its_caller_may_ask_whatever_the_burst() {
 }
 
 #[tokio::test]
-async fn a_line_waits_for_a_place_among_the_requests_in_flight() {
+async fn a_line_waits_for_a_permit_for_a_request_in_flight() {
     let (open, may) = watch::channel(false);
     let stub = Stub::start(move |n, _| match n {
         0 => Reply::Held(may.clone(), Box::new(identity())),
@@ -259,7 +259,7 @@ async fn a_line_waits_for_a_place_among_the_requests_in_flight() {
 }
 
 #[tokio::test]
-async fn no_more_lines_are_asked_about_at_once_than_one_batch_may() {
+async fn a_batch_verifies_no_more_lines_at_once_than_allowed() {
     let (open, may) = watch::channel(false);
     let stub = Stub::always(Reply::Held(may, Box::new(sts_error(403, "ExpiredToken", EXPIRED)))).await;
     let app = App::asking(&stub.url, &["--batch-in-flight=2"]).await;

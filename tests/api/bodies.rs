@@ -22,7 +22,7 @@ fn assert_too_large(answer: &Answer, lambda: bool) {
 }
 
 #[tokio::test]
-async fn a_body_whose_length_is_announced_as_too_large_is_refused_before_any_of_it_is_asked_for() {
+async fn a_body_announced_as_too_large_is_refused_before_it_is_sent() {
     let app = App::with_sandbox(&["--read-timeout=1h"]).await;
     for length in ["65537", "10000000000", "18446744073709551613"] {
         for expect in ["", "Expect: 100-continue\r\n"] {
@@ -51,7 +51,7 @@ async fn a_body_that_grows_beyond_the_limit_is_refused_when_it_does() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_allowed_is_asked_for() {
+async fn an_allowed_body_gets_100_continue() {
     let app = App::with_sandbox(&[]).await;
     let body = someone().to_string();
     let length = body.len();
@@ -91,7 +91,7 @@ async fn unfinished(app: &App, length: usize, count: usize) -> Vec<Client> {
 }
 
 #[tokio::test]
-async fn when_bodies_take_what_they_may_the_next_is_shed_and_small_ones_still_find_room() {
+async fn when_body_memory_is_used_up_the_next_body_is_shed_and_small_ones_are_still_accepted() {
     let app =
         App::with_sandbox(&["--max-body-memory=400000", "--max-body-bytes=65536", "--read-timeout=1h"]).await;
     // Three quarters, 300,000 bytes: room for four of these.
@@ -119,7 +119,7 @@ async fn first_answer(clients: &mut [Client]) -> (usize, crate::raw::Answer) {
 }
 
 #[tokio::test]
-async fn small_bodies_are_held_to_the_whole_of_it() {
+async fn small_bodies_may_use_the_whole_limit() {
     let app = App::with_sandbox(&["--max-body-memory=65536", "--read-timeout=1h"]).await;
     // Each has the smallest buffer, of 2 KiB.
     let clients = unfinished(&app, 1_000, 32).await;

@@ -17,7 +17,7 @@ async fn forwarded(app: &App, lines: &[&str]) -> Response {
 }
 
 #[tokio::test]
-async fn a_caller_that_asks_too_often_is_told_when_to_come_again_and_sts_is_not_asked() {
+async fn a_caller_above_its_rate_limit_gets_retry_after_without_a_call_to_sts() {
     let stub = Stub::always(identity()).await;
     let app = App::asking(&stub.url, &["--rate-limit=2/h"]).await;
     for _ in 0..2 {
@@ -43,7 +43,7 @@ async fn a_burst_may_be_more_than_the_rate() {
 }
 
 #[tokio::test]
-async fn behind_a_trusted_proxy_the_caller_is_the_entry_that_it_wrote() {
+async fn behind_a_trusted_proxy_the_caller_is_the_proxy_s_entry() {
     let stub = Stub::always(identity()).await;
     let app = App::asking(&stub.url, &["--rate-limit=1/h", "--trusted-proxies=1"]).await;
     for (lines, status) in [
@@ -85,7 +85,7 @@ async fn entries_are_counted_from_the_right_over_as_many_proxies_as_are_trusted(
 }
 
 #[tokio::test]
-async fn without_a_trusted_proxy_the_header_makes_nobody_else_of_a_caller() {
+async fn without_a_trusted_proxy_the_header_does_not_change_the_caller() {
     let stub = Stub::always(identity()).await;
     let app = App::asking(&stub.url, &["--rate-limit=1/h"]).await;
     assert_eq!(forwarded(&app, &["198.51.100.7"]).await.status(), 200);
@@ -93,7 +93,7 @@ async fn without_a_trusted_proxy_the_header_makes_nobody_else_of_a_caller() {
 }
 
 #[tokio::test]
-async fn the_functions_own_interface_counts_too_and_refuses_in_lambdas_way() {
+async fn the_lambda_interface_counts_too_and_refuses_with_lambdas_error() {
     let stub = Stub::always(identity()).await;
     let app = App::asking(&stub.url, &["--rate-limit=1/h"]).await;
     assert_eq!(app.verify_someone().await.status(), 200);
@@ -107,7 +107,7 @@ async fn the_functions_own_interface_counts_too_and_refuses_in_lambdas_way() {
 }
 
 #[tokio::test]
-async fn what_asks_nobody_is_not_counted_and_not_refused() {
+async fn requests_without_a_call_to_sts_are_not_rate_limited() {
     let stub = Stub::always(identity()).await;
     let app = App::asking(&stub.url, &["--rate-limit=1/h"]).await;
     for _ in 0..3 {
@@ -125,7 +125,7 @@ async fn what_asks_nobody_is_not_counted_and_not_refused() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_refused_is_not_waited_for() {
+async fn a_refused_body_is_answered_without_waiting_for_it() {
     let stub = Stub::always(identity()).await;
     let app = App::asking(&stub.url, &["--rate-limit=1/h", "--read-timeout=1h"]).await;
     assert_eq!(app.verify_someone().await.status(), 200);

@@ -30,7 +30,7 @@ async fn connect(app: &App) -> TcpStream {
 }
 
 #[tokio::test]
-async fn a_connection_above_the_limit_is_refused_with_an_answer_and_those_that_are_open_go_on() {
+async fn a_connection_above_the_limit_gets_an_answer_and_open_ones_continue() {
     let app = App::with_sandbox(&["--max-connections=3"]).await;
     let mut open = Vec::new();
     for _ in 0..3 + OWN {
@@ -67,7 +67,7 @@ async fn connect_from(app: &App, source: [u8; 4]) -> TcpStream {
 }
 
 #[tokio::test]
-async fn one_address_cannot_take_the_connections_of_all() {
+async fn one_address_cannot_use_all_connections() {
     let app = App::with_sandbox(&["--max-connections-per-address=2"]).await;
     let mut open = Vec::new();
     for _ in 0..2 + OWN {
@@ -101,7 +101,7 @@ async fn behind_trusted_proxies_all_clients_have_their_addresses() {
 }
 
 #[tokio::test]
-async fn a_head_of_a_size_that_nobody_needs_is_refused() {
+async fn a_head_above_the_limit_is_refused() {
     let app = App::with_sandbox(&[]).await;
     for (length, status) in [(16 * 1024, "200"), (64 * 1024, "431")] {
         let mut stream = connect(&app).await;

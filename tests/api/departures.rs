@@ -52,7 +52,7 @@ async fn left(app: &App) -> Option<f64> {
 }
 
 #[tokio::test]
-async fn a_reset_gives_the_place_back_at_once_whatever_else_was_sent() {
+async fn a_reset_releases_the_permit_at_once_whatever_else_was_sent() {
     let (app, stub) = of_one_place().await;
     let mut count = 0.0;
     for behind in further_bytes() {
@@ -67,7 +67,7 @@ async fn a_reset_gives_the_place_back_at_once_whatever_else_was_sent() {
 }
 
 #[tokio::test]
-async fn a_client_that_closes_and_is_gone_gives_the_place_back_at_once_whatever_else_was_sent() {
+async fn a_client_that_closes_releases_its_permit_at_once_whatever_else_was_sent() {
     let (app, stub) = of_one_place().await;
     let mut count = 0.0;
     for behind in further_bytes() {
@@ -117,7 +117,7 @@ async fn a_client_that_ends_its_side_gets_its_answer() {
 }
 
 #[tokio::test]
-async fn for_a_client_that_ended_its_side_no_further_attempt_is_begun() {
+async fn a_client_that_closed_its_sending_side_gets_no_further_attempt() {
     let (open, may) = watch::channel(false);
     let failure = sts_error(500, "InternalFailure", "no");
     let stub = Stub::start(move |n, _| match n {

@@ -21,7 +21,7 @@ fn error(code: &str, message: &str) -> String {
 }
 
 #[tokio::test]
-async fn of_two_errors_the_first_is_told() {
+async fn of_two_errors_the_first_is_reported() {
     let (first, second) = (error("ExpiredToken", EXPIRED), error("Throttling", "Rate exceeded"));
     for (document, verdict, code) in [
         (format!("<ErrorResponse>{first}{second}</ErrorResponse>"), "invalid", "ExpiredToken"),
@@ -126,7 +126,7 @@ fn bomb(depth: usize) -> String {
 
 /// Each of these is a valid answer with an addition that would take seconds or gigabytes to parse.
 #[tokio::test]
-async fn an_answer_made_to_exhaust_time_or_memory_is_none_of_sts_s() {
+async fn an_answer_that_would_exhaust_time_or_memory_is_a_parser_error() {
     const SPACE: usize = 60_000;
     let with =
         |inside: &str| IDENTITY.replacen("  <ResponseMetadata>", &format!("{inside}  <ResponseMetadata>"), 1);

@@ -41,7 +41,7 @@ async fn before_a_large_body_the_answer_says_that_the_connection_is_closed_and_a
 }
 
 #[tokio::test]
-async fn what_is_left_of_a_small_body_is_passed_over_and_the_connection_kept() {
+async fn the_rest_of_a_small_body_is_discarded_and_the_connection_kept() {
     let app = App::with_sandbox(&[]).await;
     for (head, status) in REFUSED {
         for at_once in [true, false] {
@@ -63,7 +63,7 @@ async fn what_is_left_of_a_small_body_is_passed_over_and_the_connection_kept() {
 }
 
 #[tokio::test]
-async fn a_rest_that_does_not_come_is_not_waited_for() {
+async fn the_rest_of_a_body_that_does_not_arrive_times_out() {
     let app = App::with_sandbox(&["--read-timeout=300ms", "--keep-alive=1h"]).await;
     let mut client = Client::send(app.address, format!("{}Content-Length: 9\r\n\r\nx", REFUSED[0].0)).await;
     assert!(!client.answer().await.closes());
@@ -80,7 +80,7 @@ async fn a_rest_that_does_not_come_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn who_was_not_asked_to_continue_may_send_nothing_or_the_body_and_neither_is_taken_for_a_request() {
+async fn a_client_without_100_continue_may_send_the_body_or_nothing_and_neither_is_read_as_a_request() {
     let app = App::with_sandbox(&[]).await;
     for (head, status) in REFUSED {
         let expects = format!("{head}Content-Length: {}\r\nExpect: 100-continue\r\n\r\n", LIVEZ.len());

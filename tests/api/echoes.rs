@@ -74,7 +74,7 @@ fn replies(spelled: &str) -> Vec<Reply> {
 }
 
 #[tokio::test]
-async fn no_spelling_of_a_secret_reaches_an_answer_from_any_place() {
+async fn no_encoding_of_a_secret_reaches_an_answer_from_any_place() {
     for secret in [SECRET_KEY, TOKEN] {
         let (parts, spellings) = (parts(secret), spellings(secret));
         let as_read = |spelled: &str| spelled.replace("&amp;", "&").replace("&#x200B;", "");
@@ -104,7 +104,7 @@ async fn a_header_whose_name_repeats_a_secret_is_left_out() {
 }
 
 #[tokio::test]
-async fn what_sts_really_says_is_passed_on_as_it_is() {
+async fn answers_of_sts_are_passed_on_unchanged() {
     let headers = [
         ("x-amzn-requestid", "8102c0c9-0411-4723-8eaf-c276f17466bd"),
         ("x-amz-sts-extended-request-id", "MTp1cy1lYXN0LTE6UzoxNzY4MjYyNjI4MDAwOlI6YWJjZGVmZ2g="),

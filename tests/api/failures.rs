@@ -65,7 +65,7 @@ async fn a_5xx_without_a_document_is_an_error_named_after_its_status() {
 }
 
 #[tokio::test]
-async fn a_connection_that_ends_without_an_answer_is_told_from_one_that_was_never_made() {
+async fn a_connection_closed_without_an_answer_differs_from_a_failed_connection() {
     let closed = expected(502, "indeterminate", "ConnectionClosedError");
     assert_eq!(outcome_of(Reply::Close).await, closed);
     assert_eq!(

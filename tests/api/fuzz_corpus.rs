@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 #[test]
-fn every_check_holds_for_the_inputs_that_are_kept_for_it() {
+fn every_fuzz_check_holds_for_its_stored_inputs() {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
     for (name, check) in checks::CHECKS {
         assert!(fuzz.join(format!("fuzz_targets/{name}.rs")).exists(), "{name} has a target");

@@ -23,7 +23,7 @@ async fn only_answer(app: &App, text: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn what_is_no_head_is_answered_in_the_one_shape_with_the_headers_of_every_answer_and_counted() {
+async fn an_invalid_head_gets_the_common_error_format_and_headers_and_is_counted() {
     let app = App::with_sandbox(&[]).await;
     let long = "x".repeat(40_000);
     let many = "a: b\r\n".repeat(101);

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 const LIST: &str = "--allowed-hosts=verify.example,*.a.example,b.example:8443";
 
 #[tokio::test]
-async fn a_request_for_another_host_is_refused_and_sts_is_not_asked() {
+async fn a_request_for_another_host_is_refused_without_a_call_to_sts() {
     let stub = Stub::always(identity()).await;
     let app = App::asking(&stub.url, &[LIST]).await;
     let verify =
@@ -29,7 +29,7 @@ async fn a_request_for_another_host_is_refused_and_sts_is_not_asked() {
 }
 
 #[tokio::test]
-async fn every_route_is_kept_to_the_hosts_but_those_of_health() {
+async fn every_route_except_health_checks_the_host() {
     let app = App::with_sandbox(&[LIST]).await;
     for path in ["/livez", "/readyz", "/healthz", "/health"] {
         assert_eq!(app.get(path).await.status(), 200, "{path}");
@@ -49,7 +49,7 @@ async fn every_route_is_kept_to_the_hosts_but_those_of_health() {
 }
 
 #[tokio::test]
-async fn every_host_that_a_request_names_is_looked_at() {
+async fn every_host_in_a_request_is_checked() {
     let app = App::with_sandbox(&[LIST]).await;
     for (head, status) in [
         ("GET /openapi.json HTTP/1.1\r\nHost: verify.example\r\n", 200),
@@ -67,7 +67,7 @@ async fn every_host_that_a_request_names_is_looked_at() {
 }
 
 #[tokio::test]
-async fn without_a_list_any_host_will_do() {
+async fn without_a_list_any_host_is_accepted() {
     let app = App::with_sandbox(&[]).await;
     let response = app.client.get(app.url("/metrics")).header("host", "any.example").send().await.unwrap();
     assert_eq!(response.status(), 200);

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 #[tokio::test]
-async fn an_unknown_path_and_a_wrong_method_answer_in_the_one_error_shape() {
+async fn an_unknown_path_and_a_wrong_method_get_the_common_error_format() {
     let app = App::with_sandbox(&[]).await;
     for (path, method, status, code) in [
         ("/", "GET", 404, "NotFound"),
@@ -122,7 +122,7 @@ async fn any_origin_may_call_and_read_unless_the_operator_lists_some() {
 }
 
 #[tokio::test]
-async fn a_sane_request_id_is_kept_and_another_replaced() {
+async fn a_well_formed_request_id_is_kept_and_any_other_is_replaced() {
     let app = App::with_sandbox(&[]).await;
     let long = "x".repeat(65);
     for (sent, kept) in [
@@ -142,7 +142,7 @@ async fn a_sane_request_id_is_kept_and_another_replaced() {
 }
 
 #[tokio::test]
-async fn health_is_open_and_asks_nobody() {
+async fn health_needs_no_key_and_does_not_call_sts() {
     let stub = Stub::always(Reply::Close).await;
     let app = App::asking(&stub.url, &[]).await;
     for path in ["/livez", "/readyz", "/healthz", "/health"] {
@@ -154,7 +154,7 @@ async fn health_is_open_and_asks_nobody() {
 }
 
 #[tokio::test]
-async fn above_its_limit_the_service_says_so_at_once_and_health_still_answers() {
+async fn above_its_limit_the_service_answers_503_at_once_and_health_still_answers() {
     let (arrived, asked) = tokio::sync::mpsc::unbounded_channel();
     let mut asked = asked;
     let stub = Stub::start(move |_, _| {
@@ -185,7 +185,7 @@ async fn above_its_limit_the_service_says_so_at_once_and_health_still_answers() 
 }
 
 #[tokio::test]
-async fn no_more_connections_to_sts_are_in_use_than_are_allowed_and_who_waits_for_one_is_answered() {
+async fn the_connection_limit_to_sts_holds_and_waiting_requests_are_answered() {
     let (open, may) = watch::channel(false);
     let stub = Stub::always(Reply::Held(may, Box::new(identity()))).await;
     let app = App::asking(&stub.url, &["--max-sts-connections=2"]).await;
@@ -207,7 +207,7 @@ async fn no_more_connections_to_sts_are_in_use_than_are_allowed_and_who_waits_fo
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_come_is_not_waited_for() {
+async fn a_body_that_does_not_arrive_times_out() {
     let app = App::with_sandbox(&["--read-timeout=300ms"]).await;
     let mut stream = TcpStream::connect(app.address).await.unwrap();
     let head =
@@ -220,7 +220,7 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn a_head_that_does_not_come_is_not_waited_for() {
+async fn a_head_that_does_not_arrive_times_out() {
     let app = App::with_sandbox(&["--read-timeout=300ms"]).await;
     for start in ["", "POST /verify HT"] {
         let mut stream = TcpStream::connect(app.address).await.unwrap();

@@ -102,7 +102,7 @@ async fn connections_to_sts_are_used_again() {
 }
 
 #[tokio::test]
-async fn a_caller_that_hangs_does_not_hold_up_others() {
+async fn a_caller_that_hangs_does_not_delay_others() {
     let stub = Stub::start(|_, request| {
         if request.contains("Credential=AKIAHANGSFOREVER0000/") { Reply::Silence } else { identity() }
     })
@@ -200,7 +200,7 @@ async fn a_caller_that_asks_without_end_leaves_room_for_others() {
 }
 
 #[tokio::test]
-async fn one_caller_of_one_region_may_use_all_that_there_is() {
+async fn one_caller_of_one_region_may_use_all_permits() {
     let stub = partly_silent(&["Credential="]).await;
     let app = App::asking(&stub.url, &FULL).await;
     let calls: Vec<_> = (0..8).map(|n| ask_from(&app, "192.0.2.1", &question(n, "us-east-1"))).collect();

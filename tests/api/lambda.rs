@@ -69,7 +69,7 @@ async fn an_event_in_each_form_is_answered_in_the_functions_envelope() {
 }
 
 #[tokio::test]
-async fn what_verify_would_have_answered_is_in_the_envelope() {
+async fn the_envelope_contains_the_answer_of_verify() {
     let app = App::with_sandbox(&[]).await;
     let expired = body_of(caller("ASIASBXEXPIREEXAMPLE"));
     let (status, body) = unwrap(invoke(&app, expired.to_string()).await).await;
@@ -123,7 +123,7 @@ async fn assert_refused(response: Response, status: u16, name: &str) {
 }
 
 #[tokio::test]
-async fn what_lambda_itself_refuses_is_refused_in_lambdas_words() {
+async fn requests_that_lambda_refuses_get_lambdas_error() {
     let app = App::with_sandbox(&["--max-body-bytes=1000"]).await;
     for payload in ["{not json", "{\"a\":1} x", "\u{feff}{"] {
         assert_refused(invoke(&app, payload).await, 400, "InvalidRequestContentException").await;
@@ -141,7 +141,7 @@ async fn what_lambda_itself_refuses_is_refused_in_lambdas_words() {
 }
 
 #[tokio::test]
-async fn a_payload_that_does_not_come_is_refused_in_lambdas_words() {
+async fn a_payload_that_does_not_arrive_gets_lambdas_error() {
     let app = App::with_sandbox(&["--read-timeout=300ms"]).await;
     let mut stream = TcpStream::connect(app.address).await.unwrap();
     let head = format!("POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{{");

@@ -102,7 +102,7 @@ async fn figures(app: &App, accept: &str) -> (String, String) {
 }
 
 #[tokio::test]
-async fn the_classic_format_is_given_unless_openmetrics_is_asked_for() {
+async fn the_classic_format_is_returned_unless_openmetrics_is_requested() {
     let app = App::with_sandbox(&[]).await;
     app.verify(&body_of(caller("AKIASBXUSER00EXAMPLE"))).await;
     for accept in ["text/plain;version=0.0.4", "*/*"] {

@@ -97,7 +97,7 @@ proptest! {
     }
 
     #[test]
-    fn any_object_is_read_or_refused_without_a_word_of_it(body in object()) {
+    fn any_object_is_read_or_refused_without_repeating_it(body in object()) {
         check(body.to_string().as_bytes())?;
     }
 
@@ -113,7 +113,7 @@ proptest! {
     }
 
     #[test]
-    fn good_values_are_read_as_they_stand_and_an_access_key_is_masked(
+    fn valid_values_are_read_unchanged_and_an_access_key_id_is_masked(
         access_key in "[A-Za-z0-9_]{16,128}",
         secret_key in "[!-~]{1,128}",
         token in "[!-~]{1,500}",

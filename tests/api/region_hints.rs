@@ -64,7 +64,7 @@ fn a_region_that_is_named_counts_before_every_hint() {
 }
 
 #[tokio::test]
-async fn a_hint_is_followed_where_it_may_be_and_never_into_the_wrong_partition() {
+async fn a_region_hint_is_used_if_allowed_and_never_for_another_partition() {
     let stub = Stub::always(identity()).await;
     let app =
         App::asking(&stub.url, &["--region=eu-central-1", "--allowed-regions=eu-west-1,cn-north-1"]).await;

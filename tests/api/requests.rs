@@ -58,7 +58,7 @@ async fn a_token_may_be_absent_null_or_empty() {
 }
 
 #[tokio::test]
-async fn a_malformed_request_is_refused_without_asking_sts() {
+async fn a_malformed_request_is_refused_without_a_call_to_sts() {
     let stub = Stub::always(identity()).await;
     let app = App::asking(&stub.url, &[]).await;
     let with = |name: &str, value: Value| {
@@ -125,7 +125,7 @@ async fn a_body_that_is_no_json_object_is_malformed() {
 }
 
 #[tokio::test]
-async fn a_refusal_names_the_field_as_the_caller_spelled_it_and_repeats_no_value() {
+async fn an_error_names_the_field_and_repeats_no_value() {
     let app = App::with_sandbox(&[]).await;
     let secret = "a secret with spaces";
     let body = json!({"Credentials": {"AccessKeyId": ACCESS_KEY, "SecretAccessKey": secret}});
@@ -138,7 +138,7 @@ async fn a_refusal_names_the_field_as_the_caller_spelled_it_and_repeats_no_value
 }
 
 #[tokio::test]
-async fn a_region_is_asked_only_from_the_operators_list() {
+async fn only_regions_in_the_operators_list_are_used() {
     let stub = Stub::always(identity()).await;
     let app =
         App::asking(&stub.url, &["--region=eu-central-1", "--allowed-regions=eu-west-1,cn-north-1"]).await;

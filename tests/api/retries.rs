@@ -61,7 +61,7 @@ async fn a_success_tells_how_many_attempts_came_before_it() {
 }
 
 #[tokio::test]
-async fn no_wait_goes_beyond_the_deadline_and_the_last_word_of_sts_stands() {
+async fn no_delay_exceeds_the_deadline_and_sts_s_last_answer_is_returned() {
     let stub = Stub::always(sts_error(400, "Throttling", "Rate exceeded")).await;
     let flags = [
         "--retry-backoff=1h",
@@ -86,7 +86,7 @@ async fn an_attempt_that_the_deadline_ends_does_not_hide_what_sts_said_before() 
 }
 
 #[tokio::test]
-async fn sts_may_put_off_an_attempt_in_standard_mode_but_not_beyond_the_deadline() {
+async fn sts_may_delay_an_attempt_in_standard_mode_but_not_beyond_the_deadline() {
     let busy = |wait: &str| http(503, &[("x-amz-retry-after", wait)], "");
     for (wait, mode, attempts) in [
         ("4000", "standard", 1),

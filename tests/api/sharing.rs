@@ -28,7 +28,7 @@ async fn told(response: Response) -> (String, Option<String>, Value) {
 }
 
 #[tokio::test]
-async fn callers_who_ask_the_same_at_once_share_one_call_and_all_that_came_of_it() {
+async fn simultaneous_identical_requests_share_one_call_and_its_result() {
     let (open, may) = watch::channel(false);
     let stub = Stub::start(move |n, _| match n {
         0 => sts_error(500, "InternalFailure", "an error"),
@@ -78,7 +78,7 @@ async fn a_failure_is_shared_as_well_and_then_forgotten() {
 }
 
 #[tokio::test]
-async fn a_caller_who_leaves_does_not_take_the_call_away_from_others() {
+async fn a_caller_that_leaves_does_not_end_the_call_of_others() {
     let (open, may) = watch::channel(false);
     let stub = Stub::always(Reply::Held(may, Box::new(identity()))).await;
     let app = App::asking(&stub.url, &[]).await;
@@ -99,7 +99,7 @@ async fn a_caller_who_leaves_does_not_take_the_call_away_from_others() {
 }
 
 #[tokio::test]
-async fn however_many_leave_one_after_another_the_last_is_answered() {
+async fn the_last_caller_is_answered_however_many_leave() {
     let (open, may) = watch::channel(false);
     let stub = Stub::always(Reply::Held(may, Box::new(identity()))).await;
     let app = App::asking(&stub.url, &["--deadline=1h", "--attempt-timeout=1h"]).await;
@@ -123,7 +123,7 @@ async fn however_many_leave_one_after_another_the_last_is_answered() {
 }
 
 #[tokio::test]
-async fn a_call_for_which_nobody_waits_any_longer_gives_its_connection_back_at_once() {
+async fn a_call_without_waiting_callers_releases_its_connection_at_once() {
     let stub = Stub::start(|n, _| if n == 0 { Reply::Silence } else { identity() }).await;
     let app =
         App::asking(&stub.url, &["--max-sts-connections=1", "--deadline=1h", "--attempt-timeout=1h"]).await;
@@ -135,7 +135,7 @@ async fn a_call_for_which_nobody_waits_any_longer_gives_its_connection_back_at_o
 }
 
 #[tokio::test]
-async fn whoever_joins_a_call_has_as_much_time_as_anybody() {
+async fn a_caller_that_joins_a_call_has_its_full_deadline() {
     let (open, may) = watch::channel(false);
     let stub = Stub::always(Reply::Held(may, Box::new(identity()))).await;
     let app = App::asking(&stub.url, &["--deadline=4s", "--attempt-timeout=4s"]).await;
@@ -166,7 +166,7 @@ async fn a_call_that_the_deadline_ends_is_counted() {
 }
 
 #[tokio::test]
-async fn answers_are_forgotten_at_once_unless_the_operator_keeps_them() {
+async fn answers_are_cached_only_if_the_operator_enables_it() {
     for reply in [identity(), sts_error(403, "ExpiredToken", EXPIRED)] {
         let stub = Stub::always(reply).await;
         let app = App::asking(&stub.url, &[]).await;
@@ -179,7 +179,7 @@ async fn answers_are_forgotten_at_once_unless_the_operator_keeps_them() {
 }
 
 #[tokio::test]
-async fn a_kept_answer_is_the_same_and_says_so_and_how_old_it_is() {
+async fn a_cached_answer_is_unchanged_and_names_its_age() {
     for (reply, flag, ttl) in [
         (identity(), "--cache-valid=60s", 60),
         (sts_error(403, "ExpiredToken", EXPIRED), "--cache-expired=10m", 600),
@@ -208,7 +208,7 @@ async fn a_kept_answer_is_the_same_and_says_so_and_how_old_it_is() {
 }
 
 #[tokio::test]
-async fn a_kept_answer_is_given_to_the_same_question_alone() {
+async fn a_cached_answer_is_given_only_to_identical_requests() {
     let stub = Stub::always(identity()).await;
     let app = App::asking(&stub.url, &["--cache-valid=60s", "--allowed-regions=eu-west-1"]).await;
     let with = |name: &str, value: &str| {
@@ -242,7 +242,7 @@ async fn a_kept_answer_is_given_to_the_same_question_alone() {
 }
 
 #[tokio::test]
-async fn a_kept_answer_is_forgotten_in_time() {
+async fn a_cached_answer_expires() {
     let stub = Stub::always(identity()).await;
     let app = App::asking(&stub.url, &["--cache-valid=1s"]).await;
     app.verify_someone().await;
@@ -253,7 +253,7 @@ async fn a_kept_answer_is_forgotten_in_time() {
 }
 
 #[tokio::test]
-async fn nothing_but_the_two_kinds_is_ever_kept() {
+async fn nothing_except_the_two_kinds_is_ever_cached() {
     for reply in [
         sts_error(400, "Throttling", "Rate exceeded"),
         sts_error(403, "InvalidClientTokenId", "The security token included in the request is invalid."),
@@ -279,7 +279,7 @@ async fn nothing_but_the_two_kinds_is_ever_kept() {
 }
 
 #[tokio::test]
-async fn each_kind_is_kept_by_its_own_setting() {
+async fn each_kind_is_cached_by_its_own_setting() {
     for (reply, flag) in
         [(identity(), "--cache-expired=10m"), (sts_error(403, "ExpiredToken", EXPIRED), "--cache-valid=60s")]
     {

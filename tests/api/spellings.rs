@@ -58,7 +58,7 @@ fn every_name_of_the_table_counts_in_every_case_with_and_without_separators() {
 }
 
 #[test]
-fn objects_are_looked_into_three_levels_below_the_top_whatever_they_are_called() {
+fn objects_are_searched_three_levels_deep_whatever_their_names() {
     let mut body = json!({"AccessKeyId": ACCESS_KEY, "SecretAccessKey": SECRET_KEY, "Token": TOKEN});
     for name in ["Credentials", "AccessKey", "\u{1F600}", ""] {
         let inner = body.clone();
@@ -75,7 +75,7 @@ fn the_values_may_stand_in_different_objects() {
 }
 
 #[test]
-fn arrays_are_not_looked_into() {
+fn arrays_are_not_searched() {
     let keys = json!({"AccessKeyId": ACCESS_KEY, "SecretAccessKey": SECRET_KEY});
     is_refused(&json!({"Credentials": [keys]}), ValidationError::Missing("stsAccessKey"));
     is_refused(
@@ -85,7 +85,7 @@ fn arrays_are_not_looked_into() {
 }
 
 #[test]
-fn a_member_with_an_object_is_looked_into_even_if_it_has_the_name_of_a_value() {
+fn an_object_is_searched_even_if_it_has_the_name_of_a_value() {
     // In the format of `aws iam create-access-key`.
     is_read(
         &json!({"AccessKey": {"UserName": "ann", "AccessKeyId": ACCESS_KEY, "Status": "Active",
@@ -147,7 +147,7 @@ fn a_token_counts_only_beside_an_access_key_id() {
 }
 
 #[test]
-fn a_value_that_is_given_twice_is_taken_once_if_both_are_equal() {
+fn a_repeated_equal_value_is_accepted() {
     // In Vault's format.
     let vault = json!({"access_key": ACCESS_KEY, "secret_key": SECRET_KEY, "security_token": TOKEN, "session_token": TOKEN});
     is_read(
@@ -176,7 +176,7 @@ fn a_value_that_is_given_twice_is_taken_once_if_both_are_equal() {
 }
 
 #[test]
-fn a_value_that_is_given_twice_and_differs_is_refused() {
+fn a_repeated_value_that_differs_is_refused() {
     let keys = |id: &str| json!({"AccessKeyId": id, "SecretAccessKey": SECRET_KEY});
     is_refused(
         &json!({"a": keys(ACCESS_KEY), "b": keys(OTHER)}),

@@ -31,7 +31,7 @@ async fn a_request_in_flight_is_answered_and_then_the_server_ends() {
 }
 
 #[tokio::test]
-async fn after_sigterm_readiness_is_gone_while_everything_is_still_served() {
+async fn after_sigterm_readiness_fails_while_everything_is_still_served() {
     let stub = Stub::always(identity()).await;
     let mut app = App::asking(&stub.url, &["--stop-delay=1h"]).await;
     app.stop.take().unwrap().send(Stop::Terminate).unwrap();
@@ -43,7 +43,7 @@ async fn after_sigterm_readiness_is_gone_while_everything_is_still_served() {
 }
 
 #[tokio::test]
-async fn a_client_that_sent_half_a_request_does_not_keep_the_server_from_ending() {
+async fn a_client_that_sent_half_a_request_does_not_delay_the_shutdown() {
     let stub = Stub::always(Reply::Silence).await;
     let mut app = App::asking(&stub.url, &["--drain-timeout=200ms"]).await;
     let mut half = TcpStream::connect(app.address).await.unwrap();

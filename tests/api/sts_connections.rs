@@ -54,7 +54,7 @@ async fn a_right_secret_after_a_wrong_one_is_valid() {
 }
 
 #[tokio::test]
-async fn the_next_question_after_a_refusal_comes_on_a_new_connection() {
+async fn the_next_call_after_a_rejection_uses_a_new_connection() {
     for refusal in [
         sts_error(403, "SignatureDoesNotMatch", WRONG_SECRET),
         sts_error(403, "InvalidClientTokenId", UNKNOWN_KEY),
@@ -90,7 +90,7 @@ async fn a_connection_that_sts_closed_meanwhile_costs_no_attempt() {
 }
 
 #[tokio::test]
-async fn calls_that_are_given_up_leave_no_connection_behind() {
+async fn abandoned_calls_leave_no_connection_open() {
     let hung = Arc::new(Mutex::new(Vec::new()));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

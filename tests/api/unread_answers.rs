@@ -23,7 +23,7 @@ async fn narrow(app: &App, text: &str) -> TcpStream {
 }
 
 #[tokio::test]
-async fn answers_that_nobody_reads_are_given_up_pipelined_or_not() {
+async fn unread_answers_time_out_pipelined_or_not() {
     let app = App::with_sandbox(&["--write-timeout=300ms", "--keep-alive=1h"]).await;
     let mut clients = Vec::new();
     for count in [1, 5] {
@@ -96,7 +96,7 @@ async fn a_client_that_reads_slowly_is_served() {
 }
 
 #[tokio::test]
-async fn what_the_system_holds_of_a_closed_connection_is_thrown_away_after_the_same_time() {
+async fn kernel_buffers_of_a_closed_connection_are_discarded_after_the_same_time() {
     let app = App::with_sandbox(&["--write-timeout=300ms", "--keep-alive=300ms"]).await;
     for close in ["", "Connection: close\r\n"] {
         // About 30 KiB, or 10 KiB: less than the kernel accepts at once, and more than this client's kernel

@@ -31,7 +31,7 @@ async fn the_three_refusals_are_invalid_with_either_status() {
 }
 
 #[tokio::test]
-async fn with_any_other_status_they_are_indeterminate() {
+async fn the_codes_are_indeterminate_with_any_other_status() {
     for (code, message) in INVALID {
         for status in
             [301, 302, 307, 308, 401, 402, 404, 407, 408, 409, 421, 429, 451, 500, 501, 502, 503, 504, 599]
@@ -47,7 +47,7 @@ async fn with_any_other_status_they_are_indeterminate() {
 }
 
 #[tokio::test]
-async fn in_any_other_document_they_are_indeterminate() {
+async fn the_codes_are_indeterminate_in_any_other_document() {
     for (code, message) in INVALID {
         let error = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
         for document in [
@@ -67,7 +67,7 @@ async fn in_any_other_document_they_are_indeterminate() {
 }
 
 #[tokio::test]
-async fn in_any_other_words_they_are_indeterminate() {
+async fn the_codes_are_indeterminate_with_any_other_message() {
     for (code, message) in INVALID {
         let dotted = format!("{message}.");
         for other in [
@@ -100,7 +100,7 @@ async fn in_any_other_words_they_are_indeterminate() {
 }
 
 #[tokio::test]
-async fn a_made_up_secret_that_is_a_word_of_sts_s_changes_no_verdict() {
+async fn a_secret_that_is_a_word_in_sts_s_answer_does_not_change_the_verdict() {
     let stub = Stub::always(sts_error(403, "SignatureDoesNotMatch", WRONG_SECRET)).await;
     let app = App::asking(&stub.url, &[]).await;
     for secret in ["signature", "Secret", "provided.", "documentation"] {

@@ -1,4 +1,4 @@
-"""POST /verify/batch with curl: answers are read while the upload's last line is still being asked about."""
+"""POST /verify/batch with curl: answers are read while the last line of the upload is still in progress."""
 
 import json
 import os
@@ -18,7 +18,7 @@ def tests(sandbox, table):
 
 def by_curl(sandbox, table):
     scene = proofs.Scene(sandbox.address, table)
-    # For AWS's own host: that is what a client signs.
+    # For AWS's host, which is what a client signs.
     eks = subprocess.run([os.path.join(os.environ["NEWEST_CLIENTS"], "aws"), "eks", "get-token", "--cluster-name", proofs.AUDIENCE],
                          env=clean_environment(**scene.user.environment()), capture_output=True, text=True, check=True)
     lines = [

@@ -1,8 +1,8 @@
-"""An STS that answers what it was told to, byte for byte.
+"""An STS with prescribed answers, byte for byte.
 
 One server stands behind boto3 and behind the service. Which script of answers a request gets is looked up by the access
-key id in its Authorization header, so that every question, on either side, has a script and a record of its own and
-all of them can be asked at once. Raw sockets, because half of the answers are ones that no HTTP library would send.
+key id in its Authorization header, so every case, on either side, has its own script and record, and all cases can
+run at once. It uses raw sockets, because no HTTP library would send half of these answers.
 """
 
 import re
@@ -18,7 +18,7 @@ LENGTH = re.compile(rb"^content-length:[ \t]*(\d+)", re.I | re.M)
 
 @dataclass(frozen=True)
 class Answer:
-    """Bytes to send, and what becomes of the connection: keep, close, reset, or stall until the client leaves."""
+    """Bytes to send, and what happens to the connection: keep, close, reset, or stall until the client leaves."""
 
     data: bytes = b""
     then: str = "keep"
@@ -26,7 +26,7 @@ class Answer:
 
 @dataclass
 class Script:
-    """One question's answers, the last of which is given for ever, and the requests that came for them."""
+    """The answers of one case, the last of which is repeated, and the requests that it received."""
 
     answers: tuple
     seen: list = field(default_factory=list)
@@ -75,7 +75,7 @@ class CannedSts:
         return answer.then == "keep"
 
     def next_answer(self, head, body):
-        """What both sides must have asked alike is kept: the request line, the body, the token and the scope."""
+        """Keeps the parts that must be equal on both sides: the request line, the body, the token and the scope."""
         credential = CREDENTIAL.search(head)
         if not credential:
             return Answer(b"HTTP/1.1 404 No script for this\r\nContent-Length: 0\r\n\r\n", "close")
@@ -89,7 +89,7 @@ class CannedSts:
 
 
 def read_request(connection):
-    """The head and the body of a request; None when the client has left."""
+    """The head and the body of a request; None if the client has left."""
     data = b""
     while b"\r\n\r\n" not in data:
         piece = connection.recv(65536)

@@ -1,11 +1,11 @@
-"""The function's answer to a question beside the service's."""
+"""Compares the function's answer with the service's."""
 
 import json
 
 import function
 
-# What the contract makes of an exception of botocore's that is not a ClientError. Any other was a crash of the function
-# on an answer that it could not read.
+# The documented answers for botocore exceptions other than ClientError. Any other exception was a crash of the
+# function on an answer that it could not parse.
 CRASHES = {
     "EndpointConnectionError": (502, "EndpointConnectionError"),
     "SSLError": (502, "EndpointConnectionError"),
@@ -37,7 +37,7 @@ def differences_of(expected, ours, verdict="indeterminate", chance=()):
     given = {"status": ours.status, "verdict": ours.headers["x-sts-verdict"], "body": ours.json()}
     given |= {name: ours.headers[name] for name in function.HEADERS}
     if isinstance(expected, Exception) and CRASHES.get(type(expected).__name__, ("",))[-1] != type(expected).__name__:
-        # Another class of error, or a parser's: its text is its own.
+        # Another class of error, or a parser error: its text is not compared.
         wanted["body"][2:] = given["body"][2:3]
     wanted["body"], given["body"] = (without(chance, body["body"]) for body in (wanted, given))
     found = (difference(name, wanted[name], given[name]) for name in wanted)

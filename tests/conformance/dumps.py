@@ -1,4 +1,4 @@
-"""Environments and profiles: what boto3 takes from one for itself, and what the service takes from the same as JSON."""
+"""Environments and profiles: compares the credentials that boto3 reads with those that the service reads from the same as JSON."""
 
 import configparser
 import os
@@ -51,7 +51,7 @@ def compare(suite, sts):
 
 
 def with_boto3(values, profile):
-    """Asks with the credentials that boto3 finds by itself, in the environment or in a shared credentials file."""
+    """Calls STS with the credentials that boto3 finds in the environment or in a shared credentials file."""
     before = dict(os.environ)
     if profile:
         file = configparser.RawConfigParser()

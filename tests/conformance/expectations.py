@@ -35,7 +35,7 @@ KINDS = {
     "a federated user": (r"sts::{account}:federated-user/(?P<name>\w+)", r"{account}:\w+"),
     "the root user": (r"iam::{account}:root", r"{account}"),
 }
-# Rows with something on the wire that is no answer of STS's: what boto3 makes of it.
+# Rows whose answer does not come from STS, with boto3's interpretation.
 FAILURES = {
     "never an answer": "ReadTimeoutError",
     "the connection closed without an answer": "ConnectionClosedError",
@@ -45,7 +45,7 @@ FAILURES = {
 
 
 def refusal_of(what):
-    """Status, code and a pattern of the message, for a row that is refused; None for another."""
+    """Status, code and a pattern of the message for a row that is rejected; otherwise None."""
     word = re.match(r"\w+", what)[0]
     if what.startswith("503 with an empty body"):
         return 503, "503", "Service Unavailable"

@@ -1,4 +1,4 @@
-"""The Lambda function that the service takes the place of, as the contract describes it."""
+"""The Lambda function that the service replaces, as documented."""
 
 import base64
 import json

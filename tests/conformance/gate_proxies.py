@@ -1,4 +1,4 @@
-"""Starts the proxies with the files of deploy/gates, in which addresses, ports and paths alone are put in."""
+"""Starts the proxies with the files of deploy/gates; only addresses, ports and paths are replaced."""
 
 import os
 import pathlib
@@ -21,13 +21,13 @@ def free_port():
 
 
 def once(text, old, new):
-    """Puts `new` in the place of every `old`, which has to be there."""
+    """Replaces every `old` with `new`; `old` has to exist."""
     assert old in text, f"{old!r} is not in the file"
     return text.replace(old, new)
 
 
 class Proxy:
-    """One proxy, running: the status that it gives when it could not be found out who asks, and when there is no gate to ask."""
+    """One running proxy, with its status for no verdict, and for an unreachable gate."""
 
     unknown = gone = 503
 
@@ -140,7 +140,7 @@ ALL = (Nginx, Caddy, Envoy, Haproxy)
 
 
 def version(name):
-    """What a proxy says of itself, for the report."""
+    """The version of a proxy, for the report."""
     program = os.environ[name.upper()]
     argument = {"nginx": "-v", "Caddy": "version", "Envoy": "--version", "HAProxy": "-v"}[name]
     done = subprocess.run([program, argument], capture_output=True, text=True)

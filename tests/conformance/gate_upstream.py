@@ -1,4 +1,4 @@
-"""What stands behind a proxy, and tells what reached it; and a client that sends what it is told, byte for byte."""
+"""The upstream behind a proxy, which reports what reached it, and a client that sends given bytes."""
 
 import hashlib
 import http.client
@@ -9,7 +9,7 @@ import threading
 
 
 class Upstream:
-    """Answers every request with what it was."""
+    """Answers every request with the request itself."""
 
     def __init__(self):
         self.count = 0
@@ -71,12 +71,12 @@ class Answer:
 
 
 def alike(name):
-    """A name as an upstream may see it: CGI and its kin make one of `-`, `_` and `.`, and know no case."""
+    """A name as an upstream may read it: CGI and similar interfaces treat `-`, `_` and `.` as equal, and ignore case."""
     return "".join(character if character.isalnum() else "-" for character in name.lower())
 
 
 def send(upstream, address, method="GET", path="/", headers=(), body=b""):
-    """Sends a request as it stands."""
+    """Sends a request unchanged."""
     before = upstream.count
     lines = [f"{method} {path} HTTP/1.1", "Host: reports.example", *(f"{name}: {value}" for name, value in headers)]
     if body and not any(name.lower() == "transfer-encoding" for name, _ in headers):

@@ -1,4 +1,4 @@
-"""What callers of the Lambda function send, and what its clients make of an answer."""
+"""The requests of the Lambda function's callers, and its clients' interpretation of the answers."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def http_event(body, **more):
 
 
 def by_javascript(url, arguments):
-    """What a program gets that invokes the function by the AWS SDK for JavaScript."""
+    """The result for a program that invokes the function with the AWS SDK for JavaScript."""
     client = ROOT / "tests/conformance/suites/lambda_client.mjs"
     done = subprocess.run(["node", client, url, json.dumps(arguments)], capture_output=True, text=True,
                           env=os.environ | {name.upper(): value for name, value in INVOKER.items()})

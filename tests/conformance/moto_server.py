@@ -1,4 +1,4 @@
-"""moto's server with some callers in it, on a port of its own."""
+"""moto's server with some callers, on a free port."""
 
 import json
 import logging
@@ -51,6 +51,6 @@ class Moto:
                 "stsSessionToken": key["SessionToken"]}
 
     def check_signatures(self):
-        """From now on signatures and tokens are checked."""
+        """Enables the checks of signatures and tokens."""
         answer = request(self.address, "POST", "/moto-api/reset-auth", "0", {"Content-Type": "text/plain"})
         assert answer.status == 200, answer.body

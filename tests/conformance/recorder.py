@@ -1,4 +1,4 @@
-"""A server that writes down what it is asked: a proxy that lets nobody through to TLS, or an STS that names the caller."""
+"""A server that records its requests: a proxy that refuses TLS connections, or an STS that returns an identity."""
 
 import base64
 import re
@@ -25,7 +25,7 @@ class Recorder:
         threading.Thread(target=self.accept, daemon=True).start()
 
     def take(self):
-        """What was asked since the last time: request line, the proxy's user and password, the region of the signature."""
+        """The requests since the last call: request line, the proxy's user and password, the region of the signature."""
         seen, self.seen = self.seen, set()
         return sorted(seen, key=str)
 

@@ -1,4 +1,4 @@
-"""What a suite says at its end: one line, and its counts for tests/conformance/run to add up."""
+"""The result of a suite: one line, and counts that tests/conformance/run adds up."""
 
 import os
 import sys
@@ -19,7 +19,7 @@ class Suite:
             self.passed += 1
 
     def state(self, case, reason):
-        """Notes a difference that is meant. It is no passed case."""
+        """Records an intended difference, which does not count as a passed case."""
         self.stated[case] = reason
 
     def check(self, case, function, *arguments):
@@ -41,7 +41,7 @@ class Suite:
         line = f"{self.name}: {self.passed + failed} {self.unit}, {verdict}"
         for case, reason in self.stated.items():
             print(f"stated: {case}: {reason}")
-        print(line + (f"; {len(self.stated)} stated differences, not counted" if self.stated else ""))
+        print(line + (f"; {len(self.stated)} intended differences, not counted" if self.stated else ""))
         if "SUITE_RESULT" in os.environ:
             with open(os.environ["SUITE_RESULT"], "w") as result:
                 result.write(f"{self.passed} {failed}\n")

@@ -1,4 +1,4 @@
-"""The sandbox's callers, as the program prints them on its start: nothing about them is written down twice."""
+"""The sandbox's callers, read from the program's output at start, so they are not duplicated here."""
 
 import re
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ def callers(lines):
 
 
 def named(table, words):
-    """The one row whose description begins so."""
+    """The only row with this prefix in its description."""
     found = [caller for caller in table if caller.what.startswith(words)]
     assert len(found) == 1, f"{len(found)} rows are {words!r}"
     return found[0]

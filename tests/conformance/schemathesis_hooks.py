@@ -1,4 +1,4 @@
-"""What schemathesis has to be told: how a list of lines is sent."""
+"""The setting that schemathesis needs to send a list of lines."""
 
 import schemathesis
 

@@ -1,4 +1,4 @@
-"""Starts the program under test and other local servers, and talks to them."""
+"""Starts the program under test and other local servers, and sends requests to them."""
 
 import http.client
 import json
@@ -15,7 +15,7 @@ START_LIMIT = 60  # seconds; only to fail rather than hang
 
 
 def clean_environment(**more):
-    """The environment without anything of AWS's or of ours, so that the machine it runs on makes no difference."""
+    """The environment without variables of AWS or sts-verify, so that it does not depend on the machine."""
     rest = {name: value for name, value in os.environ.items() if name in KEPT or not (
         name.startswith(("AWS_", "STS_VERIFY_", "BOTO_", "PYTHONPATH")) or name.lower().endswith("_proxy"))}
     return rest | {
@@ -24,7 +24,7 @@ def clean_environment(**more):
 
 
 def clean_this_process(**more):
-    """The same for this process, for the SDKs that run in it."""
+    """Does the same for this process and its SDKs."""
     clean = clean_environment(**more)
     os.environ.clear()
     os.environ.update(clean)
@@ -61,7 +61,7 @@ class Program:
         self.found.put(None)
 
     def stop(self):
-        """Ends it as a user does; what it logged is complete afterwards."""
+        """Stops it gracefully; its log is complete afterwards."""
         self.process.terminate()
         try:
             self.process.wait(timeout=START_LIMIT)

@@ -1,4 +1,4 @@
-"""Requests to the sandbox that are signed here, by botocore's signers: for what its clients never send."""
+"""Requests to the sandbox, signed here with botocore's signers, that its clients would never send."""
 
 import datetime
 import http.client
@@ -42,7 +42,7 @@ class Scene:
         self.denied = named(table, "AccessDenied")
 
     def send(self, caller, **given):
-        """What a signed POST gets, over a connection of its own."""
+        """The answer to a signed POST, over a new connection."""
         return request(self.address, "POST", "/", *self.signed(caller, **given))
 
     def signed(self, caller, *, secret=None, token=False, key=None, region=None, service="sts", body=BODY, headers=None,
@@ -144,7 +144,7 @@ class Scene:
             equal(self.send(self.user, late=minutes).status, 200, f"{minutes} minutes")
 
     def test_the_order_of_the_checks(self):
-        """Form, clock, scope, key and token, expiry, signature: of two things that are wrong, the first is told."""
+        """Form, clock, scope, key and token, expiry, signature: of two mistakes, the first in this order is reported."""
         mismatch = "SignatureDoesNotMatch"
         slow, region = MISMATCHES["the client's clock an hour slow"], MISMATCHES["signed for no valid region"]
         for answer, code, message in (

@@ -74,7 +74,7 @@ def unanswered():
 
 @contextlib.contextmanager
 def untrusted():
-    """A server whose certificate nobody signed."""
+    """A server with an untrusted certificate."""
     key, certificate = WORK / "untrusted.key", WORK / "untrusted.pem"
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
                     "-keyout", key, "-out", certificate, "-days", "2", "-subj", "/CN=127.0.0.1",

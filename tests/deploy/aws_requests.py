@@ -1,7 +1,7 @@
-"""What CloudFormation would ask of AWS for a stack, and whether botocore's models of these APIs know it.
+"""The API requests that CloudFormation would send for a stack, checked against botocore's models of these APIs.
 
-CloudFormation's names are those of the APIs, ECS's and the log's with a capital letter; where they differ, it is said
-here.
+CloudFormation's names are those of the APIs, ECS's and the log's with a capital letter; where they differ, they are
+mapped here.
 """
 
 import json
@@ -26,7 +26,7 @@ def without(properties, *names):
 
 
 def permission(rule):
-    """A rule of a security group: whom it is about has a list of its own for each kind."""
+    """A rule of a security group: each kind of peer has its own list."""
     group = ("UserIdGroupPairs", "GroupId")
     who = {"SourceSecurityGroupId": group, "DestinationSecurityGroupId": group, "CidrIp": ("IpRanges", "CidrIp")}
     ((source, (field, key)),) = ((name, to) for name, to in who.items() if name in rule)
@@ -86,7 +86,7 @@ REQUESTS = {
 
 
 def problems(service, operation, parameters):
-    """What the API's model has against these parameters: names, types, what is required, and words of a closed set."""
+    """The violations of the API's model in these parameters: names, types, what is required, and words of a closed set."""
     shape = SESSION.get_service_model(service).operation_model(operation).input_shape
     report = ParamValidator().validate(parameters, shape).generate_report()
     return ([report] if report else []) + [text for text in strange_words(parameters, shape)]

@@ -1,4 +1,4 @@
-"""A caller who asks all the time, and counts what came back."""
+"""A caller that sends requests continuously, and counts the answers."""
 
 import http.client
 import json
@@ -15,7 +15,7 @@ PATIENCE = 60
 
 
 def ask(address, method, path, key=None):
-    """One request over a connection of its own: the status, and the verdict if there is one."""
+    """Sends one request over a new connection; returns the status, and the verdict if there is one."""
     # The certificate is made for this walk; which one it is is looked at elsewhere.
     connection = http.client.HTTPSConnection(address, timeout=PATIENCE, context=ssl._create_unverified_context())
     try:
@@ -33,7 +33,7 @@ def verify(address, key):
 
 
 class Caller:
-    """Asks one address after the other with `key` until it is stopped. Good answers are counted, others are in `lost`."""
+    """Sends requests to the addresses in turn with `key` until it is stopped. Valid answers are counted; others are in `lost`."""
 
     def __init__(self, addresses, key):
         self.addresses, self.key = addresses, key
@@ -60,7 +60,7 @@ class Caller:
                 self.progress.notify_all()
 
     def more(self, number=5):
-        """Waits for so many further answers, of whatever kind."""
+        """Waits for this many further answers of any kind."""
         with self.progress:
             wanted = self.good + len(self.lost) + number
             enough = self.progress.wait_for(lambda: self.good + len(self.lost) >= wanted, timeout=PATIENCE)

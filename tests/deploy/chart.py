@@ -1,4 +1,4 @@
-"""The chart of deploy/helm, linted and rendered by Helm itself, which is here as a library."""
+"""The chart of deploy/helm, linted and rendered by Helm itself, used as a library."""
 
 import program
 import yaml

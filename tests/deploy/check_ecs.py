@@ -1,4 +1,4 @@
-"""Lints deploy/ecs/template.yaml, holds it against the models of AWS's APIs, and checks what is promised of it."""
+"""Lints deploy/ecs/template.yaml, compares it with the models of AWS's APIs, and checks its documented properties."""
 
 import re
 import subprocess
@@ -12,7 +12,7 @@ from claims import Claims
 
 TEMPLATE = program.ROOT / "deploy/ecs/template.yaml"
 
-# With what has to be given, and with everything that can be.
+# With the required parameters, and with all parameters.
 REQUIRED = {
     "VpcId": "vpc-1",
     "SubnetIds": ["subnet-1", "subnet-2", "subnet-3"],
@@ -42,7 +42,7 @@ def lint(claims):
         check=False,
     )
     said = (done.stdout + done.stderr).strip()
-    claims.none("cfn-lint finds nothing", said or (f"exit code {done.returncode}" if done.returncode else None))
+    claims.none("cfn-lint reports nothing", said or (f"exit code {done.returncode}" if done.returncode else None))
 
 
 def check_shapes(claims, name, stack):
@@ -53,7 +53,7 @@ def check_shapes(claims, name, stack):
 
 
 def check_command(claims, parameters):
-    """The command in the documentation gives what has to be given, and nothing that there is not."""
+    """The command in the documentation has all required parameters, and no unknown ones."""
     text = re.sub(r"\\\n\s*", " ", program.read("docs/deploying.md"))
     commands = re.findall(
         r"^ +aws cloudformation deploy .*--template-file deploy/ecs/template\.yaml.*$", text, re.MULTILINE

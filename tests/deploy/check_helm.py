@@ -60,7 +60,7 @@ def check_variants(claims, folder):
     open_to_all, narrowed = variants()
     rendered = {}
     for name, values in (open_to_all | narrowed).items():
-        claims.none(f"{name}: helm lint finds nothing", chart.lint(values))
+        claims.none(f"{name}: helm lint reports nothing", chart.lint(values))
         rendered[name] = chart.objects(values)
         schemas.validate(claims, name, rendered[name], folder)
         more = [promises.check_open] if name in open_to_all else []
@@ -85,13 +85,13 @@ def check_package(claims, folder):
         pulled.mkdir(exist_ok=True)
         pull(reference, client=client, version=program.version(), destination=pulled, plain_http=True)
     (again,) = pulled.glob("*.tgz")
-    claims.equal("what is pulled is what was pushed", helm.digest(again), helm.digest(archive))
+    claims.equal("the pulled chart equals the pushed chart", helm.digest(again), helm.digest(archive))
     same = chart.texts({}, path=again) == chart.texts({})
-    claims.true("it renders what the folder renders", same)
+    claims.true("it renders the same as the folder", same)
     with helm.Chart.load(again) as loaded:
         files = {file["name"] for file in loaded.files}
     wanted = {"README.md", *(f"examples/{path.relative_to(chart.EXAMPLES)}" for path in chart.EXAMPLES.rglob("*.yaml"))}
-    claims.equal("it holds README and examples, and nothing else", files, wanted)
+    claims.equal("it contains README and examples, and nothing else", files, wanted)
 
 
 def main():

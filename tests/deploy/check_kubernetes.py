@@ -1,4 +1,4 @@
-"""Renders all that deploy/kubernetes offers, has it validated, and checks what is promised of it.
+"""Renders everything in deploy/kubernetes, validates it, and checks its documented properties.
 
 check_kubernetes.py FOLDER      what was rendered is left there
 """

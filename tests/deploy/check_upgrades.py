@@ -1,4 +1,4 @@
-"""Walks through the upgrades of docs/deploying.md, once with each tool, and says what was lost.
+"""Runs the upgrade steps of docs/deploying.md, once with each tool, and reports lost requests.
 
 check_upgrades.py FOLDER      what was made is left there
 """
@@ -26,7 +26,7 @@ REFUSED = (401, None)
 
 
 def until(condition):
-    """Asks again until it holds. The pods take a change over within some time."""
+    """Polls until the condition is true. The pods load a change after some time."""
     for _ in range(10000):
         if condition():
             return True
@@ -34,7 +34,7 @@ def until(condition):
 
 
 class Upgrades:
-    """The steps, with one pod that serves and a caller who asks it."""
+    """The steps, with one serving pod and a caller."""
 
     def __init__(self, walk):
         self.walk, self.claims = walk, walk.claims
@@ -52,7 +52,7 @@ class Upgrades:
         return Pod(self.walk.objects(), self.walk.folder / f"mounts-{self.pods}")
 
     def change(self, step, commands):
-        """Runs a block, and has the kubelet bring what it changed."""
+        """Runs a block, and lets the kubelet update the changed files."""
         before = promises.pod_of(self.walk.objects())
         changed = self.walk.run(step, commands)
         name = self.walk.name(step)
@@ -68,23 +68,23 @@ class Upgrades:
         old, new = self.walk.keys
         name, address = self.walk.name(step), self.pod.address
         taken = until(lambda: verify(address, new) == (200, "valid"))
-        self.claims.true(f"{name}: the new key is good without a restart", taken)
-        self.claims.equal(f"{name}: and so is the old one, meanwhile", verify(address, old), (200, "valid"))
+        self.claims.true(f"{name}: the new key is accepted without a restart", taken)
+        self.claims.equal(f"{name}: the old key is still accepted meanwhile", verify(address, old), (200, "valid"))
         self.caller.more()
         self.caller.key = new
         self.caller.more()
         self.change(step, remove)
         gone = until(lambda: verify(address, old) == REFUSED)
-        self.claims.true(f"{name}: the old key is refused in the end", gone)
+        self.claims.true(f"{name}: the old key is finally refused", gone)
 
     def renew(self, step):
         certificate = self.walk.issue()
         (commands,) = self.walk.blocks(step)
         self.change(step, commands)
         name = self.walk.name(step)
-        self.claims.true(f"{name}: the new certificate is another", certificate != self.old_certificate)
+        self.claims.true(f"{name}: the new certificate differs from the old one", certificate != self.old_certificate)
         taken = until(lambda: self.pod.certificate() == certificate)
-        self.claims.true(f"{name}: it is served without a restart", taken)
+        self.claims.true(f"{name}: the new certificate is served without a restart", taken)
 
     def policy(self, step):
         text = self.walk.allow("210987654321")
@@ -100,15 +100,15 @@ class Upgrades:
         for commands in self.walk.blocks(step):
             self.change(step, commands)
         after, name = promises.container_of(self.walk.objects())["image"], self.walk.name(step)
-        self.claims.true(f"{name}: the image is another", before != after)
+        self.claims.true(f"{name}: the image differs from the previous one", before != after)
         old, self.pod = self.pod, self.new_pod()
         self.caller.addresses = [old.address, self.pod.address]
         self.caller.more()
         old.tell()
         unready = until(lambda: ask(old.address, "GET", "/readyz")[0] == 503)
-        self.claims.true(f"{name}: the old pod is unready and still serves", unready)
+        self.claims.true(f"{name}: the old pod is not ready but still serves", unready)
         self.caller.addresses = [self.pod.address]
-        self.claims.equal(f"{name}: it ends what it has begun", old.code(), 0)
+        self.claims.equal(f"{name}: the old pod finishes its requests and exits with 0", old.code(), 0)
 
     def back(self, step):
         before = self.walk.state()
@@ -119,14 +119,14 @@ class Upgrades:
         self.claims.true(f"{self.walk.name(step)}: keys, certificate and policies stay as they are", same)
 
     def lost(self, step):
-        """After a step: whether its text is true."""
+        """After a step: checks the text of the page."""
         asked, lost = self.caller.good, self.caller.lost
         self.caller.more()
         name = self.walk.name(step)
-        self.claims.true(f"{name}: the caller was answered meanwhile", self.caller.good > asked)
-        self.claims.none(f"{name}: of its {self.caller.good} requests none was lost", [str(one) for one in lost])
+        self.claims.true(f"{name}: the caller got answers meanwhile", self.caller.good > asked)
+        self.claims.none(f"{name}: of its {self.caller.good} requests, none was lost", [str(one) for one in lost])
         _, text = walkthrough.steps()[step]
-        self.claims.true(f"{name}: the page says so", re.search(r"^Lost: nothing\.", text, re.MULTILINE))
+        self.claims.true(f"{name}: the page says that nothing is lost", re.search(r"^Lost: nothing\.", text, re.MULTILINE))
 
     def all(self):
         templates = [promises.pod_of(self.walk.objects())]
@@ -135,7 +135,7 @@ class Upgrades:
             part(step)
             self.lost(step)
         templates.append(promises.pod_of(self.walk.objects()))
-        self.claims.true(f"{self.walk.tool}: in the end pods are what they were at first", templates[0] == templates[1])
+        self.claims.true(f"{self.walk.tool}: at the end, pods equal those of the beginning", templates[0] == templates[1])
         self.caller.stop()
         self.pod.stop()
 

@@ -1,4 +1,4 @@
-"""Counts claims. All of them are tried, so that one run tells everything that is wrong."""
+"""Counts checks. All of them run, so one run reports every failure."""
 
 
 class Claims:
@@ -8,7 +8,7 @@ class Claims:
         self.bad = 0
 
     def none(self, claim, problems):
-        """Holds if there is no problem: None, or nothing in the list."""
+        """Passes if there is no problem: None, or an empty list."""
         if problems:
             self.bad += 1
             text = "; ".join(problems) if isinstance(problems, list) else problems
@@ -24,7 +24,7 @@ class Claims:
         self.none(claim, None if holds else f"it does not {found}".strip())
 
     def each(self, parts, name, subject):
-        """Tries these functions; one that cannot even be tried, since what it looks at is not there, has failed."""
+        """Runs these functions. A function that raises, because an object does not exist, has failed."""
         for part in parts:
             try:
                 part(self, name, subject)

@@ -1,4 +1,4 @@
-"""What is promised of the stack in deploy/ecs, whatever the linters allow."""
+"""The documented properties of the stack in deploy/ecs, beyond the linters."""
 
 import re
 
@@ -132,7 +132,7 @@ def check_container(claims, name, stack):
 def check_log(claims, name, stack):
     log = container_of(stack)["LogConfiguration"]
     claims.equal(f"{name}: the log goes to the group here", log["Options"]["awslogs-group"], "<LogGroup.Ref>")
-    claims.equal(f"{name}: a slow log holds up no answer", log["Options"].get("mode"), "non-blocking")
+    claims.equal(f"{name}: a slow log delays no answer", log["Options"].get("mode"), "non-blocking")
     claims.true(
         f"{name}: the log is not kept for ever", stack.only("AWS::Logs::LogGroup").get("RetentionInDays", 0) > 0
     )
@@ -144,8 +144,8 @@ def check_health(claims, name, stack):
     own = int(re.search(r"TIMEOUT: Duration = Duration::from_secs\((\d+)\)", program.read("src/cli/healthcheck.rs"))[1])
     claims.true(f"{name}: the health check gives up before ECS does", health.get("Timeout", 0) > own)
     group = stack.only("AWS::ElasticLoadBalancingV2::TargetGroup")
-    claims.equal(f"{name}: the load balancer asks /readyz", group.get("HealthCheckPath"), "/readyz")
-    claims.equal(f"{name}: and takes 200 for good", group.get("Matcher"), {"HttpCode": "200"})
+    claims.equal(f"{name}: the load balancer checks /readyz", group.get("HealthCheckPath"), "/readyz")
+    claims.equal(f"{name}: and expects 200", group.get("Matcher"), {"HttpCode": "200"})
     claims.equal(
         f"{name}: its targets are the tasks' public ports", (group["TargetType"], group["Port"]), ("ip", image["http"])
     )
@@ -158,7 +158,7 @@ def check_health(claims, name, stack):
     )
     rule = stack.only("AWS::ElasticLoadBalancingV2::ListenerRule")
     hosts = [condition["HostHeaderConfig"]["Values"] for condition in rule["Conditions"]]
-    claims.equal(f"{name}: the listener knows it by its host name", hosts, [[stack.parameters["HostName"]]])
+    claims.equal(f"{name}: the listener recognises it by its host name", hosts, [[stack.parameters["HostName"]]])
     claims.equal(
         f"{name}: a slow task gets fewer requests",
         attributes(stack).get("load_balancing.algorithm.type"),
@@ -182,17 +182,17 @@ def check_stopping(claims, name, stack):
     claims.true(
         f"{name}: the load balancer waits for the longest answer", given >= needed, f"({given} s, needed {needed} s)"
     )
-    claims.true(f"{name}: and for a stop", given >= program.stopping(settings))
+    claims.true(f"{name}: the stop timeout covers a shutdown", given >= program.stopping(settings))
     keep_alive = program.seconds(program.value(settings, "STS_VERIFY_KEEP_ALIVE"))
     claims.true(f"{name}: idle connections outlive the load balancer's", keep_alive > ALB_IDLE)
     rollout = service["DeploymentConfiguration"]
     claims.equal(
-        f"{name}: a deployment takes no task away first",
+        f"{name}: a deployment starts new tasks before it stops old ones",
         (rollout.get("MinimumHealthyPercent"), rollout.get("MaximumPercent")),
         (100, 200),
     )
     claims.equal(
-        f"{name}: a bad deployment is taken back",
+        f"{name}: a failed deployment is rolled back",
         rollout.get("DeploymentCircuitBreaker"),
         {"Enable": True, "Rollback": True},
     )
@@ -245,14 +245,14 @@ def check_endpoint(claims, name, stack):
     url = environment(stack).get("AWS_ENDPOINT_URL_STS")
     endpoints = stack.of_type("AWS::EC2::VPCEndpoint")
     if stack.parameters["CreateStsEndpoint"] != "true":
-        claims.equal(f"{name}: STS is asked where AWS says", (url, endpoints), ("", {}))
+        claims.equal(f"{name}: STS is called at AWS's endpoint", (url, endpoints), ("", {}))
         return
     endpoint = endpoints["StsEndpoint"]
-    claims.equal(f"{name}: STS is asked through the endpoint", url, "https://vpce-1-2.sts.eu-west-1.vpce.amazonaws.com")
+    claims.equal(f"{name}: STS is called through the VPC endpoint", url, "https://vpce-1-2.sts.eu-west-1.vpce.amazonaws.com")
     claims.equal(f"{name}: nobody else's STS goes through it", endpoint["PrivateDnsEnabled"], False)
     (statement,) = endpoint["PolicyDocument"]["Statement"]
     claims.equal(
-        f"{name}: it is good for one action",
+        f"{name}: the endpoint's policy allows one action",
         (statement["Effect"], statement["Action"]),
         ("Allow", "sts:GetCallerIdentity"),
     )

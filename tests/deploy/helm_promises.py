@@ -1,4 +1,4 @@
-"""What is promised of the chart in deploy/helm, besides what holds for deploy/kubernetes, too."""
+"""The documented properties of the chart in deploy/helm, in addition to those of deploy/kubernetes."""
 
 import base64
 import json
@@ -75,16 +75,16 @@ def check_release(claims, name, objects):
 def check_gates(claims, name, objects):
     settings = promises.environment(objects)
     accepted = settings["STS_VERIFY_ACCEPT"].split(",")
-    claims.true(f"{name}: no secret is taken", "credentials" not in accepted and accepted)
-    claims.true(f"{name}: proofs are made out for this service", settings["STS_VERIFY_AUDIENCE"])
+    claims.true(f"{name}: no secret is accepted", "credentials" not in accepted and accepted)
+    claims.true(f"{name}: proofs are made for this service", settings["STS_VERIFY_AUDIENCE"])
     claims.true(f"{name}: there is a policies file", settings["STS_VERIFY_POLICIES_FILE"])
     (redis,) = [entry for entry in promises.container_of(objects)["env"] if entry["name"] == "STS_VERIFY_REDIS_URL"]
     claims.equal(f"{name}: Redis's URL comes from a Secret", list(redis["valueFrom"]), ["secretKeyRef"])
     policy = promises.only(objects, "NetworkPolicy")
     callers = network_policy.namespaces_to(policy, "http")
-    claims.equal(f"{name}: only the proxies may ask", callers, ["ingress-nginx", "envoy-gateway-system"])
+    claims.equal(f"{name}: only the proxies may call it", callers, ["ingress-nginx", "envoy-gateway-system"])
     ports = {port for rule in policy["spec"]["egress"] for port in network_policy.ports(rule)}
-    claims.equal(f"{name}: Redis can be reached, besides names and HTTPS", ports, {53, 443, 6379})
+    claims.equal(f"{name}: Redis can be reached, in addition to DNS and HTTPS", ports, {53, 443, 6379})
 
 
 def check_keys(claims, name, objects):
@@ -98,13 +98,13 @@ def check_keys(claims, name, objects):
 
 def check_number(claims, name, objects):
     found = promises.environment(objects)["STS_VERIFY_MAX_BODY_BYTES"]
-    claims.equal(f"{name}: they are written in digits", found, "10000000")
+    claims.equal(f"{name}: numbers are rendered as digits", found, "10000000")
 
 
 def check_refusals(claims, name, _):
     for values, place in REFUSED:
         said = chart.refusal(values)
-        claims.true(f"{name}: refuses {json.dumps(values)[:60]}, and says where", said and place in said, f"({said})")
+        claims.true(f"{name}: refuses {json.dumps(values)[:60]}, and names the place", said and place in said, f"({said})")
         repeated = [secret for secret in ("a-password", "stsv_") if said and secret in said]
         claims.none(f"{name}: and repeats no secret", repeated)
 
@@ -133,7 +133,7 @@ def check_versions(claims, name, _):
         (program.version(),) * 2,
     )
     repository = program.repository()
-    claims.equal(f"{name}: it says where it comes from", (about["home"], about["sources"]), (repository, [repository]))
+    claims.equal(f"{name}: the chart names its source", (about["home"], about["sources"]), (repository, [repository]))
     values = yaml.safe_load(program.read("deploy/helm/sts-verify/values.yaml"))
     image = repository.replace("https://github.com/", "ghcr.io/")
     claims.equal(f"{name}: the image is the release's", values["image"]["repository"], image)
@@ -141,11 +141,11 @@ def check_versions(claims, name, _):
     claims.equal(f"{name}: of the same version", container["image"], f"{image}:{program.version()}")
     digest = "sha256:" + "0" * 64
     container = promises.container_of(chart.objects({"image": {"tag": "1", "digest": digest}}))
-    claims.equal(f"{name}: a digest goes before a tag", container["image"], f"{image}@{digest}")
+    claims.equal(f"{name}: a digest overrides a tag", container["image"], f"{image}@{digest}")
 
 
 def check_restarts(claims, name, _):
-    """Which changes start pods anew: settings do; what the program reads again by itself does not."""
+    """The changes that replace pods: settings do; files that the program reloads do not."""
 
     def template(**values):
         return promises.pod_of(chart.objects(values))
@@ -174,7 +174,7 @@ def check_platform(claims, name, _):
 
 
 def check_switches(claims, name, folder):
-    """What can be switched off is gone then, and the rest is valid."""
+    """Disabled objects are absent, and the others are valid."""
     switches = {
         "autoscaling": "HorizontalPodAutoscaler",
         "networkPolicy": "NetworkPolicy",
@@ -187,7 +187,7 @@ def check_switches(claims, name, folder):
     objects = chart.objects(values)
     schemas.validate(claims, f"{name} with everything switched off", objects, folder)
     kinds = sorted(item["kind"] for item in objects)
-    claims.equal(f"{name}: what is switched off is gone", kinds, ["ConfigMap", "Deployment", "Service"])
+    claims.equal(f"{name}: disabled objects are absent", kinds, ["ConfigMap", "Deployment", "Service"])
     pod = promises.pod_of(objects)["spec"]
     claims.equal(f"{name}: the account may be one of one's own", pod["serviceAccountName"], "own")
     claims.true(f"{name}: and pods may be spread by somebody else", "topologySpreadConstraints" not in pod)
@@ -199,7 +199,7 @@ def check_lengths(claims, name, _):
     objects = chart.objects(values, name="r" * 53)
     words = [item["metadata"]["name"] for item in objects]
     words += [value for item in objects for value in item["metadata"]["labels"].values()]
-    claims.none(f"{name}: the names of a long release are not too long", [word for word in words if len(word) > 63])
+    claims.none(f"{name}: the names of a long release are short enough", [word for word in words if len(word) > 63])
     names = [(item["kind"], item["metadata"]["name"]) for item in objects]
     claims.equal(f"{name}: and each object has its own", len(set(names)), len(names))
 
@@ -241,7 +241,7 @@ def plain(item):
 
 
 def check_same(claims, name, folder):
-    """The chart makes what the overlay for production makes with every component."""
+    """The chart creates the same objects as the production overlay with every component."""
     done = schemas.run("kubectl", "kustomize", str(kustomizations(folder / "kustomize")["production with everything"]))
     claims.none(f"{name}: kubectl renders deploy/kubernetes with everything", done.stderr.strip())
     theirs = {(item["kind"], item["metadata"]["name"]): item for item in yaml.safe_load_all(done.stdout)}
@@ -278,8 +278,8 @@ def check_proxies(claims, name, folder):
     schemas.validate(claims, "ingress-nginx", nginx, folder)
     notes = promises.only(nginx, "Ingress")["metadata"]["annotations"]
     url = notes["nginx.ingress.kubernetes.io/auth-url"]
-    claims.equal(f"{name}: nginx asks the Service", url.split("/")[2], f"{service}.{chart.NAMESPACE}.svc.cluster.local")
-    claims.true(f"{name}: nginx names a policy that there is", f"[policy.{url.rsplit('/', 1)[1]}]" in policies)
+    claims.equal(f"{name}: nginx calls the Service", url.split("/")[2], f"{service}.{chart.NAMESPACE}.svc.cluster.local")
+    claims.true(f"{name}: nginx names an existing policy", f"[policy.{url.rsplit('/', 1)[1]}]" in policies)
     headers = notes["nginx.ingress.kubernetes.io/auth-response-headers"].split(",")
     claims.equal(f"{name}: nginx passes on all headers", (set(headers), len(headers)), (HEADERS, len(HEADERS)))
     removed = promises.only(nginx, "ConfigMap")["data"]
@@ -287,12 +287,12 @@ def check_proxies(claims, name, folder):
     envoy = files["envoy-gateway"]
     asked = promises.only(envoy, "SecurityPolicy")["spec"]["extAuth"]
     (backend,) = asked["http"]["backendRefs"]
-    claims.equal(f"{name}: Envoy asks the Service", (backend["name"], backend["namespace"]), (service, chart.NAMESPACE))
+    claims.equal(f"{name}: Envoy calls the Service", (backend["name"], backend["namespace"]), (service, chart.NAMESPACE))
     claims.true(
         f"{name}: Envoy names a policy that there is", f"[policy.{asked['http']['path'].rsplit('/', 1)[1]}]" in policies
     )
     claims.equal(f"{name}: Envoy passes on all headers", set(asked["http"]["headersToBackend"]), HEADERS)
-    claims.equal(f"{name}: nobody passes Envoy unasked", asked["failOpen"], False)
+    claims.equal(f"{name}: no request passes Envoy without the gate", asked["failOpen"], False)
     (rule,) = promises.only(envoy, "HTTPRoute")["spec"]["rules"]
     removed = rule["filters"][0]["requestHeaderModifier"]["remove"]
     claims.equal(f"{name}: Envoy keeps every proof from the upstream", set(removed), set(asked["headersToExtAuth"]))

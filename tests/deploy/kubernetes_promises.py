@@ -1,4 +1,4 @@
-"""What is promised of the objects that deploy/kubernetes and deploy/helm render to, whatever the schemas allow."""
+"""The documented properties of the objects from deploy/kubernetes and deploy/helm, beyond the schemas."""
 
 import json
 import re
@@ -84,7 +84,7 @@ def check_account(claims, name, objects):
     claims.equal(f"{name}: neither account nor pod mounts a token", tokens, (False, False))
     claims.none(f"{name}: the account has no IAM role", list(account["metadata"].get("annotations", {})))
     roles = [item["kind"] for item in objects if "Role" in item["kind"]]
-    claims.none(f"{name}: the account may do nothing in the cluster", roles)
+    claims.none(f"{name}: the account has no rights in the cluster", roles)
     claims.none(f"{name}: no credentials are given", sorted(program.CREDENTIALS & environment(objects).keys()))
     projected = [volume["name"] for volume in pod.get("volumes", []) if "serviceAccountToken" in json.dumps(volume)]
     claims.none(f"{name}: no token is mounted by hand", projected)
@@ -100,7 +100,7 @@ def check_pod(claims, name, objects):
     )
     read_only = container.get("securityContext", {}).get("readOnlyRootFilesystem")
     claims.equal(f"{name}: the root file system is read-only", read_only, True)
-    claims.equal(f"{name}: no variables are made of Services", pod.get("enableServiceLinks"), False)
+    claims.equal(f"{name}: Services create no variables", pod.get("enableServiceLinks"), False)
     resources = container["resources"]
     claims.equal(f"{name}: CPU and memory are requested", sorted(resources["requests"]), ["cpu", "memory"])
     claims.equal(f"{name}: memory is limited, CPU is not", list(resources["limits"]), ["memory"])
@@ -125,7 +125,7 @@ def check_probes(claims, name, objects):
         claims.true(f"{name}: {path} is a route of the program", path in routes)
     liveness = container.get("livenessProbe", {})
     patience = liveness.get("periodSeconds", 10) * liveness.get("failureThreshold", 3)
-    claims.true(f"{name}: a slow node is no reason for a restart", patience >= 60, f"({patience} s)")
+    claims.true(f"{name}: a slow node does not cause a restart", patience >= 60, f"({patience} s)")
 
 
 def check_stopping(claims, name, objects):
@@ -136,7 +136,7 @@ def check_stopping(claims, name, objects):
         f"{name}: the grace period is longer than a stop takes", grace >= needed, f"({grace} s, needed {needed} s)"
     )
     rolling = deployment["strategy"].get("rollingUpdate", {})
-    claims.equal(f"{name}: a rollout takes no pod away first", rolling.get("maxUnavailable"), 0)
+    claims.equal(f"{name}: a rollout does not remove a pod first", rolling.get("maxUnavailable"), 0)
     claims.true(f"{name}: a rollout starts new pods first", rolling.get("maxSurge") not in (None, 0, "0%"))
     claims.true(f"{name}: a new pod has to stay up for a while", deployment.get("minReadySeconds", 0) >= 5)
     budget = only(objects, "PodDisruptionBudget")["spec"]
@@ -156,7 +156,7 @@ def check_spread(claims, name, objects):
     for topology in ("topology.kubernetes.io/zone", "kubernetes.io/hostname"):
         rule = spread.get(topology, {})
         claims.equal(f"{name}: pods are spread by {topology}", rule.get("maxSkew"), 1)
-        claims.equal(f"{name}: and start all the same without it", rule.get("whenUnsatisfiable"), "ScheduleAnyway")
+        claims.equal(f"{name}: and start even if they cannot be spread", rule.get("whenUnsatisfiable"), "ScheduleAnyway")
 
 
 def check_services(claims, name, objects):
@@ -242,7 +242,7 @@ def check_files(claims, name, objects):
 
 
 def check_sandbox(claims, name, objects):
-    claims.equal(f"{name}: STS is the stand-in", environment(objects).get("STS_VERIFY_SANDBOX"), "true")
+    claims.equal(f"{name}: STS is the sandbox", environment(objects).get("STS_VERIFY_SANDBOX"), "true")
     claims.equal(f"{name}: nothing can be reached", only(objects, "NetworkPolicy")["spec"]["egress"], [])
 
 
@@ -282,7 +282,7 @@ def check_production(claims, name, objects):
         (target["kind"], target["name"]),
         ("Deployment", deployment["metadata"]["name"]),
     )
-    claims.true(f"{name}: nobody but the autoscaler sets the number", "replicas" not in deployment["spec"])
+    claims.true(f"{name}: only the autoscaler sets the number", "replicas" not in deployment["spec"])
     claims.true(
         f"{name}: there is a replica for each of three zones, and room above",
         3 <= scaler["minReplicas"] < scaler["maxReplicas"],

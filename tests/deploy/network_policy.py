@@ -1,8 +1,8 @@
-"""What a NetworkPolicy lets through, as far as the ones here go: addresses, namespaces by name, ports."""
+"""The traffic that a NetworkPolicy allows, for the features used here: addresses, namespaces by name, ports."""
 
 import ipaddress
 
-# Who hands out credentials to whoever asks: the metadata service of instances, ECS, EKS Pod Identity, OpenStack.
+# Services that provide credentials: the metadata service of instances, ECS, EKS Pod Identity, OpenStack.
 CREDENTIALS = [
     "169.254.169.254",
     "169.254.170.2",

@@ -7,7 +7,7 @@ VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persiste
 
 
 def violations(pod):
-    """What of this pod's spec the profile does not allow, in words."""
+    """The parts of this pod's spec that the profile does not allow."""
     found = [field for field in ("hostNetwork", "hostPID", "hostIPC") if pod.get(field)]
     for volume in pod.get("volumes", []):
         found += [f"volume of the kind {kind}" for kind in set(volume) - {"name"} - VOLUMES]

@@ -1,4 +1,4 @@
-"""The program in place of pods: with the variables of a rendered Deployment, and its files as the kubelet mounts them."""
+"""The program in place of pods, with the variables of a rendered Deployment, and its files mounted as by the kubelet."""
 
 import base64
 import os
@@ -62,7 +62,7 @@ class Volumes:
 
 
 class Pod:
-    """One of the Deployment's. It asks the sandbox in place of AWS, and listens where it can."""
+    """A pod of the Deployment. It uses the sandbox instead of AWS, and listens on free ports."""
 
     def __init__(self, objects, folder):
         self.volumes = Volumes(folder)
@@ -87,7 +87,7 @@ class Pod:
         return ssl.get_server_certificate((host, int(port)))
 
     def tell(self):
-        """To stop, as the kubelet does. A second time would end it at once."""
+        """Stops it as the kubelet does. A second signal would end it at once."""
         self.program.process.terminate()
 
     def code(self):

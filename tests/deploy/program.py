@@ -1,4 +1,4 @@
-"""What the program says of itself, read from its sources: names and defaults of settings, and what its image sets."""
+"""Names and defaults of settings from the program's sources, and the settings of its image."""
 
 import pathlib
 import re
@@ -19,7 +19,7 @@ AGREED = {
     "STS_VERIFY_TOKEN_ISSUERS",
 }
 
-# What a program without credentials of its own must not be given.
+# Variables that a program without credentials must not have.
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID",
     "AWS_CONTAINER_AUTHORIZATION_TOKEN",
@@ -54,7 +54,7 @@ def settings():
             default = re.search(r'default_value = "([^"]*)"', attribute)
             if name:
                 found[name[1]] = default[1] if default else None
-    assert len(found) > 20, "the settings are no longer where this looks for them"
+    assert len(found) > 20, "the settings were not found in the expected files"
     return found
 
 
@@ -72,7 +72,7 @@ def sources():
 
 
 def unknown(names):
-    """Those of these variables that the program would not heed."""
+    """The variables in this list that the program would ignore."""
     return sorted(set(names) - known())
 
 
@@ -90,7 +90,7 @@ def image():
         name: int(variables[name].rsplit(":", 1)[1]) for name in ("STS_VERIFY_LISTEN", "STS_VERIFY_METRICS_LISTEN")
     }
     exposed = [int(port) for port in re.search(r"^EXPOSE (.*)$", text, re.MULTILINE)[1].split()]
-    assert sorted(ports.values()) == sorted(exposed), "the Dockerfile exposes other ports than it listens on"
+    assert sorted(ports.values()) == sorted(exposed), "the Dockerfile's exposed ports differ from its listeners"
     user = re.search(r"^USER (\S+)$", text, re.MULTILINE)[1]
     health = re.search(r"^HEALTHCHECK .*CMD (\[.*\])$", text, re.MULTILINE)[1]
     return {
@@ -107,17 +107,17 @@ def value(environment, name):
 
 
 def stopping(environment):
-    """How long a stop takes at most, in seconds."""
+    """The maximum duration of a shutdown, in seconds."""
     return sum(seconds(value(environment, name)) for name in ("STS_VERIFY_STOP_DELAY", "STS_VERIFY_DRAIN_TIMEOUT"))
 
 
 def longest_answer(environment):
-    """How long a request may take from its first byte to its answer, in seconds."""
+    """The maximum time from a request's first byte to its answer, in seconds."""
     return sum(seconds(value(environment, name)) for name in ("STS_VERIFY_READ_TIMEOUT", "STS_VERIFY_DEADLINE"))
 
 
 def memory_needed(environment):
-    """What the process may take in this environment, in MiB: the formula in docs/scaling.md."""
+    """The maximum memory of the process in this environment, in MiB: the formula in docs/scaling.md."""
     connections, in_flight, bodies = (int(value(environment, f"STS_VERIFY_MAX_{name}"))
                                       for name in ("CONNECTIONS", "IN_FLIGHT", "BODY_MEMORY"))
     return 40 + 1.25 * bodies / 2**20 + in_flight * 64 / 1024 + connections * 200 / 1024

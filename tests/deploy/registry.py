@@ -1,4 +1,4 @@
-"""A registry of images and charts on loopback: Debian's docker-registry, with an empty storage."""
+"""A registry of images and charts on loopback: Debian's docker-registry with an empty storage."""
 
 import os
 import pathlib

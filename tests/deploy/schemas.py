@@ -1,4 +1,4 @@
-"""The tools that judge Kubernetes objects: Kubernetes' own schemas, and the types of the Prometheus Operator."""
+"""The tools that validate Kubernetes objects: Kubernetes' own schemas, and the types of the Prometheus Operator."""
 
 import subprocess
 
@@ -21,11 +21,11 @@ def validate(claims, name, objects, folder):
     for version in VERSIONS:
         done = run("kubernetes-validate", "--strict", "--quiet", "-k", version, str(path))
         said = (done.stdout + done.stderr).strip()
-        # It passes over what it has no schema of, with a warning.
+        # It skips objects without a schema, with a warning.
         claims.none(
             f"{name}: valid for Kubernetes {version}",
             said or (f"exit code {done.returncode}" if done.returncode else None),
         )
     for item in objects:
         if item["kind"] == "ServiceMonitor":
-            claims.none(f"{name}: the ServiceMonitor is one to the Prometheus Operator", service_monitor.problems(item))
+            claims.none(f"{name}: the ServiceMonitor is valid for the Prometheus Operator", service_monitor.problems(item))

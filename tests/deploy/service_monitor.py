@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 
 def problems(item):
-    """What is wrong with it; None if nothing is."""
+    """The errors; None if there are none."""
     try:
         parsed = v1.ServiceMonitor.model_validate(item)
     except ValidationError as error:

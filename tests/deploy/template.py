@@ -1,4 +1,4 @@
-"""A CloudFormation template, read and worked out for given parameters, as far as the one here goes."""
+"""Evaluates a CloudFormation template for given parameters, for the features used here."""
 
 import re
 

@@ -4,7 +4,7 @@
 work=$PWD/target/deploy
 tools=$work/venv
 
-# Anew where the list changed: tools of another version would find other things.
+# Reinstalled if the list changed, because other versions of the tools report other findings.
 install_tools() {
     mkdir -p "$work"
     cmp --silent tests/deploy/requirements.txt "$work/requirements.txt" && return

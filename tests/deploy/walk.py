@@ -1,4 +1,4 @@
-"""One walk through the upgrades: a folder with what the commands read and write, a cluster, and what they printed."""
+"""One run of the upgrade steps: a folder with the commands' files, a cluster, and the commands' output."""
 
 import json
 import os
@@ -18,7 +18,7 @@ ISSUE = (
 
 
 class Walk:
-    """With one tool. `keys` are the API keys that were shown, in their order."""
+    """With one tool. `keys` are the printed API keys, in order."""
 
     def __init__(self, claims, tool, folder):
         self.claims, self.tool, self.folder = claims, tool, folder
@@ -51,7 +51,7 @@ class Walk:
         return [text for tool, text in found if tool in (None, self.tool)]
 
     def run(self, step, commands):
-        """Runs one block; gives the objects that it changed."""
+        """Runs one block; returns the objects that it changed."""
         before = self.state()
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", commands],
@@ -78,7 +78,7 @@ class Walk:
         return (self.folder / "tls.crt").read_text(encoding="utf-8")
 
     def allow(self, account):
-        """policies.toml, as somebody edited it."""
+        """policies.toml after an edit."""
         text = f'[policy.reports]\naccounts = ["{account}"]\n'
         (self.folder / "policies.toml").write_text(text, encoding="utf-8")
         return text

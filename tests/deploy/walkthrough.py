@@ -1,4 +1,4 @@
-"""The walk-through of upgrades in docs/deploying.md: its steps, and for each the commands, one string a block."""
+"""The upgrade steps in docs/deploying.md, and their commands, one string per block."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Mutated requests and mutated proofs through real sockets: no fault of our own, no panic, no part of a secret anywhere."""
+"""Mutated requests and proofs over real sockets: no internal error, no panic, no part of a secret anywhere."""
 
 import asyncio
 import collections
@@ -22,13 +22,13 @@ from table import memory_words, say
 
 PROCESSES = 2
 FRAMED_SHARE = 0.6
-# What mutated proofs have to be told, some of them at least.
+# Codes that must occur for mutated proofs.
 REACHED = ("InvalidParameter", "AudienceMismatch", "EndpointNotAllowed", "RegionMismatch", "RequestNotAllowed", "IssuerNotAllowed",
            "SignatureMismatch", "TokenNotAllowed", "SignatureDoesNotMatch")
 
 
 class Collector:
-    """Takes what is exported by OTLP over HTTP and keeps the bytes, so that traces can be searched for secrets, too."""
+    """Receives OTLP over HTTP and keeps the bytes, so traces can be searched for secrets, too."""
 
     def __init__(self):
         taken = self.taken = []
@@ -78,13 +78,13 @@ def pelted(report, plan):
                 prover.learn_names(service.address)
             proofs = throw_all(service.address, provers, plan.mutated, framed_share=1)
             well = verify(service.address, named(table, "an IAM user, with a path").question())
-            report.holds("bad input: the process lives, and good credentials are still valid",
+            report.holds("bad input: the process runs, and valid credentials still get `valid`",
                          service.is_running() and well.headers["x-sts-verdict"] == "valid", well.status, well.body)
-            wait_for("the service to be done with all of it", lambda: nothing_is_open(service))
+            wait_for("the service to finish all requests", lambda: nothing_is_open(service))
             metrics = request(service.address, "GET", "/metrics").body
             memory = memory_words(before, service.memory("VmHWM"), service.memory())
         # It has ended: its log and its traces are complete.
-        report.holds("bad input: and it ends as it should", service.process.returncode == 0, service.process.returncode)
+        report.holds("bad input: it exits normally", service.process.returncode == 0, service.process.returncode)
         judge(report, plan, found)
         judge_proofs(report, plan, proofs)
         said = {"the log": "".join(service.lines).encode("utf-8", "surrogateescape"), "the metrics": metrics}
@@ -118,14 +118,14 @@ def nothing_is_open(service):
 def judge(report, plan, found):
     leaks = [fault for fault in found["faults"] if fault.startswith("part of a secret")]
     report.holds(f"bad input: {plan.mutated} mutated requests were sent", found["sent"] >= plan.mutated, found["sent"])
-    report.holds("bad input: every answer is one of ours, none a fault of our own", not found["faults"], *found["faults"])
+    report.holds("bad input: every answer has the documented form, and none is an internal error", not found["faults"], *found["faults"])
     report.holds("bad input: no part of a secret in an answer", not leaks, *leaks)
-    report.holds("bad input: credentials in it did reach STS, and were judged", found["statuses"][200], found["statuses"])
+    report.holds("bad input: some credentials reached STS and got a verdict", found["statuses"][200], found["statuses"])
 
 
 def judge_proofs(report, plan, found):
     report.holds(f"bad input: {plan.mutated} mutated proofs were sent", found["sent"] >= plan.mutated, found["sent"])
-    report.holds("bad input: every answer to a proof is one of ours, nobody else is named, and nothing of a proof is in it",
+    report.holds("bad input: every answer to a proof has the documented form, no other identity, and no part of a proof",
                  not found["faults"], *found["faults"])
     missing = [code for code in REACHED if not found["codes"][code]]
     report.holds("bad input: mutated proofs reached each check, and some reached STS", not missing, *missing)
@@ -134,7 +134,7 @@ def judge_proofs(report, plan, found):
 
 
 def search(report, mutators, said):
-    """The secrets of all processes, in all that is left behind."""
+    """Searches all output for the secrets of all processes."""
     watch = Watch({secret for mutator in mutators for secret in mutator.secrets})
     for where, data in said.items():
         at = watch.find(data)
@@ -146,7 +146,7 @@ def judge_log(report, lines):
     panicked = [line for line in lines if "panicked" in line]
     report.holds("bad input: no panic", not panicked, *panicked[:3])
     broken = [line for line in lines if not is_json(line)]
-    report.holds("bad input: every line of the log is one JSON object still", not broken, *broken[:3])
+    report.holds("bad input: every line of the log is one JSON object", not broken, *broken[:3])
 
 
 def is_json(line):
@@ -160,7 +160,7 @@ def row(report, what, found, memory):
     report.rows.append((what, found["sent"], found["statuses"][200],
                         found["statuses"][503], len(found["faults"]), "–", memory))
     statuses = ", ".join(f"{count} × {status}" for status, count in sorted(found["statuses"].items()))
-    report.note(f"{what}: {statuses}; {found['unanswered']} without an answer (cut off, or waiting for more), "
+    report.note(f"{what}: {statuses}; {found['unanswered']} without an answer (cut off, or incomplete), "
                 f"{found['bytes'] / 1e6:.0f} MB of answers searched for the secrets")
 
 

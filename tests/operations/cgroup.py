@@ -1,4 +1,4 @@
-"""A control group with a limit of memory, for the process of a scenario, where one can be made."""
+"""A control group with a memory limit, for the process of a scenario, if one can be created."""
 
 import contextlib
 import os
@@ -28,7 +28,7 @@ class Group:
             self.why = f"no control group can be made here: {error}"
 
     def most(self):
-        """The most that was taken, in MiB: in all, and the part of it that is TCP's where that is known."""
+        """The peak memory in MiB: in total, and the part for TCP if known."""
         if self.is_v2:
             return self.read("memory.peak"), None
         tcp = self.read("memory.kmem.tcp.max_usage_in_bytes")

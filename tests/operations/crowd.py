@@ -1,4 +1,4 @@
-"""Connections that are idle, half-sent or not read from, and normal calls beside them."""
+"""Connections that are idle, half-sent or not read, with normal requests at the same time."""
 
 import asyncio
 import socket
@@ -52,7 +52,7 @@ class Guest:
         return await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self.socket, size), LIMIT)
 
     def is_open(self):
-        """Nothing to read and no end: the service waits for it still."""
+        """No data and no end: the service still waits for this connection."""
         try:
             return self.socket.recv(1, socket.MSG_PEEK) != b""
         except BlockingIOError:
@@ -65,7 +65,7 @@ class Guest:
 
 
 async def many(address, count, data, small_buffer=False):
-    """Lets so many come, some at a time: the queue of new connections is finite."""
+    """Opens this many connections in groups, because the queue of new connections is limited."""
     guests = []
     for begin in range(0, count, OPENED_AT_ONCE):
         part = [Guest(address, small_buffer) for _ in range(begin, min(count, begin + OPENED_AT_ONCE))]
@@ -74,7 +74,7 @@ async def many(address, count, data, small_buffer=False):
 
 
 class Crowd:
-    """All of them. The idle: half have been answered once and stay, half never say a word."""
+    """All of them. Of the idle ones, half were answered once, and half have sent nothing."""
 
     async def come(self, address):
         self.kept = await many(address, IDLE // 2, QUICK)
@@ -120,7 +120,7 @@ async def crowd(report, plan):
         # Some stay open to STS for a while.
         await asyncio.to_thread(wait_for, "descriptors to be free again", lambda: service.descriptors() <= alone + 8)
         tally = Tally(load.answers)
-        report.row(f"{IDLE} idle, {HALF_SENT} half-sent and {SLOW} slow-reading connections beside "
+        report.row(f"{IDLE} idle, {HALF_SENT} half-sent and {SLOW} slow-reading connections with "
                    f"{load.pace}", tally, memory_words(before, most, service.memory()))
         judge(report, tally, load.sent, (present, bodies, left, most))
 
@@ -135,12 +135,12 @@ async def read_slowly(guests):
 
 def judge(report, tally, sent, found):
     present, bodies, left, most = found
-    report.holds("crowd: every normal call is answered well", len(tally.good) == sent, tally.words())
-    report.holds("crowd: all of them were there at once", present == EVERYONE, f"{present} of {EVERYONE}")
-    report.holds("crowd: half a body is answered 408 and let go",
+    report.holds("crowd: every normal request gets its answer", len(tally.good) == sent, tally.words())
+    report.holds("crowd: all connections were open at once", present == EVERYONE, f"{present} of {EVERYONE}")
+    report.holds("crowd: half a body is answered with 408, and the connection is closed",
                  all(end.startswith(b"HTTP/1.1 408 ") for end in bodies), bodies[:2])
-    report.holds("crowd: kept and slow connections are left alone, the others are let go",
+    report.holds("crowd: kept and slow connections stay open, the others are closed",
                  left == IDLE // 2 + SLOW, left)
     report.holds(f"crowd: memory stays below {MOST_MEMORY} MiB", most < MOST_MEMORY, f"{most:.0f} MiB")
-    report.note(f"crowd: those with half a head, half a body or nothing said were let go when the read timeout of "
-                f"{READ_TIMEOUT} s was over")
+    report.note(f"crowd: connections with half a head, half a body or no data were closed after the read timeout of "
+                f"{READ_TIMEOUT} s")

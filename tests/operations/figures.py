@@ -32,12 +32,12 @@ def of_service(service):
         "shed": figures.sum("sts_verify_shed_total"),
         "Overloaded": figures.sum("sts_verify_errors_total", code="Overloaded"),
         "ReadTimeoutError": figures.sum("sts_verify_errors_total", code="ReadTimeoutError"),
-        "asked STS": figures.sum("sts_request_duration_seconds_count"),
+        "calls to STS": figures.sum("sts_request_duration_seconds_count"),
     }
 
 
 def of_client(tally):
-    """The same by the client's own account."""
+    """The same counts from the client's record."""
     def having(**wanted):
         return sum(all(getattr(answer, name) == value for name, value in wanted.items()) for answer in tally.answers)
     return {
@@ -50,15 +50,15 @@ def of_client(tally):
         "shed": len(tally.shed),
         "Overloaded": having(code="Overloaded"),
         "ReadTimeoutError": having(code="ReadTimeoutError"),
-        "asked STS": len(tally.answers) - len(tally.shed),
+        "calls to STS": len(tally.answers) - len(tally.shed),
     }
 
 
 def hold_against_metrics(report, scenario, service, tally):
-    """`tally` is all that the service was ever asked."""
+    """`tally` contains all requests that the service received."""
     counted, own = of_service(service), of_client(tally)
-    report.holds(f"{scenario}: /metrics counts what the client counts", counted == own,
+    report.holds(f"{scenario}: the counts in /metrics equal the client's", counted == own,
                  f"/metrics: {counted}", f"client: {own}")
-    report.note(f"{scenario}: /metrics agrees with the client's own account: "
+    report.note(f"{scenario}: /metrics agrees with the client's record: "
                 + ", ".join(f"{name} {count:.0f}" for name, count in counted.items() if count)
-                if counted == own else f"{scenario}: /metrics disagrees with the client's own account")
+                if counted == own else f"{scenario}: /metrics disagrees with the client's record")

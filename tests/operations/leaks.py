@@ -1,4 +1,4 @@
-"""Finds a secret, or any twelve characters of one, in what the service says anywhere."""
+"""Finds a secret, or any twelve characters of one, in the service's output."""
 
 import base64
 

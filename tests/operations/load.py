@@ -1,7 +1,7 @@
-"""A steady load with an account of every request: when it was sent, when it ended, and with what.
+"""A steady load with a record of every request: its start, end and result.
 
-It is open-loop: requests are sent at their times whether or not earlier ones have been answered, as by many callers who
-know nothing of each other.
+It is open-loop: requests are sent at their times whether or not earlier ones have been answered, as by many
+independent callers.
 """
 
 import asyncio
@@ -56,7 +56,7 @@ SHED = (503, "Overloaded", "-")
 
 
 def new_credentials():
-    """A caller nobody asked about before: no two requests are one question."""
+    """New credentials for each request, so no call is shared."""
     return json.dumps({"stsAccessKey": f"AKIAOPS{next(SERIAL):013d}", "stsSecretKey": secrets.token_urlsafe(30)})
 
 
@@ -71,7 +71,7 @@ def error_code(status, body):
 
 
 async def verify(session, url, body=None, **headers):
-    """Posts credentials once, new ones unless a body is given. Nothing is ever tried again."""
+    """Posts credentials once; new ones unless a body is given. It never retries."""
     sent = time.monotonic()
     told, status, code = {}, None, ""
     try:
@@ -94,7 +94,7 @@ def connector(kept):
 
 
 class SteadyLoad:
-    """Sends so many requests a second from when its block is entered until it is left, then waits for the answers."""
+    """Sends this many requests a second while its block runs, then waits for the answers."""
 
     def __init__(self, url, rate, call=verify, kept=True):
         self.url, self.pause, self.call, self.kept = url, 1 / rate, call, kept
@@ -121,7 +121,7 @@ class SteadyLoad:
     async def send(self):
         due = time.monotonic()
         while True:
-            # What a stalled machine missed is not made up for at once: that would be another load.
+            # Requests that a stalled machine missed are not sent all at once, because that would be a different load.
             due = max(due + self.pause, time.monotonic() - 1)
             await asyncio.sleep(max(0, due - time.monotonic()))
             task = asyncio.create_task(self.call(self.session, self.url))
@@ -135,14 +135,14 @@ class SteadyLoad:
             self.answers.append(task.result())
 
     async def until(self, condition, limit=900):
-        """Goes on until it holds; the limit is only there to fail rather than hang."""
+        """Continues until the condition is true; the limit only prevents a hang."""
         async with asyncio.timeout(limit):
             while not condition(self):
                 await asyncio.sleep(0.02)
 
 
 class Tally:
-    """What a list of answers comes to."""
+    """The summary of a list of answers."""
 
     def __init__(self, answers):
         self.answers = answers

@@ -1,4 +1,4 @@
-"""The scenarios, one after the other, and the table. Started by tests/operations/run."""
+"""Runs the scenarios one after the other, and prints the table. Started by tests/operations/run."""
 
 import argparse
 import asyncio

@@ -1,4 +1,4 @@
-"""Every limit of the deployment met at once, by clients that hold as much of the service's memory as they can."""
+"""Reaches every limit of the deployment at once, with clients that use as much of the service's memory as possible."""
 
 import asyncio
 import contextlib
@@ -52,7 +52,7 @@ def unread_after_a_large_head():
 
 
 class Holders:
-    """Clients that send something, then as much as is taken of more, and read nothing."""
+    """Clients that send something, then as many further bytes as are accepted, and read nothing."""
 
     def __init__(self, address):
         host, port = address.split(":")
@@ -92,23 +92,23 @@ async def memory(report, plan):
         connections = int(settings["STS_VERIFY_MAX_CONNECTIONS"]) - SPARE
         await asyncio.to_thread(attack, report, service, sts, connections)
         most, holds = service.memory("VmHWM"), service.is_running()
-        report.holds("memory: the process lives, and says so", holds and request(service.address, "GET", "/livez").status == 200)
+        report.holds("memory: the process runs and answers", holds and request(service.address, "GET", "/livez").status == 200)
         tcp = tell_group(report, group, limit)
         if tcp is None:
-            report.holds("memory: resident memory stays within what the formula leaves for the process",
+            report.holds("memory: resident memory stays within the formula's part for the process",
                          most <= needed - connections * 128 / 1024, f"{most:.0f} of {needed:.0f} MiB")
         await asyncio.to_thread(sts.be, "well")
         wait_for("the connections to be closed", lambda: service.descriptors() < 100)
         async with SteadyLoad(service.url, plan.rate) as load:
             await load.until(lambda load: len(load.answers) >= plan.rate)
         tally = Tally(load.answers)
-        report.holds("memory: all is well when they have left", len(tally.good) == load.sent, tally.words())
-        report.row(f"{connections} clients that hold what they can, as many as the deployment lets in", tally,
+        report.holds("memory: all requests succeed after the clients have left", len(tally.good) == load.sent, tally.words())
+        report.row(f"{connections} clients that use as much memory as possible, at the deployment's connection limit", tally,
                    memory_words(before, most, service.memory()))
 
 
 def attack(report, service, sts, connections):
-    """All kinds at once, so many that every limit is met."""
+    """All kinds at once, enough to reach every limit."""
     holders = Holders(service.address)
     part = connections // 8
     try:
@@ -121,7 +121,7 @@ def attack(report, service, sts, connections):
         figures = request(service.address, "GET", "/metrics").body.decode()
         shed = re.search(r"^http_server_shed_bodies_total (\d+)", figures, re.MULTILINE)[1]
         open_now = re.search(r"^http_server_active_connections (\d+)", figures, re.MULTILINE)[1]
-        report.holds("memory: there were more bodies than find room", int(shed) > 0, shed)
+        report.holds("memory: there were more bodies than the limit allows", int(shed) > 0, shed)
         report.note(f"memory: {open_now} connections at once, {shed} bodies shed")
     finally:
         holders.leave()
@@ -139,13 +139,13 @@ class Settled:
 
 
 def tell_group(report, group, limit):
-    """Holds the kernel's own account against the limit. None where there is none."""
+    """Compares the kernel's figures with the limit, if available."""
     if not group.path:
-        report.note(f"memory: {group.why}; resident memory alone was looked at")
+        report.note(f"memory: {group.why}; only resident memory was checked")
         return None
     most, tcp = group.most()
-    report.holds(f"memory: the most is within the {limit} MiB of the control group", most <= limit, f"{most:.0f} MiB")
-    report.holds("memory: nothing was killed for it", group.killed() == 0)
-    part = f", {tcp:.0f} of it TCP's" if tcp is not None else ""
-    report.note(f"memory: inside a control group of {limit} MiB the most was {most:.0f} MiB{part}")
+    report.holds(f"memory: the peak is within the {limit} MiB of the control group", most <= limit, f"{most:.0f} MiB")
+    report.holds("memory: no process was killed", group.killed() == 0)
+    part = f", {tcp:.0f} of it for TCP" if tcp is not None else ""
+    report.note(f"memory: peak in a control group of {limit} MiB: {most:.0f} MiB{part}")
     return tcp or 0

@@ -1,4 +1,4 @@
-"""Valid requests, and what chance makes of them.
+"""Valid requests and their random mutations.
 
 Two kinds of mutations: those that leave the framing right, after which every request has exactly one answer, and those
 of any byte of the request, after which nobody knows how many requests there are. All from a seed.

@@ -1,4 +1,4 @@
-"""Four times the load that the service is limited to."""
+"""Four times the load that the service can handle."""
 
 import asyncio
 
@@ -33,22 +33,22 @@ async def four_times_the_limit(report, plan):
         counts = await asyncio.to_thread(sts.counts)
         tally = Tally(load.answers)
         judge(report, tally, counts, beside, most)
-        report.row(f"four times the load it is limited to ({PLACES} places, STS takes {DELAY} s; {load.pace}) "
+        report.row(f"four times the possible load ({PLACES} permits, STS takes {DELAY} s; {load.pace}) "
                    f"for {plan.overload} s", tally, memory_words(before, most, after))
-        report.note(f"overload: shed within {await asyncio.to_thread(mean_of_503, service) * 1e3:.2f} ms (mean, by the "
-                    f"service's own account; median at the client {Tally(tally.shed).median * 1e3:.1f} ms), answered "
-                    f"after {Tally(tally.good).median:.2f} s; /livez and /metrics were asked "
+        report.note(f"overload: shed within {await asyncio.to_thread(mean_of_503, service) * 1e3:.2f} ms (mean in the "
+                    f"service's metrics; median at the client {Tally(tally.shed).median * 1e3:.1f} ms), answered "
+                    f"after {Tally(tally.good).median:.2f} s; /livez and /metrics were requested "
                     f"{len(beside)} times meanwhile")
         everything = Tally(warm_up.answers + load.answers)
         await asyncio.to_thread(hold_against_metrics, report, "overload", service, everything)
 
 
 def judge(report, tally, counts, beside, most):
-    report.holds("overload: every request is answered well or shed", set(tally.kinds) == {GOOD, SHED}, tally.words())
-    report.holds("overload: what is shed says when to come again", len(tally.shed) == tally.kinds[SHED], tally.words())
-    report.holds("overload: what is shed costs STS nothing, and nothing is asked twice",
+    report.holds("overload: every request is answered or shed", set(tally.kinds) == {GOOD, SHED}, tally.words())
+    report.holds("overload: shed requests have Retry-After", len(tally.shed) == tally.kinds[SHED], tally.words())
+    report.holds("overload: shed requests do not reach STS, and no request is repeated",
                  counts["calls"] == len(tally.good), counts, tally.words())
-    report.holds(f"overload: {PLACES} are asked at once, and never more", counts["most_at_once"] == PLACES, counts)
+    report.holds(f"overload: at most {PLACES} calls at once, and this maximum is reached", counts["most_at_once"] == PLACES, counts)
     report.holds("overload: /livez and /metrics answer meanwhile", beside and set(beside) == {200}, beside)
     report.holds(f"overload: memory stays below {MOST_MEMORY} MiB", most < MOST_MEMORY, f"{most:.0f} MiB")
 

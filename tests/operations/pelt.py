@@ -1,4 +1,4 @@
-"""Throws mutated requests at the service over many connections and looks at every byte that comes back."""
+"""Sends mutated requests to the service over many connections, and checks every byte of the answers."""
 
 import asyncio
 import collections
@@ -19,7 +19,7 @@ CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.I)
 
 
 class Findings:
-    """Counts of what came back, and the first few answers that should not have."""
+    """Counts of the answers, and the first unexpected ones."""
 
     def __init__(self):
         self.sent = self.odd = self.unanswered = self.bytes = 0

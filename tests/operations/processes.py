@@ -1,4 +1,4 @@
-"""The processes of a scenario: replicas of the service, the stand-in for STS, HAProxy. Each is ended when its block is."""
+"""The processes of a scenario: replicas of the service, the stand-in for STS, HAProxy. Each ends with its block."""
 
 import csv
 import io
@@ -27,7 +27,7 @@ def wait_for(what, condition, limit=LIMIT):
 
 
 class Service(Program):
-    """The program under test, asking an STS of ours."""
+    """The program under test with our STS."""
 
     def __init__(self, sts, **settings):
         super().__init__("serve", AWS_ENDPOINT_URL_STS=f"http://{sts}", **settings)

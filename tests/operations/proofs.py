@@ -1,4 +1,4 @@
-"""Good proofs, signed here by Signature Version 4 as AWS documents it, and what chance makes of them."""
+"""Valid proofs, signed here with Signature Version 4 as documented by AWS, and their random mutations."""
 
 import base64
 import datetime
@@ -29,7 +29,7 @@ REPLACED = (
 
 
 def sign(caller, method, host, headers, query="", body=""):
-    """The signature of a request, and what was signed with it."""
+    """The signature of a request, and the signed text."""
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     scope = f"{now[:8]}/{caller.region}/sts/aws4_request"
     headers = {"host": host, **headers} | ({"x-amz-date": now} if method == "POST" else {})

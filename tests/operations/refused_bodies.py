@@ -1,4 +1,4 @@
-"""Large bodies that are refused before they have come, behind proxies that keep their connections for other callers."""
+"""Large bodies that are refused before they have arrived, behind proxies that reuse their connections for other callers."""
 
 import asyncio
 import collections
@@ -33,19 +33,19 @@ async def refused_bodies(report, plan):
             async with SteadyLoad(f"http://{proxy.address}", plan.rate) as load:
                 await attack(proxy.address, plan.refused, found)
             tally = Tally(load.answers)
-            report.row(f"large bodies that are refused, from {ATTACKERS} clients, behind {name}, beside {load.pace}", tally)
-            report.holds(f"refused bodies behind {name}: other callers notice nothing", len(tally.good) == load.sent,
+            report.row(f"large bodies that are refused, from {ATTACKERS} clients, through {name}, with {load.pace}", tally)
+            report.holds(f"refused bodies through {name}: other requests are not affected", len(tally.good) == load.sent,
                          tally.words())
-            report.holds(f"refused bodies behind {name}: there were some", found.total() > plan.refused * 10, found)
+            report.holds(f"refused bodies through {name}: there were enough", found.total() > plan.refused * 10, found)
             # The smallest body of blanks is no longer than /verify takes, and no JSON.
             strange = set(found) - {400, *(status for *_, status in REFUSED)}
-            report.holds(f"refused bodies behind {name}: each has its own answer", not strange, found)
-            report.note(f"refused bodies behind {name}: "
+            report.holds(f"refused bodies through {name}: each has its own answer", not strange, found)
+            report.note(f"refused bodies through {name}: "
                         + ", ".join(f"{count} × {status}" for status, count in found.most_common()))
 
 
 async def attack(address, seconds, found):
-    """Posts so long from so many clients, each one body after another, and counts what they are answered."""
+    """Posts for this long from this many clients, each one body after another, and counts the answers."""
     clock = asyncio.get_running_loop().time
     kinds, end = itertools.cycle(itertools.product(REFUSED, (True, False), SIZES)), clock() + seconds
 
@@ -57,7 +57,7 @@ async def attack(address, seconds, found):
 
 
 async def post(address, request, media_type, chunked, pieces):
-    """Sends a body for as long as anybody takes it, and gives the status that it got."""
+    """Sends a body as long as it is accepted, and returns the status."""
     reader, writer = await asyncio.open_connection(*address.split(":"))
     # Only a length can be announced as too large.
     chunked = chunked and not (request == "POST /verify" and media_type == "application/json")

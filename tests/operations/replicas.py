@@ -1,4 +1,4 @@
-"""Three replicas behind HAProxy: stopped and started in turn, and one of them killed."""
+"""Three replicas behind HAProxy: stopped and restarted in turn, and one of them killed."""
 
 import asyncio
 import contextlib
@@ -44,7 +44,7 @@ def fleet(delay, options, **settings):
 
 
 async def stop_and_start(report, plan):
-    """Each replica in turn, at the program's own stop delay: nobody may notice."""
+    """Restarts each replica in turn, with the program's default stop delay: no request may fail."""
     with fleet(0.05, NO_RETRIES, STS_VERIFY_STOP_DELAY=plan.stop_delay) as replicas:
         codes = []
         async with SteadyLoad(f"http://{replicas.balancer.address}", plan.rate) as load:
@@ -56,15 +56,15 @@ async def stop_and_start(report, plan):
                     after = len(load.answers)
                     await load.until(lambda load: any(a.replica == name for a in load.answers[after:]))
     tally = Tally(load.answers)
-    report.row(f"three replicas behind HAProxy, each stopped by SIGTERM and started again in turn, {plan.rounds} times, "
+    report.row(f"three replicas behind HAProxy, each in turn stopped by SIGTERM and restarted, {plan.rounds} times, "
                f"at {load.pace}", tally)
-    report.holds("not one request fails while every replica is stopped and started again",
+    report.holds("no request fails while every replica is stopped and restarted",
                  len(tally.good) == load.sent, f"{load.sent} sent", tally.words())
-    report.holds("a replica that is stopped ends by itself, with exit code 0", set(codes) == {0}, codes)
+    report.holds("a stopped replica exits with code 0", set(codes) == {0}, codes)
 
 
 async def kill_one(report, plan):
-    """A replica is gone at once: what it was working on is lost, and nothing else."""
+    """Kills a replica: only its requests in flight are lost."""
     delay = 0.3
     with fleet(delay, RETRIES) as replicas:
         victim = replicas.replicas["r2"]
@@ -80,11 +80,11 @@ async def kill_one(report, plan):
     tally = Tally(load.answers)
     elsewhere = [answer for answer in tally.failed if answer.replica != "r2" or answer.sent > gone]
     report.row(f"one of three killed by SIGKILL at {load.pace}, with {held} in flight on it", tally)
-    report.holds("requests are lost with a replica that is killed: there were some in flight", tally.failed, held)
+    report.holds("requests are lost with a killed replica: some were in flight", tally.failed, held)
     report.holds("only requests in flight on it are lost", not elsewhere, elsewhere[:5])
     report.holds("no more are lost than were in flight on it", len(tally.failed) <= in_flight,
                  f"{len(tally.failed)} of {in_flight} lost")
-    report.holds("those are a 502 of the balancer's, never a verdict",
+    report.holds("lost requests get the load balancer's 502, never a verdict",
                  all(answer.kind == (502, "no JSON", "-") for answer in tally.failed), tally.words())
 
 

@@ -1,4 +1,4 @@
-"""A steady mixed load for a long time: memory and descriptors have to be flat."""
+"""A steady mixed load for a long time: memory and descriptors have to stay constant."""
 
 import asyncio
 import collections
@@ -36,7 +36,7 @@ MOST_MORE_DESCRIPTORS = 16
 
 
 class Mixed:
-    """Picks a question, asks it, and keeps what was not told as it has to be."""
+    """Picks a request, sends it, and records unexpected answers."""
 
     def __init__(self, table):
         self.questions = [(functools.partial(json.dumps, named(table, words).question()), told)
@@ -76,15 +76,15 @@ async def soak(report, minutes):
 
 
 def judge(report, samples, mixed, errors):
-    """The last quarter is held against the second: the first is a start."""
+    """Compares the last quarter with the second; the first is the start phase."""
     quarter = len(samples) // 4
     second, last = samples[quarter:2 * quarter], samples[-quarter:]
     memory = [statistics.median(sample[2] for sample in part) for part in (second, last)]
     descriptors = [max(sample[3] for sample in part) for part in (second, last)]
-    report.holds("soak: every request is told what it has to be told", not mixed.wrong, mixed.wrong)
+    report.holds("soak: every request gets the expected answer", not mixed.wrong, mixed.wrong)
     report.holds("soak: no error in the log", not errors, *errors[:3])
-    report.holds("soak: memory is flat", memory[1] <= memory[0] + MOST_GROWTH, f"{memory[0]:.1f} to {memory[1]:.1f} MiB")
-    report.holds("soak: descriptors are flat", descriptors[1] <= descriptors[0] + MOST_MORE_DESCRIPTORS, descriptors)
+    report.holds("soak: memory is constant", memory[1] <= memory[0] + MOST_GROWTH, f"{memory[0]:.1f} to {memory[1]:.1f} MiB")
+    report.holds("soak: descriptors are constant", descriptors[1] <= descriptors[0] + MOST_MORE_DESCRIPTORS, descriptors)
     report.note(f"soak: memory {memory[0]:.1f} MiB in the second quarter, {memory[1]:.1f} MiB in the last (medians); "
                 f"at most {descriptors[0]} and {descriptors[1]} descriptors")
 
@@ -94,7 +94,7 @@ def tell(report, minutes, samples, tally, last_memory):
     rows = [(f"{at:.1f}", answered, f"{memory:.1f}", descriptors)
             for at, answered, memory, descriptors in samples[SAMPLES // 12 - 1::SAMPLES // 12]]
     print(f"\n{machine()}; {minutes:g} minutes at {RATE} requests/s, {len(tally.answers)} requests in all, "
-          f"the longest wait {tally.longest:.1f} s\n")
+          f"the longest answer {tally.longest:.1f} s\n")
     print(markdown(("minute", "answered", "memory, MiB", "descriptors"), rows))
     print("\n" + "\n".join(f"- {note}" for note in report.notes))
-    print(f"- when the last answer was given: {last_memory:.1f} MiB\n", flush=True)
+    print(f"- after the last answer: {last_memory:.1f} MiB\n", flush=True)

@@ -1,4 +1,4 @@
-"""An STS that is well, slow, silent, closing, lost behind a proxy's page, or throttling, as it was last told to be.
+"""An STS that works, is slow, does not answer, closes connections, is replaced by a proxy's page, or throttles, as it was last set.
 
     python stand_in.py      prints its address, serves until it is ended
 

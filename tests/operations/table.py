@@ -1,4 +1,4 @@
-"""The table of what was done and what was lost, and the checks beside it."""
+"""The table of results, and the checks."""
 
 import os
 import platform
@@ -6,18 +6,18 @@ import time
 
 from report import Suite
 
-COLUMNS = ("what was done", "requests", "answered well", "shed", "failed", "longest wait", "memory, MiB")
+COLUMNS = ("scenario", "requests", "answered", "shed", "failed", "longest answer", "memory, MiB")
 
 
 class Report(Suite):
-    """Checks are counted as those of the conformance suites are; rows are kept for the table."""
+    """Counts checks like the conformance suites, and keeps rows for the table."""
 
     def __init__(self):
         super().__init__("operations", "checks")
         self.rows, self.notes = [], []
 
     def holds(self, claim, true, *facts):
-        """A check: the claim is printed with the facts when it does not hold."""
+        """A check: if it fails, the claim is printed with the facts."""
         self.result(claim, [] if true else [str(fact) for fact in facts] or ["it does not"])
 
     def row(self, what, tally, memory=""):
@@ -26,7 +26,7 @@ class Report(Suite):
         say(f"{what}: {tally.words()}")
 
     def note(self, text):
-        """What callers got and figures that have no column."""
+        """The answers that callers got, and figures without a column."""
         self.notes.append(text)
         say(text)
 
@@ -46,7 +46,7 @@ def markdown(columns, rows):
 
 
 def machine():
-    """What it ran on, for the table's caption."""
+    """The machine, for the table's caption."""
     build = "debug build" if "/debug/" in os.environ["STS_VERIFY_BIN"] else "optimised build"
     return f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, {platform.machine()}, Linux {platform.release()}, {build}"
 

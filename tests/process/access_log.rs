@@ -50,7 +50,7 @@ fn told(mut line: Map<String, Value>) -> Value {
 }
 
 #[tokio::test]
-async fn the_line_of_valid_credentials_says_whose_they_are_and_how_they_were_asked_for() {
+async fn the_log_line_of_valid_credentials_has_the_identity_and_the_call() {
     let stub = Stub::replies(vec![sts_error(500, "InternalFailure", "an error"), identity()]).await;
     let service = Service::asking(&stub.url, &[]).await;
     let expected = json!({
@@ -62,7 +62,7 @@ async fn the_line_of_valid_credentials_says_whose_they_are_and_how_they_were_ask
 }
 
 #[tokio::test]
-async fn the_lines_of_requests_that_are_answered_at_once_stay_apart() {
+async fn log_lines_of_simultaneous_requests_are_not_mixed() {
     let service = Service::asking(&Stub::always(identity()).await.url, &[]).await;
     let answers = join_all((0..300).map(|_| service.get("/livez"))).await;
     let mut ids: Vec<String> = answers.iter().map(request_id).collect();
@@ -87,7 +87,7 @@ async fn the_line_of_a_rejection_has_the_code_of_sts() {
 }
 
 #[tokio::test]
-async fn the_line_of_a_request_that_sts_is_not_asked_about_has_no_verdict() {
+async fn the_log_line_of_a_request_without_a_call_to_sts_has_no_verdict() {
     let stub = Stub::always(identity()).await;
     let service = Service::asking(&stub.url, &[]).await;
     let mut elsewhere = someone();
@@ -130,7 +130,7 @@ async fn the_line_names_the_route_and_never_the_path() {
 }
 
 #[tokio::test]
-async fn an_invocation_leaves_the_line_of_its_verification() {
+async fn an_invocation_has_the_log_line_of_its_verification() {
     let stub = Stub::always(identity()).await;
     let service = Service::asking(&stub.url, &[]).await;
     let invoke = service.url("/2015-03-31/functions/verify/invocations");
@@ -197,7 +197,7 @@ fn tail_of(response: &Response) -> Option<String> {
 }
 
 #[tokio::test]
-async fn an_invocation_that_asks_for_it_gets_its_line_as_the_log_has_it() {
+async fn an_invocation_can_request_its_log_line() {
     let stub = Stub::always(identity()).await;
     for format in ["json", "text"] {
         let service = Service::asking(&stub.url, &[("STS_VERIFY_LOG_FORMAT", format)]).await;
@@ -224,7 +224,7 @@ async fn an_invocation_that_asks_for_it_gets_its_line_as_the_log_has_it() {
 }
 
 #[tokio::test]
-async fn a_sane_request_id_is_taken_over() {
+async fn a_well_formed_request_id_is_kept() {
     let stub = Stub::always(identity()).await;
     let service = Service::asking(&stub.url, &[]).await;
     let longest = "a".repeat(64);
@@ -291,7 +291,7 @@ async fn two_request_ids_are_not_both_logged() {
 }
 
 #[tokio::test]
-async fn the_line_has_the_trace_of_its_caller_or_one_of_its_own() {
+async fn the_log_line_has_the_trace_id_of_its_caller_or_a_new_one() {
     let stub = Stub::always(identity()).await;
     let service = Service::asking(&stub.url, &[]).await;
     let given = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -310,7 +310,7 @@ async fn the_line_has_the_trace_of_its_caller_or_one_of_its_own() {
 }
 
 #[tokio::test]
-async fn the_line_as_text_has_the_trace_too() {
+async fn the_text_log_line_has_the_trace_id_too() {
     let stub = Stub::always(identity()).await;
     let service = Service::asking(&stub.url, &[("STS_VERIFY_LOG_FORMAT", "text")]).await;
     service.get("/livez").await;
@@ -322,7 +322,7 @@ async fn the_line_as_text_has_the_trace_too() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_before_its_answer_leaves_a_line_that_names_it() {
+async fn a_client_that_leaves_before_its_answer_is_named_in_its_log_line() {
     let (gate, files) = (Gate::start().await, Scratch::new("gone"));
     let new = NewKey::generate(Some("team-a")).unwrap();
     let keys = files.file("keys", &new.line);
@@ -375,7 +375,7 @@ async fn a_client_that_leaves_while_its_body_comes_is_named_by_its_key() {
 }
 
 #[tokio::test]
-async fn a_head_that_is_refused_leaves_a_line_that_says_nothing_of_it() {
+async fn a_refused_head_has_a_log_line_without_its_content() {
     let service = Service::asking(&Stub::always(identity()).await.url, &[]).await;
     let mut count = 0;
     for (head, status) in [

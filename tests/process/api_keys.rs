@@ -37,7 +37,7 @@ async fn a_new_key_is_random_can_be_found_by_scanners_and_comes_with_its_digest(
 }
 
 #[tokio::test]
-async fn a_hangup_brings_in_new_keys_and_takes_out_old_ones() {
+async fn sighup_loads_new_keys_and_removes_old_ones() {
     let (files, stub) = (Scratch::new("rotation"), Stub::always(identity()).await);
     let ((old, old_line), (new, new_line)) = (new_key(&["old"]).await, new_key(&[]).await);
     let file = files.file("keys", &format!("{old_line}\n"));
@@ -67,7 +67,7 @@ async fn a_hangup_brings_in_new_keys_and_takes_out_old_ones() {
 }
 
 #[tokio::test]
-async fn a_file_that_went_bad_leaves_the_old_keys_in_use_and_is_said_and_counted() {
+async fn an_invalid_key_file_leaves_the_old_keys_in_use_and_is_logged_and_counted() {
     let (files, stub) = (Scratch::new("went-bad"), Stub::always(identity()).await);
     let (key, line) = new_key(&[]).await;
     let file = files.file("keys", &line);
@@ -88,7 +88,7 @@ async fn a_file_that_went_bad_leaves_the_old_keys_in_use_and_is_said_and_counted
 }
 
 #[tokio::test]
-async fn a_hangup_without_any_file_does_no_harm() {
+async fn sighup_without_any_file_has_no_effect() {
     let service = Service::with_arguments(&["serve", "--sandbox"], &[]).await;
     service.program.signal("HUP");
     service.program.line(|line| line.contains("no file to reload")).await;
@@ -121,7 +121,7 @@ async fn a_file_that_cannot_be_used_keeps_the_service_from_starting() {
 }
 
 #[tokio::test]
-async fn digests_in_the_variable_do_as_well_as_in_a_file() {
+async fn digests_in_the_variable_work_like_those_in_a_file() {
     let stub = Stub::always(identity()).await;
     let ((one, one_line), (other, other_line)) = (new_key(&["one"]).await, new_key(&[]).await);
     let (none, _) = new_key(&[]).await;

@@ -8,7 +8,7 @@ use serde_json::json;
 const NDJSON: &str = "application/x-ndjson";
 
 #[tokio::test]
-async fn a_batch_leaves_one_line_at_its_end_with_counts_and_nothing_of_its_lines() {
+async fn a_batch_has_one_log_line_at_its_end_with_counts_and_no_content() {
     let stub =
         Stub::replies(vec![identity(), sts_error(403, "ExpiredToken", crate::stub::EXPIRED), Reply::Close])
             .await;

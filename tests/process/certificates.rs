@@ -17,7 +17,7 @@ fn assert_blames_the_bundle(end: &End) {
 }
 
 #[tokio::test]
-async fn an_sts_that_the_bundle_vouches_for_is_believed() {
+async fn an_sts_that_the_bundle_trusts_is_used() {
     let (stub, authority) = (Stub::always(identity()).await, Authority::new("believed"));
     let front = tls(&authority, &["127.0.0.1"], &stub.url).await;
     let endpoint = format!("https://{}", front.address);
@@ -26,7 +26,7 @@ async fn an_sts_that_the_bundle_vouches_for_is_believed() {
 }
 
 #[tokio::test]
-async fn an_sts_that_the_bundle_does_not_vouch_for_is_told_nothing() {
+async fn an_sts_that_the_bundle_does_not_trust_gets_no_request() {
     let (stub, authority, other) =
         (Stub::always(identity()).await, Authority::new("its-own"), Authority::new("another"));
     let front = tls(&authority, &["127.0.0.1"], &stub.url).await;
@@ -38,7 +38,7 @@ async fn an_sts_that_the_bundle_does_not_vouch_for_is_told_nothing() {
 }
 
 #[tokio::test]
-async fn the_bundle_stands_instead_of_the_system_s_certificates() {
+async fn the_bundle_replaces_the_system_s_certificates() {
     let (stub, system, bundle) =
         (Stub::always(identity()).await, Authority::new("system"), Authority::new("instead"));
     let front = tls(&system, &["127.0.0.1"], &stub.url).await;
@@ -101,7 +101,7 @@ async fn a_bundle_is_read_whole_or_not_at_all() {
 }
 
 #[tokio::test]
-async fn an_endpoint_s_own_certificate_in_the_bundle_is_believed() {
+async fn an_endpoint_s_own_certificate_in_the_bundle_is_trusted() {
     let (stub, files) = (Stub::always(identity()).await, Scratch::new("own"));
     let another = std::fs::read_to_string(Authority::new("own-another").bundle).unwrap();
     for is_ca in [false, true] {
@@ -124,7 +124,7 @@ async fn an_endpoint_s_own_certificate_in_the_bundle_is_believed() {
 }
 
 #[tokio::test]
-async fn a_certificate_of_its_own_that_the_bundle_lacks_or_that_does_not_hold_is_not_believed() {
+async fn an_endpoint_certificate_that_is_invalid_or_not_in_the_bundle_is_not_trusted() {
     let (stub, files) = (Stub::always(identity()).await, Scratch::new("not-own"));
     let good = Pair::self_signed(&["127.0.0.1"], true, 4096);
     let (twin, elsewhere) =
@@ -206,7 +206,7 @@ async fn a_bundle_that_cannot_be_used_keeps_the_service_from_starting() {
 }
 
 #[tokio::test]
-async fn without_any_certificate_nothing_starts_that_needs_one() {
+async fn without_any_certificate_the_service_does_not_start_if_it_needs_one() {
     let files = Scratch::new("no-roots");
     let nowhere = files.path("");
     let unusable = "-----BEGIN CERTIFICATE-----\nAAAAAAAA\n-----END CERTIFICATE-----\n";
@@ -220,7 +220,7 @@ async fn without_any_certificate_nothing_starts_that_needs_one() {
 }
 
 #[tokio::test]
-async fn without_any_certificate_a_plain_http_endpoint_is_asked() {
+async fn without_any_certificate_a_plain_http_endpoint_is_used() {
     let (files, stub) = (Scratch::new("plain"), Stub::always(identity()).await);
     let roots = [("SSL_CERT_FILE", "/dev/null"), ("SSL_CERT_DIR", &files.path(""))];
     let service = Service::asking(&stub.url, &roots).await;

@@ -24,7 +24,7 @@ fn assert_blames(end: &End, what: &str) {
 }
 
 #[tokio::test]
-async fn a_good_way_to_each_region_is_said_in_a_line_each() {
+async fn a_working_connection_to_each_region_is_reported_in_one_line() {
     let sandbox = start_sandbox().await;
     let end = check(&sandbox, &[("STS_VERIFY_ALLOWED_REGIONS", "us-west-2,cn-north-1")]).await;
     assert_eq!((end.code, end.stderr.len()), (Some(0), 0), "{end:?}");
@@ -43,7 +43,7 @@ async fn each_region_is_asked_once() {
 }
 
 #[tokio::test]
-async fn what_sts_says_is_traced_to_its_cause() {
+async fn the_cause_of_an_answer_of_sts_is_reported() {
     let expired = "Signature expired: 20220127T001427Z is now earlier than 20220127T014428Z";
     let cases = [
         (sts_error(403, "SignatureDoesNotMatch", expired), "clock: SignatureDoesNotMatch: Signature expired"),
@@ -64,7 +64,7 @@ async fn what_sts_says_is_traced_to_its_cause() {
 }
 
 #[tokio::test]
-async fn an_sts_that_says_nothing_is_told_from_a_route_that_is_not_there() {
+async fn an_sts_that_does_not_answer_differs_from_a_missing_route() {
     let silent = Stub::always(Reply::Silence).await;
     let brief = [("STS_VERIFY_ATTEMPT_TIMEOUT", "300ms"), ("STS_VERIFY_CONNECT_TIMEOUT", "200ms")];
     assert_blames(&check(&silent.url, &brief).await, "STS: connected, and no answer in time");
@@ -76,12 +76,12 @@ async fn an_sts_that_says_nothing_is_told_from_a_route_that_is_not_there() {
 }
 
 #[tokio::test]
-async fn a_name_without_an_address_is_called_so() {
+async fn a_name_without_an_address_is_reported() {
     assert_blames(&check(NO_NAME, &[]).await, "name: the host has no address");
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_not_trusted_is_a_matter_of_tls() {
+async fn an_untrusted_certificate_is_reported_as_a_tls_error() {
     let (stub, authority, other) = (
         Stub::always(sts_error(403, "InvalidClientTokenId", "")).await,
         Authority::new("check"),
@@ -127,7 +127,7 @@ async fn gatekeeper(hosts: &[String], target: &str) -> Server {
 }
 
 #[tokio::test]
-async fn a_partition_that_cannot_be_reached_is_no_failure_unless_it_was_named() {
+async fn an_unreachable_partition_is_a_failure_only_if_it_was_named() {
     let sts = Stub::always(sts_error(403, "InvalidClientTokenId", "")).await;
     let of_aws = all_regions().filter(|region| partition_of(region) == Some("aws"));
     let aws: Vec<_> = of_aws.map(|region| format!("sts.{region}.amazonaws.com")).collect();
@@ -166,7 +166,7 @@ async fn a_partition_that_cannot_be_reached_is_no_failure_unless_it_was_named() 
 }
 
 #[tokio::test]
-async fn the_way_that_is_taken_is_said() {
+async fn the_route_is_reported() {
     let (sandbox, proxy) = (start_sandbox().await, Stub::always(identity()).await);
     let host = proxy.url.strip_prefix("http://").unwrap();
     let through = format!("  {sandbox}/ through the proxy {host}: STS: it takes credentials");

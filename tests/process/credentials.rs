@@ -79,7 +79,7 @@ async fn a_profile_s_program_for_credentials_is_never_run() {
 }
 
 #[tokio::test]
-async fn nobody_is_asked_for_the_host_s_credentials() {
+async fn no_service_is_queried_for_the_host_s_credentials() {
     let recorder = Stub::always(http(200, &[], "{}")).await;
     let files = Scratch::new("metadata");
     let token = files.file("token", "a.b.c");

@@ -21,7 +21,7 @@ fn someone_in(region: &str) -> Value {
 }
 
 #[tokio::test]
-async fn the_endpoint_of_sts_goes_before_the_endpoint_of_all_services() {
+async fn the_endpoint_of_sts_overrides_the_endpoint_of_all_services() {
     let (own, all) = (Stub::always(identity()).await, Stub::always(identity()).await);
     let variables = [("AWS_ENDPOINT_URL_STS", own.url.as_str()), ("AWS_ENDPOINT_URL", all.url.as_str())];
     let service = Service::start(&variables).await;
@@ -58,7 +58,7 @@ async fn an_endpoint_s_path_is_asked_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_flag_goes_before_its_variable() {
+async fn a_flag_overrides_its_variable() {
     let (flag, variable) = (Stub::always(identity()).await, Stub::always(identity()).await);
     let arguments = [&format!("--endpoint-url-sts={}", flag.url), "--region=eu-central-1"];
     let variables = [("AWS_ENDPOINT_URL_STS", variable.url.as_str()), ("AWS_REGION", "eu-west-1")];
@@ -68,7 +68,7 @@ async fn a_flag_goes_before_its_variable() {
 }
 
 #[tokio::test]
-async fn a_flag_goes_before_the_variable_of_another_endpoint() {
+async fn a_flag_overrides_the_variable_of_another_endpoint() {
     let (flag, variable) = (Stub::always(identity()).await, Stub::always(identity()).await);
     let arguments = [format!("--endpoint-url={}", flag.url)];
     let variables = [("AWS_ENDPOINT_URL_STS", variable.url.as_str())];
@@ -126,7 +126,7 @@ async fn a_request_may_name_the_regions_that_the_operator_allows() {
 }
 
 #[tokio::test]
-async fn the_retry_variables_say_how_often_sts_is_asked() {
+async fn the_retry_variables_set_the_number_of_attempts() {
     let cases: [(&[(&str, &str)], usize); 5] = [
         (&[], 5),
         (&[("AWS_RETRY_MODE", "standard")], 3),
@@ -150,7 +150,7 @@ const ONLY_FOR_AWS: [(&str, &str); 2] = [
 ];
 
 #[tokio::test]
-async fn a_variant_of_aws_s_endpoints_is_refused_where_another_is_asked() {
+async fn a_variant_of_aws_s_endpoints_is_refused_with_a_custom_endpoint() {
     for (variable, flag) in ONLY_FOR_AWS {
         for endpoint in ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"] {
             let end = run(&["serve"], &[(variable, "true"), (endpoint, "http://127.0.0.1:1")]).await;

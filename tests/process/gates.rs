@@ -57,7 +57,7 @@ fn told(line: &Value) -> Map<String, Value> {
 }
 
 #[tokio::test]
-async fn the_log_line_of_a_gate_names_the_policy_and_nothing_of_the_proof() {
+async fn the_log_line_of_a_gate_names_the_policy_and_contains_no_part_of_the_proof() {
     let files = Scratch::new("gate-log");
     let other = "[policy.others]\naccounts = [\"210987654321\"]\n";
     let file = files.file("policies.toml", &format!("{GOOD}{other}"));
@@ -103,7 +103,7 @@ async fn the_log_line_of_a_gate_names_the_policy_and_nothing_of_the_proof() {
 }
 
 #[tokio::test]
-async fn a_policy_whose_pattern_no_signed_request_can_match_is_told_once() {
+async fn a_pattern_that_no_signed_request_can_match_is_logged_once() {
     let files = Scratch::new("role-paths");
     let text = "[policy.reports]\nprincipals = [\"arn:aws:iam::123456789012:role/ci/*\"]\n";
     let file = files.file("policies.toml", text);

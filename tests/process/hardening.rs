@@ -54,7 +54,7 @@ async fn nobody_but_root_can_read_the_memory_of_the_service() {
 }
 
 #[tokio::test]
-async fn the_service_can_still_tell_its_own_figures() {
+async fn the_service_can_still_read_its_own_process_figures() {
     let mut command = command(&["serve", "--sandbox", "--listen=127.0.0.1:0", "--log-format=json"], &[]);
     let command_user = fs::metadata("/proc/self").unwrap().uid();
     if command_user == 0 {

@@ -20,7 +20,7 @@ async fn a_running_service_is_healthy() {
 }
 
 #[tokio::test]
-async fn nobody_on_the_port_is_unhealthy() {
+async fn no_process_on_the_port_is_unhealthy() {
     // Bound, so that no other process can use the port, and not listening.
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -30,7 +30,7 @@ async fn nobody_on_the_port_is_unhealthy() {
 }
 
 #[tokio::test]
-async fn somebody_else_on_the_port_is_unhealthy() {
+async fn another_process_on_the_port_is_unhealthy() {
     for reply in
         [http(500, &[], ""), http(404, &[], "{}"), http(302, &[("Location", "/livez")], ""), Reply::Close]
     {

@@ -47,7 +47,7 @@ async fn help_names_every_variable() {
 }
 
 #[tokio::test]
-async fn help_names_what_is_read_besides() {
+async fn help_names_the_variables_that_libraries_read() {
     let help = run(&["--help"], &[]).await.stdout.join("\n");
     for variable in [
         "HTTPS_PROXY",
@@ -87,7 +87,7 @@ async fn help_names_what_is_read_besides() {
 }
 
 #[tokio::test]
-async fn help_does_not_print_what_is_set() {
+async fn help_does_not_print_current_values() {
     let password = "https://operator:the-endpoint-s-password@sts.example.com";
     let help = run(&["--help"], &[("AWS_ENDPOINT_URL_STS", password)]).await.stdout.join("\n");
     assert!(!help.contains("the-endpoint-s-password"), "{help}");

@@ -41,8 +41,7 @@ async fn open(service: &Service) -> TcpStream {
 }
 
 #[tokio::test]
-async fn while_no_connection_is_left_health_and_metrics_answer_on_their_own_listener_and_the_log_says_it_once()
- {
+async fn at_the_connection_limit_health_and_metrics_answer_on_their_own_listener_and_the_log_says_so_once() {
     let variables = [("STS_VERIFY_MAX_CONNECTIONS", "2"), ("STS_VERIFY_METRICS_LISTEN", "127.0.0.1:0")];
     let stub = Stub::always(identity()).await;
     let service = Service::asking(&stub.url, &variables).await;
@@ -82,7 +81,7 @@ async fn as_many_files_may_be_open_as_the_system_allows() {
 }
 
 #[tokio::test]
-async fn a_limit_that_is_too_low_is_said_once_with_the_figures() {
+async fn a_limit_that_is_too_low_is_logged_once_with_the_figures() {
     let service = service(limited("ulimit -n 1000", &[("STS_VERIFY_MAX_IN_FLIGHT", "100")])).await;
     let line = service.program.message(TOO_LOW).await;
     assert_eq!((&line["level"], &line["allowed"]), (&"WARN".into(), &1000.into()), "{line}");
@@ -102,7 +101,7 @@ async fn a_limit_that_is_enough_is_not_mentioned() {
 }
 
 #[tokio::test]
-async fn without_a_descriptor_left_the_service_goes_on_and_takes_connections_again() {
+async fn without_free_descriptors_the_service_continues_and_accepts_connections_later() {
     let service = service(limited("ulimit -n 40", &[])).await;
     let mut flood = Vec::new();
     for _ in 0..100 {

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 #[tokio::test]
-async fn with_a_listener_of_their_own_figures_are_there_and_nowhere_else() {
+async fn with_a_separate_listener_metrics_are_only_there() {
     let stub = Stub::always(identity()).await;
     let service = Service::asking(&stub.url, &[("STS_VERIFY_METRICS_LISTEN", "127.0.0.1:0")]).await;
     let line = service.program.line(|line| address_of(line, "metrics listening").is_some()).await;
@@ -31,7 +31,7 @@ async fn with_a_listener_of_their_own_figures_are_there_and_nowhere_else() {
 }
 
 #[tokio::test]
-async fn who_does_not_read_takes_its_places_from_probes_for_a_while_only() {
+async fn a_client_that_does_not_read_blocks_probes_only_for_a_while() {
     let variables = [("STS_VERIFY_METRICS_LISTEN", "127.0.0.1:0"), ("STS_VERIFY_WRITE_TIMEOUT", "500ms")];
     let service = Service::asking(&Stub::always(identity()).await.url, &variables).await;
     let line = service.program.line(|line| address_of(line, "metrics listening").is_some()).await;
@@ -62,7 +62,7 @@ async fn who_does_not_read_takes_its_places_from_probes_for_a_while_only() {
 }
 
 #[tokio::test]
-async fn a_bad_head_is_answered_there_as_on_the_other_listener() {
+async fn a_bad_head_gets_the_same_answer_as_on_the_public_listener() {
     let service =
         Service::asking(&Stub::always(identity()).await.url, &[("STS_VERIFY_METRICS_LISTEN", "127.0.0.1:0")])
             .await;

@@ -95,7 +95,7 @@ async fn a_wrong_ratio_is_refused_where_it_counts() {
 }
 
 #[tokio::test]
-async fn grpc_is_refused_with_what_is_there_instead() {
+async fn grpc_is_refused_and_the_alternative_is_named() {
     let end = start_with(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]).await;
     assert!(end.stderr[0].contains("http/protobuf") && end.stderr[0].contains("4318"), "{end:?}");
 }
@@ -110,7 +110,7 @@ async fn https_without_any_certificate_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_not_asked_for_is_not_checked() {
+async fn settings_of_disabled_exporters_are_not_checked() {
     let stub = Stub::always(identity()).await;
     // An operator's injector sets these for every program, whether or not the program supports them.
     let others = [

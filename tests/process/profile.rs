@@ -52,7 +52,7 @@ async fn region_and_endpoint_come_from_the_profile_that_is_named() {
 }
 
 #[tokio::test]
-async fn a_flag_goes_before_a_variable_and_a_variable_before_the_profile() {
+async fn a_flag_overrides_a_variable_and_a_variable_overrides_the_profile() {
     let (profile, stub) = (Stub::always(identity()).await, Stub::always(identity()).await);
     let files = Scratch::new("precedence");
     let config = format!("[default]\nregion = eu-west-1\nendpoint_url = {}\nmax_attempts = 7\n", profile.url);
@@ -72,7 +72,7 @@ async fn a_flag_goes_before_a_variable_and_a_variable_before_the_profile() {
 }
 
 #[tokio::test]
-async fn the_endpoint_of_the_services_section_goes_first() {
+async fn the_endpoint_of_the_services_section_takes_precedence() {
     let (of_sts, of_all) = (Stub::always(identity()).await, Stub::always(identity()).await);
     let files = Scratch::new("services");
     let config = format!(
@@ -87,7 +87,7 @@ async fn the_endpoint_of_the_services_section_goes_first() {
 }
 
 #[tokio::test]
-async fn configured_endpoints_are_passed_over_when_that_is_set() {
+async fn configured_endpoints_are_ignored_if_that_is_set() {
     let (configured, flag) = (Stub::always(identity()).await, Stub::always(identity()).await);
     let proxy = Stub::always(Reply::Last(http_bytes(403, &[], ""))).await;
     let (files, authority) = (Scratch::new("ignored"), Authority::new("ignored-ca"));
@@ -140,7 +140,7 @@ async fn retries_are_those_of_the_profile() {
 }
 
 #[tokio::test]
-async fn the_bundle_of_the_profile_goes_behind_the_variable_of_aws_and_before_that_of_requests() {
+async fn the_profile_s_bundle_ranks_between_the_variables_of_aws_and_of_requests() {
     let (stub, good, bad) =
         (Stub::always(identity()).await, Authority::new("profile-good"), Authority::new("profile-bad"));
     let front = tls(&good, &["127.0.0.1"], &stub.url).await;
@@ -214,7 +214,7 @@ async fn fips_of_the_profile_and_an_endpoint_of_a_variable_are_both_named() {
 }
 
 #[tokio::test]
-async fn a_file_or_a_profile_that_is_named_has_to_be_there() {
+async fn a_named_file_or_profile_has_to_exist() {
     let files = Scratch::new("named-and-missing");
     let good = files.file("good", "[default]\nregion = eu-west-1\n");
     let no_section = files.file("no-section", "region = eu-west-1\n");

@@ -61,7 +61,7 @@ async fn line_of(service: &Service, body: &Value, count: usize) -> Value {
 }
 
 #[tokio::test]
-async fn the_log_line_tells_the_kind_of_a_proof_and_the_id_of_a_token() {
+async fn the_log_line_has_the_kind_of_a_proof_and_the_id_of_a_token() {
     let sandbox = start_sandbox().await;
     let settings = [("STS_VERIFY_AUDIENCE", AUDIENCE), ("STS_VERIFY_TOKEN_ISSUERS", &sandbox)];
     let service = Service::asking(&sandbox, &settings).await;

@@ -100,7 +100,7 @@ async fn a_request_s_region_chooses_the_host_in_every_partition() {
 }
 
 #[tokio::test]
-async fn a_proxy_that_refuses_leaves_it_open_whether_the_credentials_are_good() {
+async fn a_refusing_proxy_makes_the_verdict_indeterminate() {
     let (proxy, authority) = (refusing_proxy().await, Authority::new("refusing"));
     let answer = behind(&proxy, &authority, &[]).await.verify_someone().await;
     assert!(answer.headers().contains_key("retry-after"));
@@ -108,7 +108,7 @@ async fn a_proxy_that_refuses_leaves_it_open_whether_the_credentials_are_good() 
 }
 
 #[tokio::test]
-async fn each_variable_for_a_proxy_is_heeded() {
+async fn each_proxy_variable_is_used() {
     let authority = Authority::new("variables");
     for variable in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
         let proxy = refusing_proxy().await;
@@ -120,7 +120,7 @@ async fn each_variable_for_a_proxy_is_heeded() {
 }
 
 #[tokio::test]
-async fn a_proxy_s_variable_in_lower_case_goes_first_and_an_empty_one_is_not_set() {
+async fn a_lower_case_proxy_variable_takes_precedence_and_an_empty_one_is_unset() {
     let authority = Authority::new("twins");
     let bundle = ("AWS_CA_BUNDLE", authority.bundle.as_str());
     for (upper, lower) in
@@ -176,7 +176,7 @@ async fn a_port_in_no_proxy_is_heeded() {
 }
 
 #[tokio::test]
-async fn a_proxy_of_another_kind_is_no_matter_where_it_is_not_used() {
+async fn an_unsupported_proxy_is_ignored_where_it_is_not_used() {
     let (proxy, authority) = (refusing_proxy().await, Authority::new("socks"));
     let socks = [("ALL_PROXY", "socks5h://127.0.0.1:1"), ("HTTP_PROXY", "socks5://127.0.0.1:1")];
     behind(&proxy, &authority, &socks).await.verify_someone().await;
@@ -191,7 +191,7 @@ async fn a_variable_of_web_servers_switches_no_proxy_off() {
 }
 
 #[tokio::test]
-async fn a_plain_http_endpoint_is_asked_through_the_proxy_for_http() {
+async fn a_plain_http_endpoint_is_called_through_the_http_proxy() {
     for variable in ["HTTP_PROXY", "http_proxy"] {
         let (proxy, stub) = (Stub::always(identity()).await, Stub::always(identity()).await);
         let service = Service::asking(&stub.url, &[(variable, &proxy.url)]).await;
@@ -202,7 +202,7 @@ async fn a_plain_http_endpoint_is_asked_through_the_proxy_for_http() {
 }
 
 #[tokio::test]
-async fn a_plain_http_endpoint_in_no_proxy_is_asked_directly() {
+async fn a_plain_http_endpoint_in_no_proxy_is_called_directly() {
     for variable in ["NO_PROXY", "no_proxy"] {
         let (proxy, stub) = (refusing_proxy().await, Stub::always(identity()).await);
         let proxies = [("HTTP_PROXY", proxy.url.as_str()), (variable, "elsewhere.example,127.0.0.1")];

@@ -54,7 +54,7 @@ pub async fn lines(service: &Service, count: usize, message: &str, file: &str) -
 }
 
 #[tokio::test]
-async fn api_keys_are_taken_over_however_their_file_is_changed() {
+async fn api_keys_are_loaded_however_their_file_is_changed() {
     let stub = Stub::always(identity()).await;
     let keys = [new_key(&[]).await, new_key(&[]).await, new_key(&[]).await, new_key(&[]).await];
     let mounted = Mounted::new("keys-change", &[("keys", &keys[0].1)]);
@@ -75,7 +75,7 @@ async fn api_keys_are_taken_over_however_their_file_is_changed() {
 }
 
 #[tokio::test]
-async fn a_bad_file_is_said_once_and_counted_and_what_was_loaded_stays_in_use() {
+async fn a_bad_file_is_logged_once_and_counted_and_the_old_content_stays_in_use() {
     let (files, stub) = (Scratch::new("bad-change"), Stub::always(identity()).await);
     let ((key, line), (other, other_line)) = (new_key(&[]).await, new_key(&[]).await);
     let file = files.file("keys", &line);
@@ -102,7 +102,7 @@ async fn a_bad_file_is_said_once_and_counted_and_what_was_loaded_stays_in_use() 
 }
 
 #[tokio::test]
-async fn policies_are_taken_over_and_bad_ones_name_the_line() {
+async fn policies_are_loaded_and_errors_name_the_line() {
     let policy = |name: &str| format!("[policy.{name}]\naccounts = [\"123456789012\"]\n");
     let mounted = Mounted::new("policies-change", &[("policies.toml", &policy("one"))]);
     let file = mounted.path("policies.toml");

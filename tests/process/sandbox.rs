@@ -42,7 +42,7 @@ async fn the_variable_starts_the_sandbox_as_the_flag_does() {
 }
 
 #[tokio::test]
-async fn a_service_with_a_sandbox_says_so_loudly_and_prints_the_table() {
+async fn a_service_with_a_sandbox_logs_a_warning_and_prints_the_table() {
     let service = service_with_sandbox().await;
     let lines = service.program.written();
     let loud = |line: &&String| line.contains("\"WARN\"") && line.contains("SANDBOX: nothing is real");
@@ -93,7 +93,7 @@ async fn every_answer_of_a_service_with_a_sandbox_says_that_nothing_is_real() {
 }
 
 #[tokio::test]
-async fn a_service_without_a_sandbox_never_says_that_it_has_one() {
+async fn a_service_without_a_sandbox_never_claims_to_have_one() {
     let stub = Stub::always(http(403, &[("x-sts-sandbox", "true")], "")).await;
     let service = Service::asking(&stub.url, &[]).await;
     for answer in [service.verify_someone().await, service.get("/livez").await, service.get("/nowhere").await]
@@ -104,7 +104,7 @@ async fn a_service_without_a_sandbox_never_says_that_it_has_one() {
 }
 
 #[tokio::test]
-async fn a_service_with_a_sandbox_asks_it_past_any_proxy() {
+async fn a_service_with_a_sandbox_bypasses_any_proxy() {
     let proxy = Stub::always(http(403, &[], "")).await;
     let variables = [("HTTP_PROXY", proxy.url.as_str()), ("ALL_PROXY", proxy.url.as_str())];
     let service = Service::with_arguments(&["serve", "--sandbox"], &variables).await;

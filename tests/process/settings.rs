@@ -130,7 +130,7 @@ async fn nonsense_in_a_proxy_s_variable_is_refused() {
 }
 
 #[tokio::test]
-async fn a_proxy_of_another_kind_is_refused_where_it_would_be_used() {
+async fn an_unsupported_proxy_is_refused_where_it_would_be_used() {
     let endpoint = ("AWS_ENDPOINT_URL_STS", "http://sts.example.com");
     let cases: [(&str, &[(&str, &str)]); 6] = [
         ("HTTPS_PROXY", &[]),
@@ -179,7 +179,7 @@ async fn bytes_that_are_no_text_are_refused_in_a_proxy_s_variable() {
 }
 
 #[tokio::test]
-async fn values_that_cannot_be_meant_are_refused() {
+async fn invalid_values_are_refused() {
     for (variable, values) in ODD_VALUES {
         let usual = run_with(&[], variable, NONSENSE).await.stderr.concat();
         for value in *values {
@@ -201,7 +201,7 @@ async fn origins_as_browsers_send_them_are_taken() {
 }
 
 #[tokio::test]
-async fn a_level_of_the_log_that_there_is_not_is_refused() {
+async fn an_unknown_log_level_is_refused() {
     for value in ["verbose", "debgu", "info,verbose", "sts_verify=loud", "trce"] {
         let end = run_with(&[], "STS_VERIFY_LOG", value).await;
         assert_refused(&end, "STS_VERIFY_LOG");
@@ -227,7 +227,7 @@ async fn a_flag_with_nonsense_is_refused_like_its_variable() {
 }
 
 #[tokio::test]
-async fn what_is_no_flag_or_command_is_refused_in_one_line() {
+async fn an_unknown_flag_or_command_is_refused_in_one_line() {
     for arguments in [
         &["--zqxj"] as &[&str],
         &["--zqxj=a-secret"],
@@ -300,7 +300,7 @@ async fn an_empty_listener_counts_as_unset() {
 }
 
 #[tokio::test]
-async fn a_port_in_use_is_said_in_one_line() {
+async fn a_port_in_use_is_reported_in_one_line() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let listen = [("STS_VERIFY_LISTEN", address.as_str()), ("STS_VERIFY_SANDBOX_LISTEN", address.as_str())];

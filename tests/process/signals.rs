@@ -67,7 +67,7 @@ async fn a_signal_to_stop_during_a_start_that_hangs_ends_it() {
 }
 
 #[tokio::test]
-async fn a_file_that_hangs_when_it_is_read_again_holds_up_nothing() {
+async fn a_file_that_hangs_on_reload_delays_nothing() {
     let scratch = Scratch::new("hanging-reload");
     let pipe = named_pipe(&scratch);
     let (program, mut file) = starting(&pipe).await;
@@ -86,7 +86,7 @@ async fn a_file_that_hangs_when_it_is_read_again_holds_up_nothing() {
 const HARMLESS: [&str; 4] = ["HUP", "USR1", "USR2", "PIPE"];
 
 #[tokio::test]
-async fn signals_that_mean_nothing_leave_the_service_as_it_was() {
+async fn unused_signals_do_not_affect_the_service() {
     let service = Service::with_arguments(&["serve", "--sandbox"], &[]).await;
     for signal in HARMLESS {
         service.program.signal(signal);
@@ -100,7 +100,7 @@ async fn signals_that_mean_nothing_leave_the_service_as_it_was() {
 }
 
 #[tokio::test]
-async fn signals_that_mean_nothing_leave_the_sandbox_as_it_was() {
+async fn unused_signals_do_not_affect_the_sandbox() {
     let variables = [("STS_VERIFY_SANDBOX_LISTEN", "127.0.0.1:0"), ("STS_VERIFY_LOG_FORMAT", "json")];
     let sandbox = Program::start(&mut command(&["sandbox"], &variables));
     let line = sandbox.line(|line| address_of(line, "sandbox listening").is_some()).await;
@@ -119,7 +119,7 @@ async fn signals_that_mean_nothing_leave_the_sandbox_as_it_was() {
 }
 
 #[tokio::test]
-async fn a_command_that_ends_by_itself_is_ended_by_a_signal() {
+async fn a_signal_ends_a_short_running_command() {
     let gate = Gate::start().await;
     for (signal, number) in [("TERM", 15), ("INT", 2), ("HUP", 1)] {
         let asked = gate.asked();

@@ -80,7 +80,7 @@ impl NameServer {
 }
 
 #[tokio::test]
-async fn a_look_up_that_hangs_does_not_hold_up_the_stop() {
+async fn a_dns_lookup_that_hangs_does_not_delay_the_shutdown() {
     for signal in ["TERM", "INT"] {
         // A new name server, because queries of the last service may still be in the queue.
         let Some(names) = NameServer::start().await else { return };
@@ -97,7 +97,7 @@ async fn a_look_up_that_hangs_does_not_hold_up_the_stop() {
 }
 
 #[tokio::test]
-async fn look_ups_that_have_all_threads_do_not_hold_up_the_stop_nor_the_last_traces() {
+async fn dns_lookups_on_all_threads_delay_neither_the_shutdown_nor_the_last_traces() {
     let Some(names) = NameServer::start().await else { return };
     let collector = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let collector = format!("http://{}", collector.local_addr().unwrap());
@@ -126,7 +126,7 @@ async fn look_ups_that_have_all_threads_do_not_hold_up_the_stop_nor_the_last_tra
 }
 
 #[tokio::test]
-async fn a_collector_without_an_address_does_not_hold_up_the_stop() {
+async fn a_collector_without_an_address_does_not_delay_the_shutdown() {
     let Some(names) = NameServer::start().await else { return };
     let collector = [("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector.example:4318")];
     let service = names.serve(&collector).await;
@@ -137,7 +137,7 @@ async fn a_collector_without_an_address_does_not_hold_up_the_stop() {
 }
 
 #[tokio::test]
-async fn a_check_ends_with_its_finding_though_the_look_up_hangs() {
+async fn a_check_reports_its_result_although_the_dns_lookup_hangs() {
     let Some(names) = NameServer::start().await else { return };
     let variables = [QUICK[0], ("STS_VERIFY_CONNECT_TIMEOUT", "100ms")];
     let check = Program::start(&mut names.command(&["check"], &variables));

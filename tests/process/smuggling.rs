@@ -26,7 +26,7 @@ async fn service(variables: &[(&str, &str)]) -> Service {
 }
 
 #[tokio::test]
-async fn a_head_that_can_be_read_in_two_ways_is_refused_with_all_that_follows() {
+async fn an_ambiguous_head_is_refused_together_with_everything_after_it() {
     let service = service(&[]).await;
     for headers in [
         "Content-Length: 2\r\nContent-Length: 3\r\n",

@@ -27,7 +27,7 @@ async fn connect(service: &Service, bytes: &str) -> TcpStream {
 }
 
 #[tokio::test]
-async fn after_sigterm_everything_is_served_and_only_readiness_is_gone() {
+async fn after_sigterm_everything_is_served_but_readiness_fails() {
     let stub = Stub::always(identity()).await;
     let service = Service::asking(&stub.url, &[("STS_VERIFY_STOP_DELAY", LONG)]).await;
     for path in ["/livez", "/readyz", "/healthz", "/health"] {
@@ -89,7 +89,7 @@ async fn a_second_signal_ends_the_process_while_a_request_hangs() {
 }
 
 #[tokio::test]
-async fn clients_that_sent_half_a_request_do_not_hold_up_the_stop() {
+async fn clients_that_sent_half_a_request_do_not_delay_the_shutdown() {
     let halves = [
         "POST /verify HTTP/1.1\r\nHost: localhost\r\nContent-Ty",
         "POST /verify HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{\"sts",
@@ -108,7 +108,7 @@ async fn clients_that_sent_half_a_request_do_not_hold_up_the_stop() {
 }
 
 #[tokio::test]
-async fn a_request_that_hangs_is_waited_for_no_longer_than_the_drain_timeout() {
+async fn a_hanging_request_ends_with_the_drain_timeout() {
     let gate = Gate::start().await;
     let times = [
         ("STS_VERIFY_DRAIN_TIMEOUT", "200ms"),
@@ -143,7 +143,7 @@ async fn an_idle_connection_does_not_hold_up_the_stop() {
 }
 
 #[tokio::test]
-async fn a_delay_and_a_drain_of_nothing_are_taken_as_they_stand() {
+async fn a_stop_delay_and_a_drain_timeout_of_zero_are_accepted() {
     let stub = Stub::always(identity()).await;
     let times = [("STS_VERIFY_STOP_DELAY", "0s"), ("STS_VERIFY_DRAIN_TIMEOUT", "0s")];
     let service = Service::asking(&stub.url, &times).await;

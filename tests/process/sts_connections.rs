@@ -52,7 +52,7 @@ fn question(region: &str, number: usize) -> serde_json::Value {
 }
 
 #[tokio::test]
-async fn no_more_are_open_over_all_regions_than_allowed() {
+async fn the_connection_limit_applies_over_all_regions() {
     let (stub, authority) = (Stub::always(identity()).await, Authority::new("bounded"));
     let (service, port, _servers) = service(&stub, &authority).await;
     for round in 0..2 {
@@ -76,7 +76,7 @@ async fn no_more_are_open_over_all_regions_than_allowed() {
 }
 
 #[tokio::test]
-async fn a_region_that_does_not_answer_does_not_hold_up_another() {
+async fn a_region_that_does_not_answer_does_not_delay_another() {
     // The first region is that of the signature.
     let silent = format!("/{}/sts/", REGIONS[0]);
     let stub =

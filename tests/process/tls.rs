@@ -98,7 +98,7 @@ pub async fn rest(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> String {
 }
 
 #[tokio::test]
-async fn callers_are_answered_over_tls_alone_and_told_to_come_back_by_it() {
+async fn callers_are_answered_only_over_tls_and_get_hsts() {
     let stub = Stub::always(identity()).await;
     let guarded = Guarded::start("tls-only", &[("AWS_ENDPOINT_URL_STS", &stub.url)]).await;
     let mut stream = guarded.connect().await;
@@ -114,7 +114,7 @@ async fn callers_are_answered_over_tls_alone_and_told_to_come_back_by_it() {
 }
 
 #[tokio::test]
-async fn plain_http_does_not_speak_of_tls() {
+async fn plain_http_sends_no_hsts_header() {
     let service = Service::with_arguments(&["serve", "--sandbox"], &[]).await;
     assert_eq!(service.get("/livez").await.headers().get("strict-transport-security"), None);
 }
@@ -162,7 +162,7 @@ async fn version_1_1_is_refused_where_1_2_is_not() {
 }
 
 #[tokio::test]
-async fn a_hangup_brings_in_a_new_certificate_and_drops_no_connection() {
+async fn sighup_loads_a_new_certificate_and_closes_no_connection() {
     let guarded = Guarded::start("renewal", &[]).await;
     let mut before = guarded.connect().await;
     livez(&mut before).await;
@@ -179,7 +179,7 @@ async fn a_hangup_brings_in_a_new_certificate_and_drops_no_connection() {
 }
 
 #[tokio::test]
-async fn a_new_certificate_is_taken_over_without_a_signal_once_its_key_is_there() {
+async fn a_new_certificate_is_loaded_without_a_signal_once_its_key_exists() {
     let guarded = Guarded::start("renewal-unasked", &[]).await;
     let mut before = guarded.connect().await;
     livez(&mut before).await;
@@ -275,7 +275,7 @@ async fn a_chain_is_served_whole_however_its_file_was_made() {
 }
 
 #[tokio::test]
-async fn a_client_that_never_finishes_its_handshake_is_let_go() {
+async fn a_client_that_never_finishes_its_handshake_is_disconnected() {
     let guarded = Guarded::start("handshake", &[("STS_VERIFY_READ_TIMEOUT", "300ms")]).await;
     for start in [&[] as &[u8], &[0x16, 0x03, 0x01, 0x02]] {
         let mut stream = TcpStream::connect(guarded.service.address).await.unwrap();
@@ -285,7 +285,7 @@ async fn a_client_that_never_finishes_its_handshake_is_let_go() {
 }
 
 #[tokio::test]
-async fn a_client_that_is_slow_or_idle_behind_its_handshake_is_let_go() {
+async fn a_client_that_is_slow_or_idle_after_its_handshake_is_disconnected() {
     let limits = [("STS_VERIFY_READ_TIMEOUT", "300ms"), ("STS_VERIFY_KEEP_ALIVE", "300ms")];
     let guarded = Guarded::start("slow-head", &limits).await;
     for start in ["", "POST /verify HT"] {
@@ -304,7 +304,7 @@ async fn a_client_that_is_slow_or_idle_behind_its_handshake_is_let_go() {
 }
 
 #[tokio::test]
-async fn a_stop_waits_for_requests_in_flight_and_for_no_handshake() {
+async fn a_shutdown_waits_for_requests_in_flight_but_not_for_handshakes() {
     let gate = Gate::start().await;
     let variables = [("AWS_ENDPOINT_URL_STS", gate.url.as_str()), ("STS_VERIFY_STOP_DELAY", "0s")];
     let patient = [("STS_VERIFY_READ_TIMEOUT", "1h"), ("STS_VERIFY_DRAIN_TIMEOUT", "1h")];
@@ -324,7 +324,7 @@ async fn a_stop_waits_for_requests_in_flight_and_for_no_handshake() {
 }
 
 #[tokio::test]
-async fn the_health_check_asks_over_tls_when_the_service_speaks_it() {
+async fn the_health_check_uses_tls_if_the_service_does() {
     let guarded = Guarded::start("tls-health", &[]).await;
     let listen = guarded.service.address.to_string();
     let (certificate, _) = write(&guarded.files, &guarded.first);

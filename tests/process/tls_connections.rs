@@ -23,7 +23,7 @@ async fn client_of(guarded: &Guarded, text: &str) -> TlsStream<TcpStream> {
 }
 
 #[tokio::test]
-async fn answers_that_nobody_reads_are_given_up() {
+async fn unread_answers_time_out() {
     let (guarded, figures) = start("tls-unread", &[("STS_VERIFY_WRITE_TIMEOUT", "500ms")]).await;
     let large = "GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n";
     let mut clients = Vec::new();
@@ -47,7 +47,7 @@ async fn a_handshake_that_does_not_end_is_counted() {
 }
 
 #[tokio::test]
-async fn a_head_that_is_refused_has_its_answer() {
+async fn a_refused_head_gets_an_answer() {
     let (guarded, _) = start("tls-heads", &[]).await;
     for (text, status, code) in [
         ("nonsense\r\n\r\n".to_owned(), 400, "MalformedRequest"),
@@ -66,7 +66,7 @@ async fn a_head_that_is_refused_has_its_answer() {
 }
 
 #[tokio::test]
-async fn a_client_that_ends_its_side_is_answered_and_one_that_leaves_gives_its_place_back() {
+async fn a_client_that_closes_its_sending_side_is_answered_and_one_that_leaves_releases_its_permit() {
     let gate = Gate::start().await;
     let variables = [
         ("AWS_ENDPOINT_URL_STS", gate.url.as_str()),

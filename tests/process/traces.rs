@@ -72,7 +72,7 @@ async fn a_request_is_a_span_and_its_call_to_sts_is_one_in_it() {
 }
 
 #[tokio::test]
-async fn what_went_wrong_is_an_attribute_of_a_closed_set() {
+async fn the_error_attribute_of_a_span_is_from_a_closed_set() {
     let expired = sts_error(403, "ExpiredToken", EXPIRED);
     let replies = vec![expired, sts_error(403, "AWordOfItsOwn", "?"), Reply::Close];
     let (stub, collector) = (Stub::replies(replies).await, Collector::start().await);
@@ -123,7 +123,7 @@ async fn a_client_that_left_ends_both_spans() {
 }
 
 #[tokio::test]
-async fn the_caller_s_trace_goes_on() {
+async fn the_caller_s_trace_is_continued() {
     let state = [("traceparent", &*traceparent("01")), ("tracestate", "rojo=1"), ("tracestate", "congo=2")];
     let spans = spans_of(&[], &state).await;
     let server = spans.last().unwrap();
@@ -141,7 +141,7 @@ async fn the_caller_s_trace_goes_on() {
 }
 
 #[tokio::test]
-async fn the_caller_decides_what_is_recorded_unless_the_operator_does() {
+async fn the_caller_s_sampling_decision_applies_unless_the_operator_sets_one() {
     let unsampled = traceparent("00");
     let x_ray = "Root=1-67891233-abcdef012345678912345678;Sampled=0";
     let (no, yes) = (("traceparent", unsampled.as_str()), ("traceparent", &*traceparent("01")));
@@ -163,7 +163,7 @@ async fn the_caller_decides_what_is_recorded_unless_the_operator_does() {
 }
 
 #[tokio::test]
-async fn nothing_is_exported_unless_it_is_asked_for() {
+async fn nothing_is_exported_unless_it_is_enabled() {
     let stub = Stub::always(identity()).await;
     for switch in [("OTEL_SDK_DISABLED", "true"), ("OTEL_TRACES_EXPORTER", "none")] {
         let collector = Collector::start().await;
@@ -175,7 +175,7 @@ async fn nothing_is_exported_unless_it_is_asked_for() {
 }
 
 #[tokio::test]
-async fn what_the_variables_say_is_what_the_collector_gets() {
+async fn the_collector_gets_the_values_of_the_variables() {
     let (stub, collector) = (Stub::always(identity()).await, Collector::start().await);
     let endpoint = format!("{}/of/traces", collector.url);
     let variables = [
@@ -230,7 +230,7 @@ async fn the_paths_and_the_name_are_the_usual_ones() {
 }
 
 #[tokio::test]
-async fn a_collector_behind_tls_is_posted_to_if_it_is_vouched_for() {
+async fn a_collector_with_a_trusted_certificate_gets_posts() {
     let (stub, collector) = (Stub::always(identity()).await, Collector::start().await);
     let (authority, other) = (Authority::new("collector"), Authority::new("no-collector"));
     let front = tls(&authority, &["127.0.0.1"], &collector.url).await;
@@ -273,7 +273,7 @@ async fn a_collector_with_a_certificate_of_its_own_in_the_bundle_is_posted_to() 
 }
 
 #[tokio::test]
-async fn a_silent_collector_holds_up_neither_an_answer_nor_the_stop() {
+async fn a_silent_collector_delays_neither_an_answer_nor_the_shutdown() {
     let (stub, collector) = (Stub::always(identity()).await, Collector::answering(None).await);
     let more = [("OTEL_BSP_SCHEDULE_DELAY", "1"), ("OTEL_BSP_MAX_QUEUE_SIZE", "4")];
     let long = ("OTEL_EXPORTER_OTLP_TIMEOUT", "3600000");
@@ -290,7 +290,7 @@ async fn a_silent_collector_holds_up_neither_an_answer_nor_the_stop() {
 }
 
 #[tokio::test]
-async fn a_collector_that_refuses_is_told_of_once() {
+async fn a_refusing_collector_is_logged_once() {
     let (stub, collector) = (Stub::always(identity()).await, Collector::answering(Some(403)).await);
     let often = [("OTEL_BSP_SCHEDULE_DELAY", "1"), ("STS_VERIFY_LOG", "trace")];
     let service = traced(&stub.url, &collector.url, &often).await;

@@ -104,7 +104,7 @@ async fn ask(address: SocketAddr, times: usize) {
 }
 
 #[tokio::test]
-async fn a_log_that_nobody_reads_holds_up_neither_answers_nor_the_stop() {
+async fn an_unread_log_delays_neither_answers_nor_the_shutdown() {
     for signal in ["TERM", "INT"] {
         let (mut process, log, address) = serve_unread();
         ask(address, 1000).await;
@@ -151,7 +151,7 @@ async fn lines_that_nobody_reads_are_dropped_and_counted_and_the_others_are_whol
 }
 
 #[tokio::test]
-async fn what_is_left_is_written_at_the_stop() {
+async fn the_remaining_lines_are_written_at_shutdown() {
     const MANY: usize = 5000;
     let (mut process, log, address) = serve_unread();
     ask(address, MANY - 1).await;

@@ -80,7 +80,7 @@ async fn every_row_of_the_sandbox_s_table_has_its_verdict() {
 }
 
 #[tokio::test]
-async fn a_question_is_asked_once_and_all_its_places_are_told() {
+async fn a_repeated_key_is_verified_once_and_all_its_entries_get_the_verdict() {
     let users = users(3);
     let sandbox = sandbox(users.clone()).await;
     let input = lines(&users).repeat(50);
@@ -92,7 +92,7 @@ async fn a_question_is_asked_once_and_all_its_places_are_told() {
 }
 
 #[tokio::test]
-async fn another_secret_or_region_is_another_question() {
+async fn another_secret_or_region_is_not_coalesced() {
     let user = &users(1)[0];
     let sandbox = sandbox([user.clone()]).await;
     let elsewhere = line(user).replace('{', "{\"region\":\"eu-west-1\",");
@@ -107,7 +107,7 @@ async fn another_secret_or_region_is_another_question() {
 }
 
 #[tokio::test]
-async fn a_profile_s_own_region_is_asked_and_one_that_is_none_is_refused() {
+async fn a_profile_s_region_is_used_and_an_invalid_one_is_refused() {
     let user = Caller::user(ACCOUNT, "li").in_region("cn-north-1");
     let sandbox = sandbox([user.clone()]).await;
     let profile = format!(
@@ -122,7 +122,7 @@ async fn a_profile_s_own_region_is_asked_and_one_that_is_none_is_refused() {
 }
 
 #[tokio::test]
-async fn partitions_are_asked_in_turn_while_a_key_is_unknown() {
+async fn partitions_are_tried_in_order_while_a_key_is_unknown() {
     let china = Caller::user(ACCOUNT, "li").in_region("cn-north-1");
     let expired = Caller::role(ACCOUNT, "r", "s").behaving(Behaviour::Expired);
     let sandbox = sandbox([china.clone(), expired.clone()]).await;
@@ -144,7 +144,7 @@ async fn partitions_are_asked_in_turn_while_a_key_is_unknown() {
 }
 
 #[tokio::test]
-async fn where_one_partition_could_not_say_nobody_knows_unless_the_key_is_valid_in_another() {
+async fn one_partition_without_a_verdict_is_indeterminate_unless_the_key_is_valid_in_another() {
     let sts = async |elsewhere: Reply| {
         Stub::start(move |_, request| {
             if request.contains("/us-east-1/sts/") {
@@ -179,7 +179,7 @@ async fn a_key_that_is_unknown_in_the_region_may_be_good_elsewhere() {
 }
 
 #[tokio::test]
-async fn decoys_are_not_asked_about_unless_it_is_wanted() {
+async fn decoys_are_skipped_unless_requested() {
     let sandbox = sandbox([]).await;
     let scratch = Scratch::new("verify-decoys");
     let accounts = scratch.file("accounts", "# ours\n609629065308\n");
@@ -211,7 +211,7 @@ async fn decoys_are_not_asked_about_unless_it_is_wanted() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_is_given_as_a_flag_is_asked_whatever_is_ignored() {
+async fn an_endpoint_flag_is_used_whatever_is_ignored() {
     let (flag, variable, proxy) = (sandbox(users(1)).await, sandbox([]).await, sandbox([]).await);
     let variables = [
         ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true"),
@@ -229,7 +229,7 @@ async fn an_endpoint_that_is_given_as_a_flag_is_asked_whatever_is_ignored() {
 }
 
 #[tokio::test]
-async fn offline_nothing_is_sent_and_nothing_of_the_network_is_needed() {
+async fn offline_sends_nothing_and_needs_no_network() {
     let sandbox = sandbox([]).await;
     let input = key(DECOY) + &key(OTHER) + &key("AKIAIOSFODNN7EXAMPLE");
     let no_roots = [("SSL_CERT_FILE", "/nonexistent"), ("SSL_CERT_DIR", "/nonexistent")];
@@ -249,7 +249,7 @@ async fn offline_nothing_is_sent_and_nothing_of_the_network_is_needed() {
 }
 
 #[tokio::test]
-async fn the_exit_code_says_the_worst() {
+async fn the_exit_code_reports_the_most_severe_result() {
     let busy = Caller::user(ACCOUNT, "busy").behaving(Behaviour::Error(StsError::new(
         500,
         "InternalFailure",
@@ -275,7 +275,7 @@ async fn the_exit_code_says_the_worst() {
 }
 
 #[tokio::test]
-async fn a_wrong_option_is_one_line_and_nothing_is_asked() {
+async fn an_invalid_option_is_reported_in_one_line_without_a_call_to_sts() {
     let sandbox = sandbox([]).await;
     let scratch = Scratch::new("verify-options");
     let no_accounts = scratch.file("accounts", "123\n");

@@ -107,7 +107,7 @@ fn reports() -> Vec<Example> {
 }
 
 #[tokio::test]
-async fn each_format_is_told_by_itself_and_can_be_named() {
+async fn each_format_is_detected_and_can_be_named() {
     let sandbox = sandbox([users(1).remove(0), session()]).await;
     let scratch = Scratch::new("verify-formats");
     for (format, name, content, sources) in formats().into_iter().chain(reports()) {
@@ -126,7 +126,7 @@ async fn each_format_is_told_by_itself_and_can_be_named() {
 }
 
 #[tokio::test]
-async fn several_files_are_one_list_and_a_missing_one_costs_no_other() {
+async fn several_files_are_one_list_and_a_missing_one_does_not_affect_the_others() {
     let sandbox = sandbox([users(1).remove(0), session()]).await;
     let scratch = Scratch::new("verify-files");
     let every = formats().into_iter().chain(reports());
@@ -149,7 +149,7 @@ async fn several_files_are_one_list_and_a_missing_one_costs_no_other() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_a_line_each_with_its_place_and_the_others_go_on() {
+async fn each_unreadable_entry_is_reported_with_its_place_and_the_others_continue() {
     let sandbox = sandbox(users(1)).await;
     let good = line(&users(1)[0]);
     let secret = &users(1)[0].secret_access_key;
@@ -174,7 +174,7 @@ async fn what_cannot_be_read_is_a_line_each_with_its_place_and_the_others_go_on(
 }
 
 #[tokio::test]
-async fn what_is_no_list_is_said_in_one_line() {
+async fn an_input_that_is_not_a_list_is_reported_in_one_line() {
     let sandbox = sandbox([]).await;
     for (input, refusals) in [
         (&b"\x7fELF\x01\0\0\0binary"[..], 1),
@@ -210,7 +210,7 @@ async fn a_file_in_utf_16_with_a_mark_is_read() {
 }
 
 #[tokio::test]
-async fn proofs_are_unreadable_without_an_audience() {
+async fn proofs_cannot_be_read_without_an_audience() {
     let sandbox = sandbox([]).await;
     for proof in [r#"{"status": {"token": "k8s-aws-v1.aHR0cHM6"}}"#, r#"{"WebIdentityToken": "eyJ.e.s"}"#] {
         let run = verify(&[], sandbox.url(), proof.as_bytes()).await;

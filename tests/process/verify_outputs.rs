@@ -21,7 +21,7 @@ async fn a_table_has_a_summary_and_no_colours_where_there_is_no_terminal() {
 }
 
 #[tokio::test]
-async fn csv_and_sarif_say_the_same_as_ndjson() {
+async fn csv_and_sarif_have_the_same_content_as_ndjson() {
     let user = Caller::user(ACCOUNT, "ops/ann, the first");
     let sandbox = sandbox([user.clone()]).await;
     let scratch = Scratch::new("verify-outputs");

@@ -94,7 +94,7 @@ fn told(row: &Value) -> (&str, Option<&str>, Option<&str>, u64) {
 }
 
 #[tokio::test]
-async fn signed_requests_are_asked_about_for_each_audience_and_refused_without_one() {
+async fn signed_requests_are_tried_with_each_audience_and_refused_without_one() {
     let ann = Caller::user(ACCOUNT, "ops/ann");
     let sandbox = sandbox([ann.clone()]).await;
     let old = SystemTime::now() - Duration::from_mins(20);
@@ -156,7 +156,7 @@ async fn web_identity_tokens_are_verified_with_the_keys_of_their_issuer() {
 }
 
 #[tokio::test]
-async fn nobody_is_asked_about_a_decoy_s_proof_or_offline() {
+async fn proofs_of_decoys_and_offline_proofs_cause_no_call() {
     let mut decoy = Caller::user(ACCOUNT, "decoy");
     decoy.access_key_id = DECOY.to_owned();
     let ann = Caller::user(ACCOUNT, "ann");

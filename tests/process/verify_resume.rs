@@ -13,7 +13,7 @@ fn key(id: &str) -> String {
 }
 
 #[tokio::test]
-async fn an_earlier_output_spares_what_is_valid_or_a_decoy_there() {
+async fn valid_keys_and_decoys_of_an_earlier_output_are_skipped() {
     let users = users(3);
     let wrong = users[2].clone().with_credentials(&users[2].access_key_id, "wrong");
     let sandbox = sandbox(users.clone()).await;
@@ -38,7 +38,7 @@ async fn an_earlier_output_spares_what_is_valid_or_a_decoy_there() {
 }
 
 #[tokio::test]
-async fn a_live_key_that_was_found_before_fails_the_build_too() {
+async fn a_valid_key_that_was_found_before_also_fails_the_build() {
     let users = users(1);
     let sandbox = sandbox(users.clone()).await;
     let scratch = Scratch::new("verify-resume-valid");

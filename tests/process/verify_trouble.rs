@@ -11,7 +11,7 @@ use sts_sandbox::{Behaviour, Caller, Sandbox, StsError};
 use tokio::task::JoinSet;
 
 #[tokio::test]
-async fn what_is_throttled_is_asked_again_until_it_has_its_answer() {
+async fn a_throttled_key_is_retried_until_it_has_its_verdict() {
     let users = users(120);
     let sandbox = Sandbox::builder()
         .callers(users.clone())
@@ -27,7 +27,7 @@ async fn what_is_throttled_is_asked_again_until_it_has_its_answer() {
 }
 
 #[tokio::test]
-async fn what_is_throttled_all_the_time_is_given_up_and_not_called_invalid() {
+async fn a_key_that_is_always_throttled_is_given_up_and_not_reported_as_invalid() {
     let throttled = Caller::user(ACCOUNT, "busy").behaving(Behaviour::Error(StsError::throttling()));
     let sandbox = sandbox([throttled.clone(), users(1).remove(0)]).await;
     let input = line(&throttled) + &line(&users(1)[0]);
@@ -43,7 +43,7 @@ async fn what_is_throttled_all_the_time_is_given_up_and_not_called_invalid() {
 }
 
 #[tokio::test]
-async fn throttling_is_told_in_every_way() {
+async fn every_throttling_code_is_passed_on() {
     let replies = [
         sts_error(400, "Throttling", "Rate exceeded"),
         sts_error(400, "ThrottlingException", "Rate exceeded"),
@@ -72,7 +72,7 @@ async fn throttling_is_told_in_every_way() {
 }
 
 #[tokio::test]
-async fn failures_are_asked_again_as_often_as_by_the_service() {
+async fn failures_are_retried_as_often_as_by_the_service() {
     for reply in [
         Reply::Close,
         sts_error(503, "ServiceUnavailable", "busy"),
@@ -96,7 +96,7 @@ async fn failures_are_asked_again_as_often_as_by_the_service() {
 }
 
 #[tokio::test]
-async fn an_sts_that_does_everything_at_once_loses_nothing() {
+async fn an_sts_with_all_failures_at_once_loses_no_result() {
     let users = users(100);
     // By the number of the request: valid, throttled, failed, closed. In the end all keys are tried often
     // enough.
@@ -170,7 +170,7 @@ async fn rows_come_before_the_input_ends() {
 }
 
 #[tokio::test]
-async fn an_interrupt_ends_the_list_with_what_is_known() {
+async fn an_interrupt_ends_the_list_with_the_known_results() {
     let silent = Caller::user(ACCOUNT, "silent").behaving(Behaviour::Silent);
     let sandbox = sandbox([silent.clone(), users(1).remove(0)]).await;
     let scratch = Scratch::new("verify-interrupt");
@@ -196,7 +196,7 @@ async fn an_interrupt_ends_the_list_with_what_is_known() {
 }
 
 #[tokio::test]
-async fn what_a_list_was_started_to_ignore_does_not_end_it() {
+async fn ignored_signals_do_not_end_a_list() {
     let silent = Caller::user(ACCOUNT, "silent").behaving(Behaviour::Silent);
     let sandbox = sandbox([silent.clone(), users(1).remove(0)]).await;
     let scratch = Scratch::new("verify-nohup");
@@ -216,7 +216,7 @@ async fn what_a_list_was_started_to_ignore_does_not_end_it() {
 }
 
 #[tokio::test]
-async fn nobody_who_reads_the_rows_ends_the_list() {
+async fn a_closed_output_ends_the_list() {
     let sandbox = sandbox(users(1)).await;
     let input = line(&users(1)[0]).repeat(200_000);
     let script = format!("{} verify | head -n 1", env!("CARGO_BIN_EXE_sts-verify"));

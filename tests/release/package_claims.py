@@ -1,4 +1,4 @@
-"""What is promised of the two crates, and of the list of what they are made of."""
+"""The documented properties of the two crates, and of the list of their dependencies."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import program
 
 NAME = "packages"
 
-# What a package of each has to hold besides its sources, and the only folders that it may hold.
+# The required files of each package besides its sources, and its only allowed folders.
 WANTED = {"Cargo.toml", "Cargo.lock", "LICENSE", "README.md"}
 FOLDERS = {"sts-verify": {"src", "tests", "benches"}, "sts-sandbox": {"src", "examples"}}
 
@@ -28,7 +28,7 @@ def cargo(*arguments):
 
 
 def check_packages(claims, name, folder):
-    """With everything that publishing does but the upload: both are packaged, and built from their packages."""
+    """Does everything that publishing does except the upload: both are packaged, and built from their packages."""
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", program.ROOT / "target"))
     done = cargo("package", "--workspace", "--locked", "--offline", "--allow-dirty", "--target-dir", str(target))
     claims.none(f"{name}: both are packaged and build from their packages", done.stderr if done.returncode else None)
@@ -41,14 +41,14 @@ def check_packages(claims, name, folder):
             about = tomllib.load(archive.extractfile(f"{crate}-{program.version()}/Cargo.toml"))["package"]
         claims.none(f"{name}: {crate} has licence and readme", sorted(WANTED - set(files)))
         found = {file.split("/")[0] for file in files if "/" in file}
-        claims.equal(f"{name}: {crate} has its sources, and nothing of the workshop", found, folders)
-        claims.equal(f"{name}: {crate} says where it is from", about.get("repository"), program.repository())
+        claims.equal(f"{name}: {crate} has its sources, and no development files", found, folders)
+        claims.equal(f"{name}: {crate} names its repository", about.get("repository"), program.repository())
         missing = {"description", "license", "documentation", "keywords", "categories", "rust-version"} - set(about)
-        claims.none(f"{name}: {crate} says what it is", sorted(missing))
+        claims.none(f"{name}: {crate} has a description", sorted(missing))
         claims.true(f"{name}: {crate} may be published", about.get("publish", True) is not False)
     needed = program.package()["dependencies"]["sts-sandbox"]["version"]
     sandbox = tomllib.loads(program.read("sandbox/Cargo.toml"))["package"]["version"]
-    claims.equal(f"{name}: sts-verify needs the sts-sandbox that is beside it", needed, sandbox)
+    claims.equal(f"{name}: sts-verify depends on the sts-sandbox of this workspace", needed, sandbox)
 
 
 def crates_of(target):
@@ -70,7 +70,7 @@ def check_sbom(claims, name, folder):
         claims.none(f"{name}: the list for {target} is made", done.stderr if done.returncode else None)
         path = pathlib.Path(done.stdout.strip())
         wanted = f"sts-verify-{program.version()}-{target}.cdx.json"
-        claims.equal(f"{name}: it has the name that the release looks for", path.name, wanted)
+        claims.equal(f"{name}: it has the name that the release expects", path.name, wanted)
         text = path.read_text(encoding="utf-8")
         claims.true(f"{name}: no path of this machine is in it", str(program.ROOT) not in text)
         bill = json.loads(text)

@@ -1,4 +1,4 @@
-"""What is promised of the scripts in tools/release that need no build."""
+"""The documented properties of the scripts in tools/release that need no build."""
 
 import hashlib
 import os
@@ -72,16 +72,16 @@ def check_notes(claims, name, folder):
         done = run("notes", version, changelog)
         return done.stdout if done.returncode == 0 else done.stderr.strip()
 
-    claims.equal(f"{name}: notes are the section of the version, an entry a line", notes("1.2.0"), NOTES)
-    claims.equal(f"{name}: the last section has no targets of links", notes("1.0.0"), "- The first.\n")
+    claims.equal(f"{name}: notes are the section of the version, with one line per entry", notes("1.2.0"), NOTES)
+    claims.equal(f"{name}: the last section has no link targets", notes("1.0.0"), "- The first.\n")
     empty = "notes: CHANGELOG.md: the section of 1.1.0 has no entries"
-    claims.equal(f"{name}: an empty section is no notes", notes("1.1.0"), empty)
+    claims.equal(f"{name}: an empty section is refused", notes("1.1.0"), empty)
     for version in ("1.2", "2.0", "1.2.0-rc.1", "1?2.0"):
         nothing = f"notes: CHANGELOG.md: there are 0 sections of {version}"
         claims.equal(f"{name}: there are no notes of {version}", notes(version), nothing)
     changelog.write_text(CHANGELOG + "\n## [1.0.0]\n\n- Again.\n", encoding="utf-8")
     twice = "notes: CHANGELOG.md: there are 2 sections of 1.0.0"
-    claims.equal(f"{name}: two sections of a version are no notes", notes("1.0.0"), twice)
+    claims.equal(f"{name}: two sections of a version are refused", notes("1.0.0"), twice)
     done = run("notes", "Unreleased")
     claims.true(f"{name}: our own changelog can be read", "- `POST /verify`" in done.stdout, done.stderr)
 
@@ -112,20 +112,20 @@ def check_check(claims, name, folder):
         )
         return (done.returncode, done.stdout + done.stderr)
 
-    claims.equal(f"{name}: a tag that fits can be released", check(f"v{version}"), (0, f"VERSION={version}\n"))
+    claims.equal(f"{name}: a matching tag can be released", check(f"v{version}"), (0, f"VERSION={version}\n"))
     for tag in ("v9.9.9", version, "v1", f"v{version}.1"):
-        claims.equal(f"{name}: {tag} cannot", check(tag)[0], 1)
+        claims.equal(f"{name}: {tag} cannot be released", check(tag)[0], 1)
     elsewhere = check(f"v{version}", "https://github.com/somebody/else")
-    claims.equal(f"{name}: nor can the tag of another repository", elsewhere[0], 1)
-    claims.true(f"{name}: which is said", repository in elsewhere[1], elsewhere)
+    claims.equal(f"{name}: a tag of another repository cannot be released", elsewhere[0], 1)
+    claims.true(f"{name}: the error names the repository", repository in elsewhere[1], elsewhere)
     chart = folder / "release/deploy/helm/sts-verify/Chart.yaml"
     for field in ("version: ", 'appVersion: "'):
         text = chart.read_text(encoding="utf-8")
         chart.write_text(text.replace(f"\n{field}{version}", f"\n{field}9.9.9"))
-        claims.equal(f"{name}: nor one with another {field.split(':')[0]} of the chart", check(f"v{version}")[0], 1)
+        claims.equal(f"{name}: a tag with another {field.split(':')[0]} of the chart", check(f"v{version}")[0], 1)
         chart.write_text(text)
     shutil.copy(program.ROOT / "CHANGELOG.md", folder / "release/CHANGELOG.md")
-    claims.equal(f"{name}: nor one without notes", check(f"v{version}")[0], 1)
+    claims.equal(f"{name}: a tag without notes cannot be released", check(f"v{version}")[0], 1)
 
 
 def digest(path):
@@ -170,7 +170,7 @@ def check_binstall(claims, name, archive, top, target):
         return re.sub(r"\{ ([a-z-]+) \}", lambda match: words[match[1]], template)
 
     url = f"{program.repository()}/releases/download/v{program.version()}/{archive}"
-    claims.equal(f"{name}: cargo binstall asks for the archive by its name", filled(about["pkg-url"]), url)
+    claims.equal(f"{name}: cargo binstall requests the archive by its name", filled(about["pkg-url"]), url)
     claims.equal(f"{name}: and for the program in it", filled(about["bin-dir"]), f"{top}/sts-verify")
     claims.equal(f"{name}: as what it is", about["pkg-fmt"], "tgz")
 
@@ -185,9 +185,9 @@ def check_image_root(claims, name, folder):
     claims.equal(f"{name}: it is the program and the CA roots", set(found), {"image/sts-verify", roots})
     text = found[roots].read_text(encoding="ascii")
     begins, ends = text.count("-----BEGIN CERTIFICATE-----\n"), text.count("\n-----END CERTIFICATE-----\n")
-    claims.true(f"{name}: the CA roots are whole", begins == ends > 100, f"({begins}, {ends})")
+    claims.true(f"{name}: the CA roots are complete", begins == ends > 100, f"({begins}, {ends})")
     modes = {name: oct(path.stat().st_mode & 0o777) for name, path in found.items()}
-    claims.equal(f"{name}: anybody can read them", modes, {"image/sts-verify": "0o755", roots: "0o644"})
+    claims.equal(f"{name}: everyone can read them", modes, {"image/sts-verify": "0o755", roots: "0o644"})
     dockerfile = program.read("Dockerfile")
     claims.true(
         f"{name}: the Dockerfile takes it from a stage that can be replaced",

@@ -1,4 +1,4 @@
-"""What is promised of .github/workflows."""
+"""The documented properties of .github/workflows."""
 
 import re
 import subprocess
@@ -9,7 +9,7 @@ import yaml
 NAME = "workflows"
 FOLDER = program.ROOT / ".github/workflows"
 
-# What each job of the release may do, and nothing else.
+# The exact permissions of each job of the release.
 PERMISSIONS = {
     "check": {"contents": "read"},
     "programs": {"contents": "read"},
@@ -47,9 +47,9 @@ def check_tools(claims, name, _):
     for schema in ("vendor.github-workflows", "custom.github-workflows-require-timeout"):
         done = run("check-jsonschema", "--builtin-schema", schema, *files)
         claims.none(f"{name}: valid by the schema {schema}", said_by(done))
-    claims.none(f"{name}: zizmor finds nothing", said_by(run("zizmor", "--offline", "--no-progress", *files)))
+    claims.none(f"{name}: zizmor reports nothing", said_by(run("zizmor", "--offline", "--no-progress", *files)))
     pedantic = run("zizmor", "--offline", "--no-progress", "--persona=pedantic", str(FOLDER / "release.yml"))
-    claims.none(f"{name}: nor anything pedantic in the release", said_by(pedantic))
+    claims.none(f"{name}: the pedantic mode reports nothing in the release", said_by(pedantic))
 
 
 def check_scripts(claims, name, _):
@@ -61,7 +61,7 @@ def check_scripts(claims, name, _):
                     # Expressions would be put into the text by GitHub, whatever they hold.
                     claims.true(f"{name}: {file}, {job}: no expression in {title(step)}", "${{" not in step["run"])
                     done = run("shellcheck", "--shell=bash", "-", stdin="set -eo pipefail\n" + step["run"])
-                    claims.none(f"{name}: {file}, {job}: shellcheck finds nothing in {title(step)}", said_by(done))
+                    claims.none(f"{name}: {file}, {job}: shellcheck reports nothing in {title(step)}", said_by(done))
     called = set(re.findall(r"\btools/release/([a-z-]+)", (FOLDER / "release.yml").read_text(encoding="utf-8")))
     there = {path.name for path in (program.ROOT / "tools/release").iterdir()}
     # `build` is called by `reproducible`.
@@ -69,7 +69,7 @@ def check_scripts(claims, name, _):
     shell = [
         path for path in sorted((program.ROOT / "tools/release").iterdir()) if "bash" in path.read_text().split("\n")[0]
     ]
-    claims.none(f"{name}: shellcheck finds nothing in tools/release", said_by(run("shellcheck", *map(str, shell))))
+    claims.none(f"{name}: shellcheck reports nothing in tools/release", said_by(run("shellcheck", *map(str, shell))))
 
 
 def title(step):
@@ -90,9 +90,9 @@ def check_pins(claims, name, _):
 
 
 def check_permissions(claims, name, _):
-    claims.equal(f"{name}: the release may do nothing by default", release()["permissions"], {})
+    claims.equal(f"{name}: the release has no permissions by default", release()["permissions"], {})
     found = {job: about.get("permissions") for job, about in release()["jobs"].items()}
-    claims.equal(f"{name}: each of its jobs may do what it needs", found, PERMISSIONS)
+    claims.equal(f"{name}: each of its jobs has the permissions that it needs", found, PERMISSIONS)
     for file, workflow in workflows().items():
         if file != "release.yml":
             claims.equal(f"{name}: {file} may read the source", workflow["permissions"], {"contents": "read"})
@@ -105,10 +105,10 @@ def check_permissions(claims, name, _):
 
 
 def check_order(claims, name, _):
-    """Nothing is published before everything that it rests on was built and checked."""
+    """Nothing is published before everything that it depends on was built and checked."""
     jobs = release()["jobs"]
     # YAML reads `on` as a boolean.
-    claims.equal(f"{name}: a release is made of a tag", release()[True], {"push": {"tags": ["v*"]}})
+    claims.equal(f"{name}: a tag starts a release", release()[True], {"push": {"tags": ["v*"]}})
 
     def before(job):
         needed = jobs[job].get("needs", [])
@@ -120,11 +120,11 @@ def check_order(claims, name, _):
     claims.equal(f"{name}: the release comes last", before("release"), set(PERMISSIONS) - {"release"})
     rows = jobs["programs"]["strategy"]["matrix"]["include"]
     found = {row["target"]: (row["arch"], row["runner"]) for row in rows}
-    claims.equal(f"{name}: programs are built on machines of their kind", found, RUNNERS)
+    claims.equal(f"{name}: programs are built on machines of their platform", found, RUNNERS)
     rows = jobs["images"]["strategy"]["matrix"]["include"]
     claims.equal(f"{name}: so are the images", {(row["arch"], row["runner"]) for row in rows}, set(RUNNERS.values()))
     built = [step["run"] for step in jobs["programs"]["steps"] if "release/reproducible" in step.get("run", "")]
-    claims.equal(f"{name}: what is released was built twice", built, ["tools/release/reproducible"])
+    claims.equal(f"{name}: the released program was built twice", built, ["tools/release/reproducible"])
 
 
 def check_names(claims, name, _):
@@ -141,7 +141,7 @@ def check_names(claims, name, _):
     claims.true(f"{name}: the chart is where its README says", f"oci://{about['CHARTS']}/sts-verify " in readme)
     page = program.read("docs/releasing.md")
     for what in (about["IMAGE"], f"{about['CHARTS']}/sts-verify"):
-        claims.true(f"{name}: docs/releasing.md says how to verify {what}", what in page)
+        claims.true(f"{name}: docs/releasing.md explains how to verify {what}", what in page)
 
 
 ALL = [check_tools, check_scripts, check_pins, check_permissions, check_order, check_names]

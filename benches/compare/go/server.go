@@ -1,5 +1,5 @@
-// What one would write in Go: `server PORT STS_URL`. One client of STS for all, which keeps its connections; each call has
-// credentials of its own.
+// A typical implementation in Go: `server PORT STS_URL`. All requests share one STS client, which keeps its
+// connections; each call has its own credentials.
 package main
 
 import (
@@ -83,7 +83,7 @@ func ask(ctx context.Context, client *sts.Client, asked question) (int, any) {
 
 func main() {
 	port, url := os.Args[1], os.Args[2]
-	// By itself it would keep 10 idle connections to a host, and open one for most of 64 calls at once.
+	// By default it keeps only 10 idle connections to a host, and would open new ones for most of 64 simultaneous calls.
 	pool := awshttp.NewBuildableClient().WithTransportOptions(func(transport *http.Transport) {
 		transport.MaxIdleConns, transport.MaxIdleConnsPerHost = 256, 256
 	})

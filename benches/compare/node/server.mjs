@@ -1,5 +1,5 @@
-// What one would write in Node: `node server.mjs PORT STS_URL`. A client for each request, since it has credentials of
-// its own; the connections to STS are shared by all.
+// A typical implementation in Node: `node server.mjs PORT STS_URL`. Each request has its own client, because it has
+// its own credentials; all clients share the connections to STS.
 import http from "node:http";
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import { NodeHttpHandler } from "@smithy/node-http-handler";

@@ -38,7 +38,7 @@ async fn a_proof_that_differs_in_one_byte_is_another() {
 }
 
 #[tokio::test]
-async fn nothing_is_kept_past_the_end_of_the_proof() {
+async fn nothing_is_cached_beyond_the_expiry_of_the_proof() {
     let stub = Stub::always(identity()).await;
     let app = gates_asking(&stub.url, ALL, &["--max-proof-age=2s", "--gate-cache=5m"]).await;
     let proof = eks(USER);
@@ -57,7 +57,7 @@ async fn nothing_is_kept_past_the_end_of_the_proof() {
 }
 
 #[tokio::test]
-async fn nothing_is_kept_with_single_use_or_where_it_is_switched_off() {
+async fn nothing_is_cached_with_single_use_or_with_the_cache_disabled() {
     let once = format!("{ALL}single_use = true\n");
     for (policies, flags, second) in
         [(once.as_str(), &[][..], wanted(401, "ProofReplayed")), (ALL, &["--gate-cache=0s"], wanted(200, ""))]
@@ -73,7 +73,7 @@ async fn nothing_is_kept_with_single_use_or_where_it_is_switched_off() {
 }
 
 #[tokio::test]
-async fn a_gate_with_single_use_does_not_take_what_another_gate_has_kept() {
+async fn a_gate_with_single_use_does_not_use_the_cache_of_another_gate() {
     let stub = Stub::always(identity()).await;
     let once = "[policy.once]\naccounts = [\"123456789012\"]\nsingle_use = true\n";
     let app = gates_asking(&stub.url, &format!("{ALL}{once}"), &[]).await;
@@ -90,7 +90,7 @@ async fn a_gate_with_single_use_does_not_take_what_another_gate_has_kept() {
 }
 
 #[tokio::test]
-async fn a_good_proof_that_a_policy_refuses_is_used() {
+async fn a_valid_proof_that_a_policy_refuses_counts_as_used() {
     let once = "[policy.once]\naccounts = [\"210987654321\"]\nsingle_use = true\n";
     let (app, _) = gates_with_sandbox(once, &[]).await;
     let proof = eks(USER);
@@ -99,7 +99,7 @@ async fn a_good_proof_that_a_policy_refuses_is_used() {
 }
 
 #[tokio::test]
-async fn refusals_and_failures_of_sts_are_not_kept() {
+async fn rejections_and_failures_of_sts_are_not_cached() {
     let refusal = sts_error(403, "InvalidClientTokenId", UNKNOWN_KEY);
     let failure = sts_error(403, "AccessDenied", "no");
     let stub = Stub::replies(vec![refusal, failure, identity()]).await;
@@ -112,7 +112,7 @@ async fn refusals_and_failures_of_sts_are_not_kept() {
 }
 
 #[tokio::test]
-async fn an_error_of_the_proof_itself_is_kept_unless_time_can_mend_it() {
+async fn an_error_of_the_proof_itself_is_cached_unless_it_depends_on_time() {
     let stub = Stub::always(identity()).await;
     let app = gates_asking(&stub.url, ALL, &[]).await;
     for (proof, code, kept) in [
@@ -130,7 +130,7 @@ async fn an_error_of_the_proof_itself_is_kept_unless_time_can_mend_it() {
 }
 
 #[tokio::test]
-async fn what_a_gate_keeps_is_not_answered_at_verify() {
+async fn the_cache_of_gates_is_not_used_at_verify() {
     let stub = Stub::always(identity()).await;
     let app = gates_asking(&stub.url, ALL, &[]).await;
     let url = signer(USER).url();

@@ -19,7 +19,7 @@ async fn statuses(members: &str, callers: &[&str]) -> Vec<(u16, u16)> {
 }
 
 #[tokio::test]
-async fn each_list_that_is_there_has_to_match() {
+async fn every_list_in_a_policy_has_to_match() {
     let main = "accounts = [\"123456789012\"]";
     for (members, expected) in [
         (main.to_owned(), [(200, 200), (200, 200), (200, 200)]),
@@ -82,7 +82,7 @@ async fn a_policy_accepts_the_kinds_that_it_names() {
 }
 
 #[tokio::test]
-async fn partitions_are_told_apart() {
+async fn partitions_are_distinguished() {
     let (app, _) = gates_with_sandbox("[policy.p]\naccounts = [\"111122223333\"]\n", &[]).await;
     let response = ask(&app, "/auth/p", &eks(CHINA)).await;
     assert_eq!(values(&response)[6], "aws-cn");

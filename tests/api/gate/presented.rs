@@ -113,7 +113,7 @@ async fn raw(app: &App, target: &str, proof: &str) -> String {
 }
 
 #[tokio::test]
-async fn credentials_are_never_taken() {
+async fn credentials_are_never_accepted() {
     let stub = Stub::always(identity()).await;
     let app = gates_asking(&stub.url, ALL, &[]).await;
     let user = caller(USER);
@@ -133,7 +133,7 @@ async fn credentials_are_never_taken() {
 }
 
 #[tokio::test]
-async fn nothing_of_what_is_presented_is_repeated() {
+async fn no_part_of_what_is_presented_is_repeated() {
     let (app, _) = gates_with_sandbox(ALL, &[]).await;
     let proof = "k8s-aws-v1.THE-SECRET-PROOF!";
     for header_name in [PROOF, "authorization"] {

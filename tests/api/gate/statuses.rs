@@ -143,7 +143,7 @@ async fn what_cannot_be_found_out_is_503_with_retry_after() {
 }
 
 #[tokio::test]
-async fn a_proof_of_which_nothing_was_found_out_can_be_used_once_more() {
+async fn a_proof_without_a_verdict_can_be_used_again() {
     let odd = IDENTITY
         .replace("arn:aws:iam::123456789012:user/example-user", "arn:aws:iam::123456789012:group/ops");
     let odd = http(200, &[("Content-Type", "text/xml")], &odd);

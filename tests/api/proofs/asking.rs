@@ -30,7 +30,7 @@ fn parts(request: &str) -> (&str, Vec<&str>, &str) {
 }
 
 #[tokio::test]
-async fn a_custom_endpoint_gets_the_request_with_the_host_that_was_signed_and_nothing_that_was_not() {
+async fn a_custom_endpoint_gets_the_signed_host_and_no_unsigned_headers() {
     let stub = Stub::always(identity()).await;
     let app = app_asking(&stub.url, &[]).await;
     let host = "sts-fips.us-east-1.amazonaws.com";
@@ -125,7 +125,7 @@ async fn another_audience_is_tried_only_while_the_signature_does_not_match() {
 }
 
 #[tokio::test]
-async fn a_signature_is_sent_again_as_it_is_and_attempts_are_counted() {
+async fn a_signature_is_resent_unchanged_and_attempts_are_counted() {
     for proof in [posted(&signer(ROLE).url()), signer(ROLE).login()] {
         let replies =
             vec![Reply::Close, http(500, &[], ""), sts_error(400, "Throttling", "Rate exceeded"), identity()];
@@ -152,7 +152,7 @@ async fn a_redirect_is_not_followed() {
 }
 
 #[tokio::test]
-async fn the_same_proof_at_once_is_one_call_and_another_is_not() {
+async fn identical_proofs_at_once_share_one_call_and_different_ones_do_not() {
     let (open, may) = watch::channel(false);
     let stub = Stub::always(Reply::Held(may, Box::new(identity()))).await;
     let app = app_asking(&stub.url, &[]).await;
@@ -177,7 +177,7 @@ async fn the_same_proof_at_once_is_one_call_and_another_is_not() {
 }
 
 #[tokio::test]
-async fn no_answer_for_a_proof_is_kept_though_those_for_credentials_are() {
+async fn answers_for_proofs_are_not_cached_although_those_for_credentials_are() {
     let stub = Stub::always(identity()).await;
     let app = app_asking(&stub.url, &["--cache-valid=60s", "--cache-expired=60s"]).await;
     let (proof, credentials) = (posted(&signer(ROLE).url()), crate::helpers::someone());

@@ -122,7 +122,7 @@ fn logins() -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_an_invalid_parameter_and_sts_is_not_asked() {
+async fn an_unreadable_proof_is_an_invalid_parameter_without_a_call_to_sts() {
     let stub = Stub::always(identity()).await;
     let app = app_asking(&stub.url, &[]).await;
     for (kind, member) in [(tokens(), "token"), (urls(), "presigned_url"), (logins(), "iam_request_")] {

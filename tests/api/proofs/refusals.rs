@@ -71,7 +71,7 @@ async fn audience_mismatch() {
 }
 
 #[tokio::test]
-async fn a_url_for_another_audience_is_found_out_by_sts() {
+async fn a_url_for_another_audience_is_rejected_by_sts() {
     let (app, _) = app_with_sandbox(&[]).await;
     let body = posted(&signer(ROLE).bound_to("other.example.com").url());
     assert_eq!(say(&app, &body).await, said(400, "ClientError", "SignatureDoesNotMatch", "invalid"));

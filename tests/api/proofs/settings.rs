@@ -11,7 +11,7 @@ fn not_accepted() -> Said {
 }
 
 #[tokio::test]
-async fn each_kind_is_accepted_where_it_is_named_and_nowhere_else() {
+async fn each_kind_is_accepted_only_if_it_is_named() {
     let sandbox = start_sandbox().await;
     let token = web_identity_token(&sandbox, caller(ROLE), &[AUDIENCE]).await;
     let kinds: [(&str, Vec<Value>); 3] = [
@@ -40,7 +40,7 @@ async fn each_kind_is_accepted_where_it_is_named_and_nowhere_else() {
 }
 
 #[tokio::test]
-async fn without_credentials_among_what_is_accepted_no_secret_is_taken() {
+async fn with_credentials_not_accepted_no_secret_is_accepted() {
     let stub = Stub::always(identity()).await;
     let app = app_asking(&stub.url, &["--accept=signed-requests,web-identity-tokens"]).await;
     let someone = crate::helpers::someone();
@@ -53,7 +53,7 @@ async fn without_credentials_among_what_is_accepted_no_secret_is_taken() {
 }
 
 #[tokio::test]
-async fn a_part_of_a_secret_or_one_that_is_wrong_is_not_looked_at_either() {
+async fn incomplete_or_wrong_host_credentials_are_not_used_either() {
     let stub = Stub::always(identity()).await;
     let app = app_asking(&stub.url, &["--accept=signed-requests"]).await;
     for body in [

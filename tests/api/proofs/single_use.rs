@@ -18,7 +18,7 @@ fn proof() -> Value {
 }
 
 #[tokio::test]
-async fn a_proof_is_taken_before_sts_is_asked_and_calls_are_not_shared() {
+async fn a_proof_is_marked_as_used_before_the_call_to_sts_and_calls_are_not_shared() {
     let (open, may) = watch::channel(false);
     let stub = Stub::always(Reply::Held(may, Box::new(identity()))).await;
     let app = app_asking(&stub.url, &ONCE).await;
@@ -64,7 +64,7 @@ async fn after(reply: Reply) -> (Said, Said) {
 }
 
 #[tokio::test]
-async fn a_proof_of_which_sts_could_not_say_anything_is_given_back() {
+async fn a_proof_without_a_verdict_is_released() {
     for (what, reply) in [
         ("throttling", sts_error(400, "Throttling", "Rate exceeded")),
         ("a failure", sts_error(500, "InternalFailure", "an error")),
@@ -92,7 +92,7 @@ async fn a_definite_answer_uses_a_proof_up() {
 }
 
 #[tokio::test]
-async fn a_caller_that_leaves_gives_nothing_back() {
+async fn a_caller_that_leaves_does_not_release_its_proof() {
     let stub = Stub::start(|n, _| if n == 0 { Reply::Silence } else { identity() }).await;
     let app = app_asking(&stub.url, &["--single-use=true", "--deadline=1h", "--attempt-timeout=1h"]).await;
     let proof = proof();
@@ -107,7 +107,7 @@ async fn a_caller_that_leaves_gives_nothing_back() {
 }
 
 #[tokio::test]
-async fn a_proof_that_is_turned_away_at_the_limit_is_given_back() {
+async fn a_proof_that_is_refused_by_a_limit_is_released() {
     let (open, may) = watch::channel(false);
     let stub = Stub::always(Reply::Held(may, Box::new(identity()))).await;
     let app = app_asking(&stub.url, &["--single-use=true", "--max-in-flight=1"]).await;
@@ -124,7 +124,7 @@ async fn a_proof_that_is_turned_away_at_the_limit_is_given_back() {
 }
 
 #[tokio::test]
-async fn a_proof_that_is_refused_before_is_not_taken() {
+async fn a_proof_that_is_refused_without_a_call_does_not_count_as_used() {
     let stub = Stub::always(identity()).await;
     let app = app_asking(&stub.url, &[&ONCE[..], &["--allowed-regions=us-east-1"]].concat()).await;
     let url = signer(ROLE).url();
@@ -137,7 +137,7 @@ async fn a_proof_that_is_refused_before_is_not_taken() {
 }
 
 #[tokio::test]
-async fn where_the_store_cannot_be_asked_no_proof_is_accepted_and_sts_is_not_asked() {
+async fn with_an_unreachable_store_no_proof_is_accepted_and_sts_is_not_called() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let redis = format!("--redis-url=redis://{}", free.local_addr().unwrap());
     drop(free);

@@ -54,7 +54,7 @@ async fn a_token_with_another_signature_or_other_claims_is_a_mismatch() {
 }
 
 #[tokio::test]
-async fn a_token_of_keys_that_are_no_more_is_a_mismatch_to_a_service_that_starts_later() {
+async fn a_token_of_removed_keys_is_a_mismatch_for_a_service_that_starts_later() {
     let sandbox = Sandbox::builder().callers(sts_sandbox::table()).start().await.unwrap();
     let old = web_identity_token(sandbox.url(), caller(ROLE), &[AUDIENCE]).await;
     sandbox.rotate_keys().await.unwrap();
@@ -65,7 +65,7 @@ async fn a_token_of_keys_that_are_no_more_is_a_mismatch_to_a_service_that_starts
 }
 
 #[tokio::test]
-async fn an_issuer_whose_keys_cannot_be_had_is_told_as_sts_is() {
+async fn an_issuer_whose_keys_cannot_be_fetched_is_reported_like_sts() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let away = format!("http://{}", free.local_addr().unwrap());
     drop(free);
@@ -86,7 +86,7 @@ async fn an_issuer_whose_keys_cannot_be_had_is_told_as_sts_is() {
 }
 
 #[tokio::test]
-async fn a_token_of_an_issuer_that_is_away_is_not_used_up() {
+async fn a_token_of_an_unreachable_issuer_is_not_used_up() {
     let sandbox = start_sandbox().await;
     let token = json!({"token": web_identity_token(&sandbox, caller(ROLE), &[AUDIENCE]).await});
     let app = app_asking(&sandbox, &["--single-use=true"]).await;

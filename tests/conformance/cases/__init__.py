@@ -1,4 +1,4 @@
-"""The cases of the comparison with boto3: what STS, or what stands in its place, answers to one question."""
+"""The cases of the comparison with boto3: the answers of STS, or of a server in its place."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ TOKEN = "SandboxSession/CANNED+NotARealToken/EXAMPLETOKEN=="
 
 @dataclass(frozen=True)
 class Stated:
-    """A difference that is meant: why, and what the service answers. It is listed and not counted."""
+    """An intended difference: the reason, and the service's answer. It is listed and not counted."""
 
     reason: str
     status: int = 502
@@ -21,7 +21,7 @@ class Stated:
 
 @dataclass(frozen=True)
 class Case:
-    """One question, and what it gets."""
+    """One request and its answers."""
 
     name: str
     answers: tuple
@@ -48,7 +48,7 @@ def http(status, body=b"", headers=None, *, extra=(), length=True, version="1.1"
 
 def identity(arn="arn:aws:iam::123456789012:user/example-user", user_id="AIDAXXXXXXXXXXXXXXXXX",
              account="123456789012"):
-    """The document of a success, as it was recorded."""
+    """The recorded document of a success."""
     return document(f"<Arn>{arn}</Arn>\n    <UserId>{user_id}</UserId>\n    <Account>{account}</Account>")
 
 
@@ -62,7 +62,7 @@ def document(members, metadata=f"<RequestId>{REQUEST_ID}</RequestId>"):
 
 
 def refusal(code, message, kind="Sender"):
-    """The document of an error, as it was recorded."""
+    """The recorded document of an error."""
     return error_document(f"<Type>{kind}</Type>\n    <Code>{code}</Code>\n    <Message>{message}</Message>")
 
 

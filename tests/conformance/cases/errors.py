@@ -1,4 +1,4 @@
-"""Answers that do not name the caller: STS's own errors, and what comes from something else in its place."""
+"""Answers without an identity: STS's own errors, and answers of other servers in its place."""
 
 from cases import NAMESPACE, TOKEN, Case, Stated, document, error_document, http, identity, refusal
 
@@ -128,7 +128,7 @@ SHAPES = [
      Stated("boto3 repeats the token; no answer of ours ever holds one", 400, "AccessDenied")),
 ]
 
-# Answers with another status that are no identity: name, status, body, extra headers.
+# Answers with another status that contain no identity: name, status, body, extra headers.
 STATUSES = [
     ("401 with an error of STS", 401, WHOLE, ()),
     ("404 with an error of STS", 404, WHOLE, ()),

@@ -1,4 +1,4 @@
-"""What is tried again, and how often. Each of these is asked in every retry mode."""
+"""Retries: which answers are retried, and how often. Each case runs in every retry mode."""
 
 from cases import EXPIRED, GOOD, Case, error_document, http, refusal
 
@@ -8,7 +8,7 @@ UNKNOWN = refusal("Whatever", "x", "Receiver")
 ONE = "<Error><Code>Unavailable</Code><Message>x</Message></Error>"
 PAGE = "<html><body><b>Http/1.1 Service Unavailable</b></body></html>"
 
-# Codes that some mode takes for throttling, or for something that passes; and one that none does.
+# Codes that some mode treats as throttling or as transient, and one that no mode does.
 CODES = [
     "Throttling", "ThrottlingException", "ThrottledException", "RequestThrottledException", "RequestThrottled",
     "TooManyRequestsException", "ProvisionedThroughputExceededException", "TransactionInProgressException",

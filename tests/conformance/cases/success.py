@@ -1,4 +1,4 @@
-"""Answers that name the caller, and how they may be written."""
+"""Answers with an identity, in different forms."""
 
 from cases import GOOD, REQUEST_ID, Case, Stated, document, http, identity
 

@@ -1,4 +1,4 @@
-"""Connections that end early, answers that are no HTTP, and silence."""
+"""Connections that end early, answers that are not HTTP, and missing answers."""
 
 from canned import Answer
 from cases import EXPIRED, EXTENDED_ID, GOOD, Case, Stated, http, identity, refusal

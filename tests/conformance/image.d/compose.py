@@ -42,7 +42,7 @@ def setting(name, value):
         return [f"--stop-timeout={seconds(value)}"]
     if name == "entrypoint" and value is None:
         return []
-    sys.exit(f"compose.py: docker-compose.yml has {name}, which the test does not know how to try")
+    sys.exit(f"compose.py: docker-compose.yml has {name}, which the test does not support")
 
 
 def run(service):

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154 # the variables without a value here are those of tests/conformance/image
-# What is in the image, and what it says of itself.
+# The contents of the image, and its metadata.
 
 limit=$((10 * 1000 * 1000))
 
@@ -44,7 +44,7 @@ check_contents() {
     check "the program is static" static "$root/sts-verify"
     check "it names the version and the revision that the labels do" names_the_build "$root/sts-verify"
     check "the CA roots are some" has_roots "$root/etc/ssl/certs/ca-certificates.crt"
-    # By another name first: it may be running from an earlier test.
+    # Under another name first, because it may still be running from an earlier test.
     cp "$root/sts-verify" "$work/sts-verify.new"
     mv "$work/sts-verify.new" "$work/sts-verify"
     container image unmount "$image" > /dev/null

@@ -22,7 +22,7 @@ start() {
     container run --detach --name "$net-$1" "${flags[@]}" "${words[@]}" && listening "$1"
 }
 
-# Waits for the line of the log that says so; the log ends if the program does.
+# Waits for this line of the log; the log ends with the program.
 listening() {
     local follower found=0
     exec 3< <(container logs --follow "$net-$1" 2>&1)
@@ -42,7 +42,7 @@ healthy() {
     container exec "$net-$1" "${words[@]}"
 }
 
-# What the kernel says of the process, not what podman was told.
+# The kernel's view of the process, not podman's options.
 confined() {
     local pid
     pid=$(container inspect --format '{{.State.Pid}}' "$net-$1") || return
@@ -73,7 +73,7 @@ verify() {
     [[ $status == "$2" ]] && grep -qi "^x-sts-verdict: $3"$'\r''$' "$work/headers" && jq --exit-status "$4" "$work/answer.json"
 }
 
-# The last question's secrets are in no line, and every line is one object.
+# No line contains the secrets of the last request, and every line is one object.
 log_is_sound() {
     container logs "$net-$1" > "$work/log" 2>&1 \
         && jq --exit-status --slurp 'length > 1 and all(has("timestamp") and has("level") and has("message"))' "$work/log" \

@@ -1,4 +1,4 @@
-"""The same questions to the function (boto3) and to the service, on one canned STS, and the answers compared.
+"""Sends the same requests to the function (boto3) and to the service, with the same stand-in for STS, and compares the answers.
 
 Each retry mode is that of a named release of botocore, and is compared with the release that is installed: legacy with 1.43,
 standard with 1.44.
@@ -27,7 +27,7 @@ from service import Program, clean_this_process, verify
 
 SECRET = "canned/Secret+NotARealSecret/EXAMPLEKEY0"
 RELEASE = ".".join(botocore.__version__.split(".")[:2])
-# The first mode of each is asked everything.
+# The first mode of each runs all cases.
 MODES = {
     "1.43": {
         "legacy": {"AWS_RETRY_MODE": "legacy"},
@@ -68,7 +68,7 @@ def main():
 
 
 def compare_all(suite, sts, mode, settings, limit, batch):
-    """Asks all of a batch at once: each question has its own access key, and so its own script."""
+    """Sends all requests of a batch at once: each has its own access key ID, and so its own script."""
     os.environ.update(settings, AWS_ENDPOINT_URL_STS=f"http://{sts.address}")
     botocore.config.Config.OPTION_DEFAULTS.update(connect_timeout=limit, read_timeout=limit)
     program = None if "--without-service" in sys.argv else Program(
@@ -116,7 +116,7 @@ def stated_here(case):
 
 
 def against_statement(stated, found, ours):
-    """What is wrong with a stated difference: it must be there, and be as stated."""
+    """The errors of a stated difference: it must exist, and be as stated."""
     given = (ours.status, dict(ours.json()).get("error_code"))
     wanted = (stated.status, stated.code)
     if given != wanted:

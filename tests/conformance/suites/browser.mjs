@@ -2,8 +2,8 @@
 // nginx, which puts a prefix before the service's paths; a page of another origin that calls the service; and a page that has
 // its own name resolved to the service's address.
 //
-// Nothing may be asked of another host or outside of the prefix, no content policy may be violated, and the console has to
-// stay silent.
+// No request may go to another host or outside of the prefix, no content security policy may be violated, and the
+// console has to stay empty.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -20,7 +20,7 @@ const { chromium } = createRequire(`${process.env.NODE_MODULES}/`)("playwright-c
 const FLAGS = [
   "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
   "--disable-component-update", "--disable-sync",
-  // The name of a page whose owner has it resolved to this machine.
+  // The host name of a page that resolves to this machine.
   "--host-resolver-rules=MAP rebound.example 127.0.0.1",
 ];
 const SCREENSHOT = process.env.SCREENSHOT;
@@ -100,7 +100,7 @@ function keyOf(table, words) {
   return row.split(/\s+/)[0];
 }
 
-// Everything that the page did which it should not have.
+// Everything that the page must not do.
 function watch(page, url) {
   const seen = { console: [], strangers: [], policy: [] };
   page.on("console", (message) => {
@@ -146,7 +146,7 @@ async function browse(page, url, table) {
     assert.match(shown, /^200/);
     assert.match(text, /"aws_res"[^]*"Arn": "arn:aws:iam::\d{12}:user\//);
   });
-  await check("a session that is over: 400 ExpiredToken", async () => {
+  await check("an expired session: 400 ExpiredToken", async () => {
     const { status, shown, text } = await execute(page, operation, keyOf(table, "ExpiredToken: "));
     assert.equal(status, 400);
     assert.match(shown, /^400/);
@@ -172,7 +172,7 @@ async function documents(context, url, table) {
   await page.close();
 }
 
-// What the AWS SDK and tracers of all kinds put into a request, and one header that nobody has heard of.
+// Headers of the AWS SDK and of tracers, and one unknown header.
 const SENT = {
   "authorization": "AWS4-HMAC-SHA256 x", "content-type": "application/json", "x-request-id": "from-a-page",
   "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "tracestate": "a=b", "baggage": "a=b",
@@ -191,7 +191,7 @@ async function fromAnotherOrigin(context, origin, url, table) {
     const response = await fetch(target, { method: "POST", headers, body: text });
     return { status: response.status, headers: Object.fromEntries(response.headers) };
   }, [`${url}${path}`, SENT, body]);
-  await check("a page of another origin may send what it likes to /verify", async () => {
+  await check("a page of another origin may send any header to /verify", async () => {
     const { status, headers } = await call("/verify");
     assert.equal(status, 400);
     assert.equal(headers["x-request-id"], "from-a-page");
@@ -204,7 +204,7 @@ async function fromAnotherOrigin(context, origin, url, table) {
   await page.close();
 }
 
-// A page whose name leads to the service is of the service's own origin to the browser: CORS has no say.
+// For the browser, a page whose name resolves to the service has the service's origin, so CORS does not apply.
 async function rebound(context) {
   const { service, url } = await start({ STS_VERIFY_ALLOWED_HOSTS: "127.0.0.1", STS_VERIFY_CORS_ORIGINS: "https://a.example" });
   const page = await context.newPage();

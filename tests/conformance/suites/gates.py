@@ -1,5 +1,5 @@
-"""Real proxies before a real upstream, with the files of deploy/gates and proofs that real clients make: who passes, who does not, and
-what the upstream is told. STS is `sts-verify sandbox`, until it is stopped."""
+"""Real proxies in front of a real upstream, with the files of deploy/gates and proofs from real clients: which
+requests pass, and what the upstream receives. STS is `sts-verify sandbox`, until it is stopped."""
 
 import base64
 import json
@@ -21,7 +21,7 @@ AUDIENCE = "gates.example.com"
 PROOF = "X-Sts-Verify-Proof"
 NAMES = ("account", "principal", "arn", "user-id", "session-name", "principal-type", "partition", "org-id", "org-path")
 HEADERS = tuple(f"x-sts-{name}" for name in NAMES)
-# Names that some upstreams take for x-sts-account and its like.
+# Names that some upstreams read as x-sts-account and similar headers.
 LOOK_ALIKES = ("x-sts-{}", "X-STS-{}", "X-Sts_{}", "x_sts-{}", *(f"X{other}sts{other}{{}}" for other in "!#$%&'*+.^_`|~"))
 BODY = bytes(range(256)) * 400
 
@@ -71,7 +71,7 @@ class Scene:
         self.send = partial(send, upstream, proxy.address)
 
     def passes(self, answer, **expected):
-        """It reached the upstream, which was told this and nothing else of whoever it was, and got no proof."""
+        """The request reached the upstream with only these identity headers and without the proof."""
         equal(answer.status, 200, f"status; {answer.body[:300]}")
         assert answer.seen, "the upstream was not reached"
         for header, name in zip(HEADERS, NAMES):
@@ -171,7 +171,7 @@ class Scene:
             headers = [("Connection", f"close, {named}"), proof, ("X-Sts-Account", "forged")]
             self.user_passes(self.send(headers=headers))
         answer = self.send(headers=[("Connection", ", ".join(("close", *HEADERS))), proof])
-        # So many are an attack to Envoy.
+        # Envoy treats this many as an attack.
         self.user_passes(answer) if answer.status == 200 else self.refused(answer, 400)
 
     def test_headers_that_are_none_are_not_read_as_others(self):
@@ -239,7 +239,7 @@ class Scene:
                 for name in dir(self) if name.startswith("test_")]
 
     def asks_too_often(self):
-        """The one request of an hour has been let through; whatever address a client says it has."""
+        """The one request per hour was accepted, whatever address a client claims."""
         proof = (PROOF, self.proofs.eks(self.proofs.user))
         self.user_passes(self.send(headers=[proof]))
         for number in range(3):
@@ -248,7 +248,7 @@ class Scene:
             assert answer.status != 429 or answer.headers["Retry-After"], answer.headers
 
     def sts_is_down(self, kept):
-        """What was found out before is good for as long as it is kept; nothing new passes."""
+        """Cached identities still pass; no new ones do."""
         self.user_passes(self.send(headers=[(PROOF, kept)]))
         for method, headers in (("GET", [(PROOF, self.made["fresh"])]), ("POST", [("Authorization", f"Bearer {self.made['fresh']}")])):
             self.refused(self.send(method, headers=headers, body=BODY if method == "POST" else b""), self.proxy.unknown)
@@ -260,11 +260,11 @@ class Scene:
 
 
 def shown_as_they_are():
-    """docs/gates.md has each file as it is."""
+    """docs/gates.md contains each file unchanged."""
     page = (gate_proxies.ROOT / "docs/gates.md").read_text()
     blocks = re.findall(r"^```\w+\n(.*?)^```$", page, re.M | re.S)
     for file in sorted(gate_proxies.FILES.iterdir()):
-        assert file.name == "policies.toml" or file.read_text() in blocks, f"{file.name} is not in docs/gates.md as it is"
+        assert file.name == "policies.toml" or file.read_text() in blocks, f"{file.name} is not in docs/gates.md unchanged"
 
 
 def complete():
@@ -343,7 +343,7 @@ def main():
         for scene in scenes:
             with Program("serve", **settings, STS_VERIFY_RATE_LIMIT="1/h") as limited, type(scene.proxy)(
                     folder / "limited", limited.address, upstream.address) as proxy:
-                check(scene, "an address asks too often", Scene(proxy, upstream, proofs, made).asks_too_often)
+                check(scene, "an address exceeds its rate limit", Scene(proxy, upstream, proofs, made).asks_too_often)
         kept = proofs.url(proofs.user)
         send(upstream, proxies[0].address, headers=[(PROOF, kept)])
         sandbox.stop()

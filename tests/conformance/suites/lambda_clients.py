@@ -1,4 +1,4 @@
-"""The Lambda's own interface, by the clients that programs use: boto3's Lambda client, the one of the AWS SDK for JavaScript,
+"""The Lambda interface with the clients that programs use: boto3's Lambda client, the one of the AWS SDK for JavaScript,
 and `aws lambda invoke`.
 
 What the function itself returns for the same event, on the same sandbox, is what the service has to return.
@@ -49,7 +49,7 @@ class Tests:
         return self.client.invoke(**{"FunctionName": "verify", "Payload": payload} | more)
 
     def envelope(self, event, **more):
-        """The function's return value, after a look at what Lambda says around it."""
+        """The function's return value, after a check of Lambda's headers."""
         answer = self.invoke(event, **more)
         equal(answer["StatusCode"], 200, "StatusCode")
         equal(answer["ExecutedVersion"], "$LATEST", "ExecutedVersion")
@@ -76,7 +76,7 @@ class Tests:
         equal(envelope["headers"], function.HEADERS, "headers")
 
     def fails(self, code, status, **arguments):
-        """What Lambda itself refuses: an error of the client."""
+        """A request that Lambda itself refuses: an error in the client."""
         try:
             self.invoke(**arguments)
         except ClientError as error:
@@ -240,7 +240,7 @@ class Tests:
         equal(type(error), self.client.exceptions.RequestTooLargeException, "class")
 
     def test_an_api_key_beside_the_signature(self):
-        """As the README has it: boto3 signs in Authorization, so the key has a header of its own."""
+        """As documented: boto3 signs in Authorization, so the API key has its own header."""
         made = subprocess.run(
             [os.environ["STS_VERIFY_BIN"], "api-key"], check=True, capture_output=True, text=True).stdout
         key, digest = (line for line in made.splitlines() if not line.startswith("#"))
@@ -260,7 +260,7 @@ class Tests:
                 equal(json.loads(answer["Payload"].read())["statusCode"], 200, "statusCode")
 
     def test_a_caller_that_invokes_too_often(self):
-        """boto3 takes it for Lambda's own throttling: it tries again, then raises the class that programs catch."""
+        """boto3 treats it as Lambda's own throttling: it retries, and then raises the exception class that programs catch."""
         with Program("serve", "--sandbox", STS_VERIFY_RATE_LIMIT="1/h") as program:
             limited = boto3.client("lambda", endpoint_url=program.url, config=Config(retries={"max_attempts": 1}), **INVOKER)
             invoke = lambda: limited.invoke(FunctionName="verify", Payload=json.dumps(self.user))

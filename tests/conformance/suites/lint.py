@@ -49,7 +49,7 @@ def run(tool, *arguments):
 def spectral(path):
     done = run("spectral", "lint", "--quiet", "--format", "json", "--ruleset", HERE / "spectral.yaml", path)
     return split(done, lambda found: [
-        # A document that it does not know is passed over with a warning: no rule was tried.
+        # It skips an unknown document with a warning, without checking any rule.
         (one["severity"] == 0 or one["code"] == "unrecognized-format",
          f"{one['code']} at {'.'.join(map(str, one['path']))}: {one['message']}") for one in found])
 

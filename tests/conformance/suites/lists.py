@@ -1,4 +1,4 @@
-"""`sts-verify verify` on what real tools write: the AWS CLI's outputs, the console's files, the reports of scanners; and its own
+"""`sts-verify verify` with the output of real tools: the AWS CLI's outputs, the console's files, the reports of scanners; and its own
 output on a terminal and as SARIF, held against the schema of OASIS (sarif-schema-2.1.0.json, as the crate serde-sarif has it).
 
 The credentials are moto's, which checks them; where a wrong secret has to be invalid, the sandbox's, whose refusals are those of STS.
@@ -147,7 +147,7 @@ class Scene:
         self.check(self.verify(wide), count)
 
     def trufflehog(self):
-        """In the layout of pkg/output/json.go, whose program no registry has."""
+        """In the format of pkg/output/json.go, because no registry has the program."""
         def finding(detector, number, raw, **more):
             where = {"Data": {"Filesystem": {"file": "app.py", "line": 3}}}
             return json.dumps({
@@ -177,7 +177,7 @@ class Scene:
         command, report = scanner
         done = subprocess.run(command, capture_output=True, text=True, env=clean_environment(HOME=self.folder))
         text = open(report).read() if report else done.stdout
-        assert self.user["stsSecretKey"] in text, f"it found nothing: {done.stderr}"
+        assert self.user["stsSecretKey"] in text, f"it reported nothing: {done.stderr}"
         run = self.verify(stdin=text)
         self.check(run)
         assert "1 findings of other rules" in run.err, run.err

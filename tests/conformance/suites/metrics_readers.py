@@ -1,4 +1,4 @@
-"""/metrics as its readers ask for it and parse it: both formats by the parsers of Prometheus' own client for Python, which
+"""/metrics, requested and parsed as by its readers: both formats by the parsers of Prometheus' own client for Python, which
 refuse what does not keep to the specifications, under the Accept headers that Prometheus and others send."""
 
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics

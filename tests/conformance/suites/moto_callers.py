@@ -41,7 +41,8 @@ def compare(program, credentials, code):
     if isinstance(expected, Exception):
         return [f"the function crashed: {expected!r}"]
     ours = verify(program.address, credentials)
-    # moto words its refusals as EC2 does (`Response`, `Errors`), and STS never did: nothing is known of the credentials.
+    # moto formats its errors like EC2 (`Response`, `Errors`), which STS never does, so nothing is known about the
+    # credentials.
     found = differences_of(expected, ours, "indeterminate", CHANCE)
     said = dict(ours.json()).get("error_code")
     return found + ([f"code: wanted {code}, ours {said}"] if said != code else [])

@@ -50,7 +50,7 @@ def main():
         scene.by_hvac()
         scene.tokens()
         scene.the_documents_commands()
-    suite.check("nothing of a proof in the log", scene.assert_nothing_of_a_proof)
+    suite.check("no part of a proof in the log", scene.assert_nothing_of_a_proof)
     counts = ", ".join(f"{client} {count}" for client, count in scene.counts.items())
     suite.close(f"all good: {len(scene.partitions)} partitions, {len(scene.hosts)} hosts; {counts}")
 
@@ -67,7 +67,7 @@ class Scene:
         self.seen = set()
 
     def accepted(self, client, caller, body):
-        """Posts what a client printed, as it is, and looks at who is named."""
+        """Posts the unchanged output of a client, and checks the returned identity."""
         answer = request(self.program.address, "POST", "/verify", body, {"Content-Type": "application/json"})
         equal((answer.status, answer.headers["x-sts-verdict"]), (200, "valid"), answer.body)
         identity = json.loads(answer.body)["aws_res"]
@@ -164,7 +164,7 @@ class Scene:
         self.count(client, body["aws_res"], document)
 
     def the_documents_commands(self):
-        """What README and docs/proofs.md tell a client to run is run, with nothing changed but the service's address."""
+        """Runs the commands of README and docs/proofs.md; only the service's address is changed."""
         for document, least in (("README.md", 2), ("docs/proofs.md", 6)):
             blocks = re.findall(r"^```(sh|python|js)\n(.*?)^```$", (ROOT / document).read_text(), re.S | re.M)
             blocks = [(language, block) for language, block in blocks if AUDIENCE in block]
@@ -179,7 +179,7 @@ class Scene:
         by_sandbox = {"AWS_ENDPOINT_URL_STS": self.sandbox} if re.search("get.web.identity.token", block) else {}
         environment = clean_environment(**by_sandbox, **self.role.environment())
         environment["PATH"] = os.environ["NEWEST_CLIENTS"] + os.pathsep + os.environ["PATH"]
-        # Where a program's own packages are: a module that comes from the command line is looked for from here.
+        # The folder of the packages: modules for a program on the command line are searched from here.
         done = subprocess.run([*program[language], block], env=environment, capture_output=True, text=True,
                               cwd=os.path.dirname(os.environ["NODE_MODULES"]))
         equal(done.returncode, 0, done.stderr or "exit code")
@@ -206,7 +206,7 @@ def newest(caller, command, **more):
 
 
 def presigned(client, binding, audience):
-    """As docs/proofs.md has it."""
+    """As in docs/proofs.md."""
     bind = lambda request, **_: request.headers.add_header(binding, audience)
     client.meta.events.register("before-sign.sts.GetCallerIdentity", bind, unique_id="binding")
     try:

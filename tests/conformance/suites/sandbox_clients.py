@@ -56,7 +56,7 @@ def by_boto3(caller):
     try:
         identity = client.get_caller_identity()
     except botocore.exceptions.ClientError as error:
-        assert refusal, f"{error}: the row says nothing of a refusal"
+        assert refusal, f"{error}: the row describes no rejection"
         status, code, message = refusal
         equal(error.response["ResponseMetadata"]["HTTPStatusCode"], status, "status")
         equal(error.response["Error"]["Code"], code, "code")
@@ -65,7 +65,7 @@ def by_boto3(caller):
     except Exception as error:
         equal(type(error).__name__, failure, "exception")
         return
-    assert not refusal and not failure, f"{identity}: the row says otherwise"
+    assert not refusal and not failure, f"{identity}: the row describes another identity"
     check_identity(caller, identity)
     metadata = identity["ResponseMetadata"]
     equal(metadata["RetryAttempts"], 2 if flaky else 0, "RetryAttempts")
@@ -93,7 +93,7 @@ def check_cli(caller, done):
         return
     assert done.returncode, f"it succeeded: {done.stdout}"
     if refusal:
-        # Blanks at the end of what it prints are the CLI's own affair.
+        # Blanks at the end of its output do not matter.
         _, code, message = refusal
         pattern = rf"An error occurred \({re.escape(code)}\) when calling the GetCallerIdentity operation.*: {message.rstrip()}"
         assert re.search(pattern, done.stderr), done.stderr

@@ -1,7 +1,7 @@
-"""The function (boto3) and the service with the same settings: whom do they ask, through which proxy, for which region?
+"""Compares the function (boto3) and the service with the same settings: the called host, the proxy and the region.
 
-Recorders stand in for proxies and STS. What goes to AWS itself ends at a proxy, which sees the host.
-`--show` prints what each side did.
+Recorders stand in for proxies and STS. Calls to AWS end at a proxy, which sees the host. `--show` prints what each
+side did.
 """
 
 import os
@@ -186,7 +186,7 @@ def certificate(folder, name):
 
 
 def by_boto3(scene, settings):
-    """Whom the function asks, and what came of it."""
+    """The host that the function calls, and the outcome."""
     kept = dict(os.environ)
     os.environ.clear()
     os.environ.update(clean_environment(**{name: value for name, value in settings.items()
@@ -198,7 +198,7 @@ def by_boto3(scene, settings):
 
 
 def by_service(scene, settings):
-    """The same of the service. One that does not start asks nobody."""
+    """The same for the service. A service that does not start calls no host."""
     try:
         with Program("serve", **settings) as program:
             answer = verify(program.address, QUESTION).body

@@ -1,4 +1,4 @@
-"""The output of the tools that print credentials, posted as it is: `tool | curl --json @- …/verify`.
+"""The unchanged output of tools that print credentials, posted to the service: `tool | curl --json @- …/verify`.
 
 The credentials are moto's, which checks them: an answer that names the role shows that every value was read.
 """
@@ -18,7 +18,7 @@ from service import ROOT, Program, clean_environment, clean_this_process
 
 EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 PYTHON = shlex.quote(sys.executable)
-# The environment as JSON, all of it: what is not meant is passed over.
+# The complete environment as JSON: unrelated variables are ignored.
 ENVIRONMENT = f"{PYTHON} -c 'import json, os; print(json.dumps(dict(os.environ)))'"
 JAVASCRIPT = f"node {shlex.quote(str(ROOT / 'tests/conformance/suites/javascript_sdk.mjs'))}"
 
@@ -52,7 +52,7 @@ class Scene:
         self.user = as_environment(user)
 
     def commands(self, session):
-        """Name, shell command, environment, and whom the answer must name."""
+        """Name, shell command, environment, and the expected identity."""
         role, user, session = f"--role-arn {self.role} --role-session-name Session", self.user, as_environment(session)
         one, two = (shlex.quote(os.environ[name]) for name in ("AWS_CLI_1", "AWS_CLI_2"))
         to_moto = f"--endpoint-url {self.moto.url}"

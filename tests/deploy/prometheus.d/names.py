@@ -19,13 +19,13 @@ VARIABLES = {"$__rate_interval": "5m", "$job": ".*", "$instance": ".*"}  # Grafa
 
 
 def ok(holds, what, *found):
-    print(f"ok: {what}" if holds else f"does not hold: {what}: {found}", flush=True)
+    print(f"ok: {what}" if holds else f"failed: {what}: {found}", flush=True)
     if not holds:
         sys.exit(1)
 
 
 def exposed():
-    """The text of a program that has given each kind of answer, so that every family has a series. It is in the format that
+    """The metrics of a program that has given each kind of answer, so every family has a value. It is in the format that
     `promtool check metrics` reads: OpenMetrics is for who asks for it."""
     with Program("serve", "--sandbox", STS_VERIFY_POLICIES_FILE=ROOT / "deploy/gates/policies.toml") as program:
         assert request(program.address, "GET", "/auth/reports").status == 401

@@ -35,7 +35,7 @@ pub async fn count_as(url: &str) {
 }
 
 #[tokio::test]
-async fn replicas_give_a_caller_one_limit() {
+async fn replicas_share_the_rate_limit_of_a_caller() {
     let redis = RedisProcess::start(&[]).await;
     let stub = Stub::always(identity()).await;
     let (one, other) = (replica(&stub, &redis.url(), "4/h").await, replica(&stub, &redis.url(), "4/h").await);
@@ -64,7 +64,7 @@ async fn replicas_give_a_caller_one_limit() {
 
 /// Redis holds the time at which the caller's burst has refilled; changing it simulates the passing of time.
 #[tokio::test]
-async fn a_caller_that_rests_may_ask_again_and_a_clock_that_was_set_back_locks_nobody_out() {
+async fn a_rate_limit_refills_and_a_clock_that_was_set_back_blocks_no_caller() {
     let redis = RedisProcess::start(&[]).await;
     let stub = Stub::always(identity()).await;
     let replica = replica(&stub, &redis.url(), "3/h").await;
@@ -129,7 +129,7 @@ async fn replicas_let_an_address_fail_to_authenticate_as_often_as_one() {
 }
 
 #[tokio::test]
-async fn without_redis_each_replica_counts_by_itself_and_says_so() {
+async fn without_redis_each_replica_counts_on_its_own_and_logs_it() {
     let mut redis = RedisProcess::start(&[]).await;
     let stub = Stub::always(identity()).await;
     let replica = replica(&stub, &redis.url(), "2/h").await;

@@ -19,7 +19,7 @@ fn id(number: u32) -> [u8; 32] {
 }
 
 #[tokio::test]
-async fn a_proof_counts_once_for_all_replicas_and_again_when_it_was_given_back() {
+async fn a_proof_is_accepted_once_by_all_replicas_and_again_after_its_release() {
     let redis = RedisProcess::start(&[]).await;
     let (one, other) = (store(&redis.url()), store(&redis.url()));
     let claim = one.mark_used(&id(1), in_a_minute()).await.unwrap();
@@ -49,7 +49,7 @@ async fn redis_holds_a_digest_and_a_nonce_for_as_long_as_the_proof_can_be_used_a
 }
 
 #[tokio::test]
-async fn of_a_thousand_proofs_that_two_replicas_get_at_once_each_counts_once() {
+async fn each_of_a_thousand_proofs_at_two_replicas_is_accepted_once() {
     let redis = RedisProcess::start(&[]).await;
     let (one, other) = (store(&redis.url()), store(&redis.url()));
     let mut taking = Vec::new();
@@ -72,7 +72,7 @@ async fn of_a_thousand_proofs_that_two_replicas_get_at_once_each_counts_once() {
 }
 
 #[tokio::test]
-async fn a_use_that_another_has_made_since_is_not_given_back() {
+async fn a_later_use_by_another_replica_is_not_released() {
     let redis = RedisProcess::start(&[]).await;
     let store = store(&redis.url());
     let claim = store.mark_used(&id(1), in_a_minute()).await.unwrap();
@@ -83,7 +83,7 @@ async fn a_use_that_another_has_made_since_is_not_given_back() {
 }
 
 #[tokio::test]
-async fn what_was_taken_without_an_answer_is_found_out_by_its_nonce() {
+async fn a_use_whose_answer_was_lost_is_recognised_by_its_nonce() {
     let redis = RedisProcess::start(&[]).await;
     let proxy = Proxy::before(redis.port).await;
     let store = store(&proxy.url());
@@ -104,7 +104,7 @@ async fn what_was_taken_without_an_answer_is_found_out_by_its_nonce() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_found_out_counts_as_used() {
+async fn a_proof_of_unknown_use_counts_as_used() {
     let redis = RedisProcess::start(&[]).await;
     let proxy = Proxy::before(redis.port).await;
     let store = store(&proxy.url());

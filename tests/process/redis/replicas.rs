@@ -75,7 +75,7 @@ async fn of_proofs_posted_to_two_replicas_at_once_each_is_accepted_exactly_once(
 }
 
 #[tokio::test]
-async fn a_proof_of_which_sts_could_not_say_anything_can_be_posted_to_the_other_replica() {
+async fn a_proof_without_a_verdict_can_be_posted_to_the_other_replica() {
     let redis = RedisProcess::start(&[]).await;
     let (throttling, sandbox) =
         (Stub::always(sts_error(400, "Throttling", "Rate exceeded")).await, start_sandbox().await);

@@ -33,7 +33,7 @@ async fn a_bundle_without_tls_and_one_that_cannot_be_read_are_wrong_settings() {
 /// Different servers at the address: none, a Redis with another password, one without AUTH that repeats what
 /// it received, and one with another protocol.
 #[tokio::test]
-async fn a_redis_that_cannot_be_used_stops_no_start_and_its_password_is_told_to_nobody() {
+async fn an_unusable_redis_does_not_prevent_the_start_and_its_password_is_not_revealed() {
     let stub = Stub::always(identity()).await;
     let web = Stub::always(Reply::Last(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec())).await;
     let mut places = vec![("127.0.0.1:1".to_owned(), "no connection can be made")];

@@ -46,7 +46,7 @@ async fn a_redis_that_is_killed_is_found_again() {
 }
 
 #[tokio::test]
-async fn a_redis_that_is_stopped_is_not_waited_for_without_end() {
+async fn a_stopped_redis_is_waited_for_only_for_a_limited_time() {
     let redis = RedisProcess::start(&[]).await;
     let store = store(&redis.url());
     assert_eq!(take(&store).await, Ok(()));
@@ -60,7 +60,7 @@ async fn a_redis_that_is_stopped_is_not_waited_for_without_end() {
 }
 
 #[tokio::test]
-async fn a_slow_redis_is_one_that_is_not_there() {
+async fn a_slow_redis_counts_as_unreachable() {
     let redis = RedisProcess::start(&[]).await;
     let proxy = Proxy::before(redis.port).await;
     let store = store(&proxy.url());
@@ -74,7 +74,7 @@ async fn a_slow_redis_is_one_that_is_not_there() {
 }
 
 #[tokio::test]
-async fn a_connection_that_redis_closes_costs_nobody_a_refusal() {
+async fn a_connection_that_redis_closes_causes_no_refusal() {
     let redis = RedisProcess::start(&[]).await;
     let store = store(&redis.url());
     for _ in 0..20 {
@@ -84,7 +84,7 @@ async fn a_connection_that_redis_closes_costs_nobody_a_refusal() {
 }
 
 #[tokio::test]
-async fn what_redis_refuses_is_not_taken() {
+async fn a_proof_that_redis_refuses_to_store_is_not_accepted() {
     let redis = RedisProcess::start(&[]).await;
     let store = store(&redis.url());
     let ok = |command: &[&str]| assert_eq!(redis.ask::<String>(command), "OK");
@@ -139,7 +139,7 @@ async fn failure(url: &str, bundle: Option<&str>) -> RedisFailure {
 }
 
 #[tokio::test]
-async fn tls_is_spoken_with_a_server_that_the_bundle_vouches_for_and_with_no_other() {
+async fn tls_is_used_only_with_a_server_that_the_bundle_trusts() {
     let authority = Authority::new("redis-ca");
     let redis = RedisProcess::with_tls(&authority, &["localhost"]).await;
     let bundle = Some(authority.bundle.as_str());
@@ -158,7 +158,7 @@ async fn tls_is_spoken_with_a_server_that_the_bundle_vouches_for_and_with_no_oth
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_told_from_other_failures_and_a_right_one_is_enough() {
+async fn a_wrong_password_differs_from_other_failures_and_a_right_one_is_sufficient() {
     let redis = RedisProcess::start(&["--requirepass", "s3cret/word"]).await;
     let with = |user: &str| format!("redis://{user}127.0.0.1:{}", redis.port);
     let (store, _) = watched(&with(":s3cret%2Fword@"), None);
@@ -178,7 +178,7 @@ async fn the_first_proof_waits_for_the_first_connection() {
 }
 
 #[tokio::test]
-async fn a_bundle_that_cannot_be_read_is_told_before_anything_is_sent() {
+async fn an_unreadable_bundle_is_reported_before_anything_is_sent() {
     let files = Scratch::new("redis-bundles");
     let url = RedisUrl::parse("rediss://localhost").unwrap();
     for bundle in [files.path("none.pem"), files.file("empty.pem", ""), files.file("no.pem", "no PEM")] {
