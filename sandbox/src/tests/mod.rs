@@ -162,7 +162,7 @@ fn answer(request: Received) -> OutgoingResponse {
 }
 
 /// Status, code and message of an error in XML.
-fn refused(request: Received) -> (u16, String, String) {
+fn rejection(request: Received) -> (u16, String, String) {
     error_of(&answer(request))
 }
 
