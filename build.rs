@@ -1,4 +1,4 @@
-//! Tells the program which build it is: the revision it is made from, and the target it is made for.
+//! Passes the revision and the target of the build to the program.
 
 use std::env;
 use std::process::ExitCode;
@@ -14,7 +14,7 @@ fn main() -> ExitCode {
     }
     let revision = if revision.is_empty() { "unknown" } else { &revision };
     println!("cargo::rustc-env=STS_VERIFY_REVISION={revision}");
-    // Cargo sets TARGET for build scripts alone.
+    // Cargo sets TARGET only for build scripts.
     println!("cargo::rustc-env=STS_VERIFY_TARGET={}", env::var("TARGET").unwrap_or_default());
     ExitCode::SUCCESS
 }

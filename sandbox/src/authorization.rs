@@ -1,9 +1,9 @@
-//! What a request says of its signature: which key made it, when, and for which scope. Reading it is the first of STS's
-//! checks, that of the form.
+//! Parses the signature of a request: the access key ID, the signing time, and the scope. This is the first of
+//! STS's checks, that of the form.
 //!
-//! STS reads the Authorization header or, for a presigned URL, the query. Its parser is known by its messages: it cuts
-//! the header at the first space, then the rest at commas and spaces, and expects an equals sign in every piece. Every
-//! recorded message follows from that, so this parser is built in the same way.
+//! STS reads the Authorization header or, for a presigned URL, the query. Its messages show how its parser
+//! works: it cuts the header at the first space, then the rest at commas and spaces, and expects an equals sign
+//! in every piece. Every recorded message follows from that, so this parser is built in the same way.
 
 use http::header;
 use time::{
@@ -21,17 +21,17 @@ use crate::{
 /// `20220127T001427Z`, ISO 8601's basic format.
 const BASIC: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day]T[hour][minute][second]Z");
 
-/// The token of a session: a header, or a parameter of a presigned URL.
+/// The session token: a header, or a parameter of a presigned URL.
 const TOKEN: &str = "X-Amz-Security-Token";
-/// The time of signing, in both places too.
+/// The signing time, also in either place.
 const DATE: &str = "X-Amz-Date";
 
-/// What a request says of its signature, in the right form; nothing in it is checked against anything.
+/// The well-formed signature of a request. Nothing in it is verified yet.
 #[derive(Debug, Clone)]
 pub(crate) struct Authorization {
     pub access_key_id: String,
     pub scope: Scope,
-    /// When the client says it signed.
+    /// The signing time according to the client.
     pub signed_at: OffsetDateTime,
     pub session_token: Option<String>,
     pub signature: String,
@@ -41,7 +41,7 @@ pub(crate) struct Authorization {
 }
 
 impl Authorization {
-    /// Reads it from the Authorization header, else from the query.
+    /// Reads the Authorization header, or else the query.
     pub fn read(request: &Received) -> Result<Self, StsError> {
         if let Some(authorization) = request.header(header::AUTHORIZATION) {
             return Self::from_header(request, authorization.trim());
@@ -53,7 +53,7 @@ impl Authorization {
         }
     }
 
-    /// What the signature has to cover.
+    /// The parts of the request that the signature covers.
     pub fn signed(&self) -> Signed<'_> {
         Signed {
             timestamp: &self.timestamp,
@@ -135,7 +135,7 @@ impl Authorization {
     }
 }
 
-/// What is taken as it comes.
+/// The parts as they were received.
 struct Parts<'a> {
     signature: &'a str,
     signed_headers: &'a str,
@@ -143,12 +143,12 @@ struct Parts<'a> {
     presigned: bool,
 }
 
-/// A time as STS writes it in its messages.
+/// A time in the format of STS's messages.
 pub(crate) fn basic(time: OffsetDateTime) -> String {
     time.format(BASIC).unwrap_or_default()
 }
 
-/// `X-Amz-Date` is always in the basic format; a plain `Date` may also be HTTP's own.
+/// `X-Amz-Date` is always in the basic format; a plain `Date` may also have HTTP's own format.
 fn read_time(text: &str) -> Result<OffsetDateTime, StsError> {
     PrimitiveDateTime::parse(text, BASIC)
         .map(PrimitiveDateTime::assume_utc)
@@ -160,8 +160,8 @@ fn read_time(text: &str) -> Result<OffsetDateTime, StsError> {
         })
 }
 
-/// STS repeats the whole header here, signature and all: the reason why the service checks an access key id before it
-/// signs with it.
+/// STS repeats the whole header here, including the signature. That is why the service checks an access key ID
+/// before it signs with it.
 fn no_equals_sign(piece: &str, authorization: &str) -> StsError {
     StsError::incomplete_signature(format!(
         "'{piece}' not a valid key=value pair (missing equal-sign) in Authorization header: '{authorization}'."

@@ -7,13 +7,13 @@ use tokio::net::TcpListener;
 
 use crate::{caller::Caller, sandbox::Sandbox};
 
-/// How many requests a sandbox keeps unless [`SandboxBuilder::keep_requests`] says otherwise.
+/// The number of requests that a sandbox stores unless [`SandboxBuilder::keep_requests`] sets another.
 const KEPT_REQUESTS: usize = 1000;
 
-/// The settings of a sandbox that is about to start: [`Sandbox::builder`].
+/// The settings of a sandbox before it starts: [`Sandbox::builder`].
 pub struct SandboxBuilder {
     pub(crate) callers: Vec<Caller>,
-    pub(crate) remember_refusals: bool,
+    pub(crate) remember_wrong_secrets: bool,
     pub(crate) throttle_above: Option<u32>,
     pub(crate) keep_requests: usize,
     pub(crate) clock: Box<dyn Fn() -> OffsetDateTime + Send + Sync>,
@@ -23,7 +23,7 @@ impl Default for SandboxBuilder {
     fn default() -> Self {
         Self {
             callers: Vec::new(),
-            remember_refusals: false,
+            remember_wrong_secrets: false,
             throttle_above: None,
             keep_requests: KEPT_REQUESTS,
             clock: Box::new(OffsetDateTime::now_utc),
@@ -51,34 +51,34 @@ impl SandboxBuilder {
         self
     }
 
-    /// Lets STS remember a wrong secret for five seconds, by connection and access key id: the right secret over the same
-    /// connection is then `SignatureDoesNotMatch`, too.
+    /// Lets STS remember a wrong secret for five seconds, by connection and access key ID: the right secret
+    /// over the same connection is then `SignatureDoesNotMatch`, too.
     ///
-    /// STS does this. It is off unless asked for, since a test that uses a wrong secret before the right one would
-    /// otherwise depend on whether its HTTP client has opened a new connection.
+    /// STS does this. It is off by default, because a test that uses a wrong secret before the right one would
+    /// otherwise depend on whether its HTTP client opens a new connection.
     #[must_use]
-    pub fn remember_refusals(mut self) -> Self {
-        self.remember_refusals = true;
+    pub fn remember_wrong_secrets(mut self) -> Self {
+        self.remember_wrong_secrets = true;
         self
     }
 
-    /// Lets STS answer `Throttling` to all requests but the first `requests` of each second of the clock. Without it,
-    /// there is no limit.
+    /// Lets STS answer `Throttling` to all requests after the first `requests` in each second of the clock. The
+    /// default is no limit.
     #[must_use]
     pub fn throttle_above(mut self, requests: u32) -> Self {
         self.throttle_above = Some(requests);
         self
     }
 
-    /// Sets how many of the newest requests are kept for [`Sandbox::requests`]. Without it, 1000.
+    /// Sets how many of the newest requests are stored for [`Sandbox::requests`]. The default is 1000.
     #[must_use]
     pub fn keep_requests(mut self, number: usize) -> Self {
         self.keep_requests = number;
         self
     }
 
-    /// Sets the clock of STS, which signatures, the memory of refusals, the throttle and web identity tokens go by. Without
-    /// it, the system's.
+    /// Sets the clock of STS, which is used for signatures, remembered wrong secrets, the throttle and web
+    /// identity tokens. The default is the system's clock.
     #[must_use]
     pub fn clock(mut self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         self.clock = Box::new(move || clock().into());
@@ -89,7 +89,7 @@ impl SandboxBuilder {
     ///
     /// # Errors
     ///
-    /// When no port can be had, and as [`start_on`](Self::start_on).
+    /// No port is available, or an error of [`start_on`](Self::start_on).
     pub async fn start(self) -> io::Result<Sandbox> {
         self.start_on(TcpListener::bind("127.0.0.1:0").await?)
     }
@@ -98,7 +98,7 @@ impl SandboxBuilder {
     ///
     /// # Errors
     ///
-    /// When the listener has no address, when two callers have the same access key id, or when a caller's region has not
+    /// The listener has no address, two callers have the same access key ID, or a caller's region does not have
     /// the form of a region's name.
     ///
     /// # Panics

@@ -1,4 +1,4 @@
-//! Who may ask the sandbox, with which credentials, and what is out of the ordinary about it.
+//! The callers that the sandbox knows: their credentials, and their special behaviour.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use serde_json::{Map, Value};
 
 use crate::{error::StsError, made_up, regions::partition_of};
 
-/// An IAM principal that the sandbox knows, with credentials that are made up.
+/// An IAM principal that the sandbox knows, with made-up credentials.
 ///
-/// The credentials are derived from the account and the name, so they are the same in every run. They look like AWS's,
-/// belong to nobody, and end in `EXAMPLE` so that secret scanners leave them alone.
+/// The credentials are derived from the account and the name, so they are the same in every run. They look like
+/// AWS's, belong to nobody, and end in `EXAMPLE` so that secret scanners ignore them.
 ///
 /// ```
 /// use sts_sandbox::Caller;
@@ -21,22 +21,23 @@ use crate::{error::StsError, made_up, regions::partition_of};
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Caller {
-    /// Twenty characters: `AKIA` (a long-term key) or `ASIA` (a session's), then capital letters and digits.
+    /// Twenty characters: `AKIA` (a long-term key) or `ASIA` (a session's key), then capital letters and
+    /// digits.
     pub access_key_id: String,
-    /// Forty characters, of which no two callers share all.
+    /// Forty characters, different for each caller.
     pub secret_access_key: String,
-    /// The token, where the key is a session's.
+    /// The session token, if the key belongs to a session.
     pub session_token: Option<String>,
-    /// The region to ask. Any other region of its partition that needs no opting in is as good.
+    /// The region to use. Every other region of its partition that needs no opt-in works, too.
     pub region: String,
     /// One line about the caller, for logs and for [`render_table`](crate::render_table).
     pub description: String,
     pub(crate) behaviour: Behaviour,
-    /// Added to what AWS tells of the caller in web identity tokens.
+    /// Additional claims in the caller's web identity tokens.
     pub(crate) token_claims: Map<String, Value>,
     account: String,
     principal: Principal,
-    /// The unique id of a user or a role.
+    /// The unique ID of a user or a role.
     unique_id: String,
 }
 
@@ -49,16 +50,17 @@ enum Principal {
     Root,
 }
 
-/// What is out of the ordinary about a caller. [`Caller::behaving`] sets it.
+/// The special behaviour of a caller. [`Caller::behaving`] sets it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Behaviour {
-    /// Nothing: STS names the caller.
+    /// None: STS names the caller.
     #[default]
     Normal,
-    /// The signature is lost on the way, as when a proxy drops the Authorization header: `MissingAuthenticationToken`.
+    /// The signature is lost in transit, as when a proxy drops the Authorization header:
+    /// `MissingAuthenticationToken`.
     SignatureLost,
-    /// The Authorization header or the presigned URL is mangled on the way: `IncompleteSignature`.
+    /// The Authorization header or the presigned URL is damaged in transit: `IncompleteSignature`.
     SignatureMangled,
     /// The scope names a region that AWS does not have: `SignatureDoesNotMatch`.
     OtherRegion,
@@ -68,11 +70,12 @@ pub enum Behaviour {
     ClockBehind(Duration),
     /// The key does not exist any more: `InvalidClientTokenId`.
     Deleted,
-    /// The key exists, but not in the region that is asked: `InvalidClientTokenId` without a dot at the end.
+    /// The key exists, but not in the region that is used: `InvalidClientTokenId` without a full stop at the
+    /// end.
     UnknownInRegion,
-    /// The session is over: `ExpiredToken`.
+    /// The session has expired: `ExpiredToken`.
     Expired,
-    /// A request that passed every check gets this error.
+    /// A request that passes every check gets this error.
     Error(StsError),
     /// Two requests get an `InternalFailure`, the third succeeds, and so on.
     FailsTwice,
@@ -102,7 +105,8 @@ impl Caller {
         Self::new(account.into(), Principal::User { path_and_name: name.into() })
     }
 
-    /// A session of an assumed role. The role's name may have a path before it, which GetCallerIdentity does not tell.
+    /// A session of an assumed role. The role's name may have a path before it, which GetCallerIdentity leaves
+    /// out.
     #[must_use]
     pub fn role(
         account: impl Into<String>,
@@ -113,7 +117,7 @@ impl Caller {
         Self::new(account.into(), principal)
     }
 
-    /// A federated user, that is a session of GetFederationToken.
+    /// A federated user: a session of GetFederationToken.
     #[must_use]
     pub fn federated_user(account: impl Into<String>, name: impl Into<String>) -> Self {
         Self::new(account.into(), Principal::FederatedUser { name: name.into() })
@@ -150,7 +154,7 @@ impl Caller {
         }
     }
 
-    /// Sets the region to ask, and with it the partition. Without it, `us-east-1`.
+    /// Sets the region to use, and with it the partition. The default is `us-east-1`.
     #[must_use]
     pub fn in_region(mut self, region: impl Into<String>) -> Self {
         self.region = region.into();
@@ -186,23 +190,24 @@ impl Caller {
         self
     }
 
-    /// Sets what is out of the ordinary.
+    /// Sets the special behaviour.
     #[must_use]
     pub fn behaving(mut self, behaviour: Behaviour) -> Self {
         self.behaviour = behaviour;
         self
     }
 
-    /// Sets one of AWS's own claims in the caller's web identity tokens, such as `org_id`, `ou_path`, `principal_tags` or
-    /// `lambda_source_function_arn`: a member of the claim `https://sts.amazonaws.com/`. One that the sandbox sets itself
-    /// (`aws_account`, `source_region`, `principal_id` and others) is replaced.
+    /// Sets one of AWS's own claims in the caller's web identity tokens, such as `org_id`, `ou_path`,
+    /// `principal_tags` or `lambda_source_function_arn`: a member of the claim `https://sts.amazonaws.com/`. A
+    /// claim that the sandbox sets itself (`aws_account`, `source_region`, `principal_id` and others) is
+    /// replaced.
     #[must_use]
     pub fn with_token_claim(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.token_claims.insert(name.into(), value.into());
         self
     }
 
-    /// The ARN that GetCallerIdentity tells.
+    /// The ARN in the result of GetCallerIdentity.
     #[must_use]
     pub fn arn(&self) -> String {
         let (account, partition) = (&self.account, self.partition());
@@ -221,7 +226,7 @@ impl Caller {
         }
     }
 
-    /// The ARN that web identity tokens tell: that of a role, with its path, in place of its session's.
+    /// The ARN in web identity tokens: for a session that of the role, with its path.
     #[must_use]
     pub fn principal_arn(&self) -> String {
         match &self.principal {
@@ -236,7 +241,7 @@ impl Caller {
         partition_of(&self.region).unwrap_or("aws")
     }
 
-    /// The UserId that GetCallerIdentity tells.
+    /// The UserId in the result of GetCallerIdentity.
     #[must_use]
     pub fn user_id(&self) -> String {
         match &self.principal {

@@ -1,5 +1,6 @@
-//! The checks that come after the form, in STS's order: the clock, the scope, the key and its token, expiry, the
-//! signature. The order shows: a client with a slow clock and a wrong secret hears of its clock.
+//! The checks after that of the form, in STS's order: the clock, the scope, the key and its token, expiry, the
+//! signature. The order is visible: a client with a slow clock and a wrong secret gets the error about its
+//! clock.
 
 use subtle::ConstantTimeEq;
 use time::{Duration, OffsetDateTime};
@@ -13,11 +14,11 @@ use crate::{
     sigv4,
 };
 
-/// How far a client's clock may be off. It holds for presigned URLs too: STS pays no heed to `X-Amz-Expires`.
+/// The maximum deviation of a client's clock. It applies to presigned URLs, too: STS ignores `X-Amz-Expires`.
 const TOLERANCE: Duration = Duration::minutes(15);
 
-/// Runs every check but that of the signature, at STS's time `now`. `caller` is the caller of the access key id; where
-/// there is none, the key's check fails.
+/// Makes every check but that of the signature, at STS's time `now`. `caller` is the caller with the access key
+/// ID; without one, the check of the key fails.
 pub(crate) fn before_the_signature(
     authorization: &Authorization,
     caller: Option<&Caller>,
@@ -43,8 +44,8 @@ fn clock(authorization: &Authorization, now: OffsetDateTime) -> Result<(), StsEr
     Err(StsError::signature_does_not_match(message))
 }
 
-/// STS strings the texts together when several things are wrong, hence the space at the end of each; only the text about
-/// the region was recorded.
+/// STS concatenates the texts when several things are wrong, hence the space at the end of each. Only the text
+/// about the region was recorded.
 fn scope(authorization: &Authorization) -> Result<(), StsError> {
     let (scope, signed) = (&authorization.scope, basic(authorization.signed_at));
     let day = signed.get(..8).unwrap_or_default();
@@ -69,7 +70,7 @@ fn scope(authorization: &Authorization) -> Result<(), StsError> {
     if message.is_empty() { Ok(()) } else { Err(StsError::signature_does_not_match(message)) }
 }
 
-/// The key is looked up in the region that is asked, then its token is compared.
+/// Looks the key up in the region that is used, then compares its token.
 fn key<'a>(authorization: &Authorization, caller: Option<&'a Caller>) -> Result<&'a Caller, StsError> {
     let caller = caller.ok_or(StsError::invalid_token())?;
     match caller.behaviour {

@@ -1,4 +1,4 @@
-//! What of a request may be logged.
+//! The data of a request that may be logged.
 
 use tracing::info;
 
@@ -6,9 +6,9 @@ use crate::{
     authorization::Authorization, caller::Caller, regions::partition_of, response::OutgoingResponse,
 };
 
-/// What of a request may be logged. A request may hold anything, a secret in the place of the key included, so only a
-/// key of the usual form is shown, by its ends, and only a region of the right form. As the ends of all keys may be the
-/// same, the line has the caller's description.
+/// The data of a request that may be logged. A request may contain anything, even a secret instead of the key.
+/// So only the ends of a key of the usual form are logged, and only a region of the right form. Because several
+/// keys may have the same ends, the line also contains the caller's description.
 #[derive(Debug)]
 pub(crate) struct LogFields {
     access_key: String,
@@ -17,7 +17,7 @@ pub(crate) struct LogFields {
 }
 
 impl LogFields {
-    /// Those of a request with this authorization, if it can be read, of this caller, if there is one.
+    /// The fields of a request with this authorization, if it is readable, and of this caller, if there is one.
     pub fn of(authorization: Option<&Authorization>, caller: Option<&Caller>) -> Self {
         let region =
             authorization.map(|it| &*it.scope.region).filter(|region| partition_of(region).is_some());
@@ -30,7 +30,7 @@ impl LogFields {
         }
     }
 
-    /// Writes the line of a request that got this response, or none.
+    /// Logs the line of a request that got this response, or none.
     pub fn log(&self, response: Option<&OutgoingResponse>) {
         let Self { access_key, region, caller } = self;
         let code = response.map_or("(none)", |response| &response.label);
@@ -39,7 +39,7 @@ impl LogFields {
     }
 }
 
-/// First four and last four characters, if it is a key.
+/// The first four and last four characters, if the text is a key.
 fn masked(key: &str) -> Option<String> {
     let usual = key.len() == 20 && key.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
     usual.then(|| format!("{}…{}", &key[..4], &key[16..]))

@@ -1,5 +1,5 @@
-//! Credentials and ids that are made up: derived from a text, so that they are the same in every run, of the form that
-//! AWS's have, and with EXAMPLE at their end.
+//! Made-up credentials and IDs: derived from a text, so that they are the same in every run, with the form of
+//! AWS's, and with EXAMPLE at the end.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sha2::{Digest, Sha256};
@@ -24,7 +24,7 @@ pub(crate) fn session_token(seed: &str) -> String {
     format!("SandboxSession/{:.43}/EXAMPLETOKEN==", STANDARD.encode(digest("session token", seed)))
 }
 
-/// Letters and digits as in AWS's ids, which are base32.
+/// Letters and digits as in AWS's IDs, which are base32.
 fn capitals(length: usize, purpose: &str, seed: &str) -> String {
     const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let letters = digest(purpose, seed).into_iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)]));
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_made_up_has_the_form_of_aws_s_and_differs_by_its_seed() {
+    fn made_up_values_have_the_form_of_aws_s_and_differ_by_their_seed() {
         let all = |seed| {
             [
                 access_key_id("AKIA", seed),

@@ -1,4 +1,4 @@
-//! What is between a caller and STS: clocks that differ, and a network that changes requests.
+//! Simulates what is between a caller and STS: clocks that differ, and a network that changes requests.
 
 use http::{HeaderValue, header::AUTHORIZATION};
 use time::Duration;
@@ -10,7 +10,7 @@ use crate::{
     sigv4::SIGNATURE_PARAMETER,
 };
 
-/// How far STS's clock is from the true time for this caller.
+/// How far STS's clock deviates from the true time for this caller.
 pub(crate) fn clock_skew(caller: &Caller) -> Duration {
     match caller.behaviour {
         Behaviour::ClockAhead(by) => Duration::try_from(by).unwrap_or(Duration::MAX),
@@ -19,7 +19,7 @@ pub(crate) fn clock_skew(caller: &Caller) -> Duration {
     }
 }
 
-/// The request as it arrives when something on its way changes it; `None` where nothing does.
+/// The request as it arrives if something changes it in transit. `None` if nothing does.
 pub(crate) fn changed(
     request: &Received,
     caller: &Caller,

@@ -1,4 +1,5 @@
-//! What the name of a region tells: whether it is one, its partition, and whether an account has to opt in to it.
+//! The properties of a region that follow from its name: its validity, its partition, and whether an account
+//! must opt in to it.
 
 /// The first part of a region's name, by partition: the alternatives of `regionRegex` in the partition data of
 /// `aws-sdk-sts` 1.124. The other two parts are a word and a number, so no list of regions is needed.
@@ -13,8 +14,8 @@ const PARTITIONS: [(&str, &[&str]); 8] = [
     ("aws-us-gov", &["us-gov"]),
 ];
 
-/// The regions of `aws` that every account has. AWS has made each later one opt-in (from 2019 on), so this list is
-/// closed; in the other partitions there are no opt-in regions.
+/// The regions of `aws` that every account has. AWS has made each later one opt-in (from 2019 on), so this list
+/// is complete. The other partitions have no opt-in regions.
 const ALWAYS_ON: [&str; 17] = [
     "ap-northeast-1",
     "ap-northeast-2",
@@ -35,11 +36,12 @@ const ALWAYS_ON: [&str; 17] = [
     "us-west-2",
 ];
 
-/// The longest word and number in a region's name. The SDK sets no bound; here a name may be logged, and a long text that
-/// a client put in its place may not.
+/// The maximum lengths of the word and the number in a region's name. The SDK has no limit, but here a name may
+/// be logged, and a long text from a client must not be.
 const LONGEST: (usize, usize) = (16, 2);
 
-/// The partition of a region, such as `aws-cn` of `cn-north-1`, or `None` if a text has not the form of a region's name.
+/// The partition of a region, such as `aws-cn` for `cn-north-1`. `None` if the text does not have the form of a
+/// region's name.
 pub(crate) fn partition_of(region: &str) -> Option<&'static str> {
     let (rest, number) = region.rsplit_once('-')?;
     let (prefix, word) = rest.rsplit_once('-')?;
@@ -51,8 +53,8 @@ pub(crate) fn partition_of(region: &str) -> Option<&'static str> {
     (number_fits && word_fits).then_some(*partition)
 }
 
-/// Whether a key whose home is `home` works in `region`: in its own region, and in every region of its partition that
-/// needs no opting in.
+/// Whether a key from the region `home` works in `region`: in its own region, and in every region of its
+/// partition that needs no opt-in.
 pub(crate) fn works_in(home: &str, region: &str) -> bool {
     let partition = partition_of(region);
     let always_on = partition != Some("aws") || ALWAYS_ON.contains(&region);
@@ -64,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_region_s_partition_is_known_by_its_prefix() {
+    fn a_region_s_partition_follows_from_its_prefix() {
         for (partition, regions) in [
             (
                 "aws",
@@ -85,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_not_the_form_of_a_region_has_no_partition() {
+    fn a_text_without_the_form_of_a_region_has_no_partition() {
         for text in [
             "",
             "-",
@@ -110,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_works_in_its_partition_but_for_regions_to_opt_in_to() {
+    fn a_key_works_in_its_partition_except_in_opt_in_regions() {
         for (home, region, works) in [
             ("us-east-1", "us-east-1", true),
             ("us-east-1", "eu-west-3", true),

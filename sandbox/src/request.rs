@@ -1,4 +1,4 @@
-//! A request as it was received, with nothing decoded: the signature covers the bytes of the wire.
+//! A request as it was received, without any decoding: the signature covers the bytes as sent.
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, header};
@@ -31,7 +31,7 @@ impl From<Request<Bytes>> for Received {
 }
 
 impl Received {
-    /// The first value of a header as text; bytes beyond UTF-8 are replaced, as they can only be shown, not meant.
+    /// The first value of a header as text. Bytes that are not UTF-8 are replaced: the text is only shown.
     pub fn header(&self, name: impl header::AsHeaderName) -> Option<String> {
         self.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
     }
@@ -41,7 +41,7 @@ impl Received {
         parameter(self.query.as_bytes(), name)
     }
 
-    /// A parameter of the action: in the body of a POST, in the query of a GET; STS takes either.
+    /// A parameter of the action, from the body of a POST or from the query of a GET. STS accepts both.
     pub fn parameter(&self, name: &str) -> Option<String> {
         parameter(&self.body, name).or_else(|| self.query_parameter(name))
     }
@@ -53,7 +53,7 @@ impl Received {
         body.chain(query).map(|(name, value)| (name.into_owned(), value.into_owned()))
     }
 
-    /// JSON for a client that asks for it by name, XML for all others, `*/*` included.
+    /// JSON for a client whose `Accept` names it, XML for all others, `*/*` included.
     pub fn format(&self) -> Format {
         let accept = self.header(header::ACCEPT).unwrap_or_default();
         let mut types = accept.split(',').map(|range| range.split(';').next().unwrap_or_default().trim());

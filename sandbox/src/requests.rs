@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use http::Request;
 
-/// The newest requests, up to a number of them.
+/// The newest requests, up to a maximum number.
 #[derive(Debug)]
 pub(crate) struct Requests {
     limit: usize,
@@ -20,7 +20,7 @@ impl Requests {
         Self { limit, newest: Mutex::default() }
     }
 
-    /// Adds a request, and drops the oldest one where there are too many.
+    /// Adds a request, and removes the oldest one if there are too many.
     pub fn push(&self, request: &Request<Bytes>) {
         if self.limit == 0 {
             return;

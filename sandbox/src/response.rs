@@ -1,6 +1,6 @@
-//! Responses as bytes: STS's XML and JSON, and those of what stands between a client and STS when something goes wrong.
+//! The responses as bytes: STS's XML and JSON, and those of programs between a client and STS.
 //!
-//! The XML is byte for byte as it was recorded: no declaration, an indent of two spaces, a last newline.
+//! The XML is byte for byte as it was recorded: no declaration, two spaces of indentation, a final newline.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -36,9 +36,9 @@ impl Format {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OutgoingResponse {
     pub status: StatusCode,
-    /// What the log calls it: the code of an error, or `OK`.
+    /// The label in the log: the code of an error, or `OK`.
     pub label: Cow<'static, str>,
-    /// In the order of the wire. `Content-Length` and `Date` follow; hyper adds them.
+    /// In the order in which they are sent. hyper adds `Content-Length` and `Date` after them.
     pub headers: Vec<(&'static str, String)>,
     pub body: String,
 }
@@ -82,13 +82,13 @@ impl OutgoingResponse {
         Self { status: error.status, label: error.code.clone(), headers, body }
     }
 
-    /// What a load balancer sends for a service that is gone: a status and nothing else.
+    /// The response of a load balancer without a working server: only a status.
     pub fn empty_unavailable() -> Self {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         Self { status, label: "(empty)".into(), headers: vec![], body: String::new() }
     }
 
-    /// What a captive portal or a misconfigured proxy sends: HTML.
+    /// The response of a captive portal or a misconfigured proxy: HTML.
     pub fn proxy_page() -> Self {
         let body = "<!DOCTYPE html>\n<html><head><title>Sign in</title></head>\
                     <body><p>Please sign in to use this network.</p></body></html>\n";
@@ -96,14 +96,14 @@ impl OutgoingResponse {
         Self { status: StatusCode::OK, label: "(html)".into(), headers, body: body.to_owned() }
     }
 
-    /// The same response, its body cut in the middle by something that also set the `Content-Length` right.
+    /// The same response with its body cut in the middle and a matching `Content-Length`.
     pub fn cut_short(mut self) -> Self {
         self.body.truncate(self.body.len() / 2);
         self.label = "(cut)".into();
         self
     }
 
-    /// A JSON document that anybody may read.
+    /// A public JSON document.
     pub fn document(document: &Value) -> Self {
         let headers = vec![("content-type", "application/json".to_owned())];
         Self { status: StatusCode::OK, label: "(document)".into(), headers, body: document.to_string() }
@@ -122,7 +122,7 @@ impl From<OutgoingResponse> for Response<Full<Bytes>> {
         let mut response = Self::new(Full::new(outgoing.body.into()));
         *response.status_mut() = outgoing.status;
         for (name, value) in outgoing.headers {
-            // Every value is made in this file, of ASCII without control characters.
+            // All values are made in this file, of ASCII without control characters.
             if let Ok(value) = HeaderValue::from_str(&value) {
                 response.headers_mut().append(name, value);
             }
@@ -147,7 +147,7 @@ fn success_xml(operation: &str, members: &[(&str, &str)], id: &str) -> String {
     )
 }
 
-/// The members of the result come in the order of their names.
+/// The members of the result are ordered by name.
 fn success_json(operation: &str, members: &[(&str, &str)], id: &str) -> String {
     let result: BTreeMap<_, _> = members.iter().copied().collect();
     json!({format!("{operation}Response"): {
@@ -177,7 +177,8 @@ fn error_json(error: &StsError, id: &str) -> String {
     json!({"Error": error, "RequestId": id}).to_string()
 }
 
-/// Text for an XML element; STS leaves quotes as they are. What XML cannot hold (a decoded `%00`) is replaced.
+/// Text for an XML element. STS does not escape quotes. Characters that XML cannot contain (a decoded `%00`)
+/// are replaced.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {

@@ -1,4 +1,4 @@
-//! A sandbox that runs.
+//! A running sandbox.
 
 use std::{fmt, io, net::Ipv4Addr, sync::Arc};
 
@@ -12,7 +12,7 @@ use tokio::{
 
 use crate::{builder::SandboxBuilder, caller::Caller, server::serve, sts::Sts};
 
-/// A stand-in for STS that runs until it is dropped. [`builder`](Self::builder) starts one.
+/// A simulated STS that runs until it is dropped. [`builder`](Self::builder) starts one.
 pub struct Sandbox {
     url: String,
     sts: Arc<Sts>,
@@ -28,7 +28,7 @@ impl fmt::Debug for Sandbox {
 }
 
 impl Sandbox {
-    /// The settings of a new sandbox, which knows no callers yet.
+    /// The settings of a new sandbox without callers.
     #[must_use]
     pub fn builder() -> SandboxBuilder {
         SandboxBuilder::default()
@@ -58,30 +58,31 @@ impl Sandbox {
         self.sts.callers()
     }
 
-    /// The newest requests to the sandbox, oldest first, as they came over the wire: health checks and those that were
-    /// refused, too.
+    /// The newest requests to the sandbox, oldest first, as they were received. Includes health checks and
+    /// rejected requests.
     #[must_use]
     pub fn requests(&self) -> Vec<Request<Bytes>> {
         self.sts.requests.all()
     }
 
-    /// Replaces the keys that web identity tokens are signed with. As AWS's key ids are alike from key to key, the new keys
-    /// have the ids of the old ones. It takes up to a second.
+    /// Replaces the keys that sign web identity tokens. Like AWS's key IDs, those of the new keys are the same
+    /// as those of the old ones. This takes up to a second.
     ///
     /// # Errors
     ///
-    /// When the system has no randomness or no memory.
+    /// The system has no randomness or no memory.
     pub async fn rotate_keys(&self) -> io::Result<()> {
         let sts = self.sts.clone();
         let rotated = spawn_blocking(move || sts.issuer.rotate_keys()).await.map_err(io::Error::other)?;
         rotated.map_err(|_| io::Error::other("no new keys can be made"))
     }
 
-    /// Serves until `shutdown` resolves. Then idle connections are closed at once, and responses under way have a second.
+    /// Serves until `shutdown` resolves. Then idle connections are closed at once, and responses in progress
+    /// have one second.
     ///
     /// # Errors
     ///
-    /// When the listener can accept no more, for a reason that will not pass.
+    /// The listener can accept no more connections, for a permanent reason.
     pub async fn run_until(mut self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
         tokio::select! {
             ended = &mut self.served => return ended.unwrap_or_else(|error| Err(io::Error::other(error))),
@@ -93,7 +94,7 @@ impl Sandbox {
 }
 
 impl Drop for Sandbox {
-    /// Closes the listener and every connection, whatever is under way, as soon as the runtime comes to it.
+    /// Closes the listener and every connection, whatever is in progress, as soon as the runtime processes it.
     fn drop(&mut self) {
         self.served.abort();
     }

@@ -1,4 +1,4 @@
-//! The connections of a sandbox: HTTP/1.1, in bounded time and memory.
+//! The connections of a sandbox: HTTP/1.1, with limits of time and memory.
 
 use std::{io, pin::pin, sync::Arc, time::Duration};
 
@@ -15,22 +15,23 @@ use tokio::{
 };
 use tracing::{debug, warn};
 
-use crate::{memory::Refusals, sts::Sts};
+use crate::{memory::WrongSecrets, sts::Sts};
 
-/// A request to STS is a few hundred bytes, a few thousand with a long token; the rest is a mistake.
+/// A request to STS has a few hundred bytes, or a few thousand with a long token. A longer one is a mistake.
 const BODY_LIMIT: usize = 64 * 1024;
 
-/// How long a client may take for a request's head, and how long a connection may be idle: longer than the SDKs keep
-/// theirs (20 s), so that it is always they who close.
+/// The time limit for a request's head, and for an idle connection: longer than the SDKs keep idle connections
+/// (20 s), so that they always close first.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a client may take for a body.
+/// The time limit for a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long responses that are under way when the sandbox stops may take. Those of a silent caller never come.
+/// The time limit for responses that are in progress when the sandbox stops. Those of a silent caller never
+/// come.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Why a connection is closed without a response. hyper closes when a service fails, which is what each of these needs.
+/// Why a connection is closed without a response. hyper closes the connection when a service fails.
 #[derive(Debug, thiserror::Error)]
 enum Closed {
     #[error("the caller's behaviour says so")]
@@ -41,12 +42,12 @@ enum Closed {
     BadBody,
 }
 
-/// Serves until `shutdown` resolves or its sender is dropped; then idle connections are closed at once, and responses
-/// under way have a second.
+/// Serves until `shutdown` resolves or its sender is dropped. Then idle connections are closed at once, and
+/// responses in progress have one second.
 ///
 /// # Errors
 ///
-/// When `listener` can accept no more, for a reason that will not pass.
+/// `listener` can accept no more connections, for a permanent reason.
 pub(crate) async fn serve(
     listener: TcpListener,
     sts: Arc<Sts>,
@@ -72,7 +73,7 @@ pub(crate) async fn serve(
     Ok(())
 }
 
-/// Takes an error of `accept` that concerns one connection, or that will pass, for what it is.
+/// Decides whether an error of `accept` is harmless: it concerns one connection, or is temporary.
 async fn survive(error: io::Error) -> io::Result<()> {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     /// `ENFILE` and `EMFILE`: the system, or this process, has no file descriptor left.
@@ -82,7 +83,7 @@ async fn survive(error: io::Error) -> io::Result<()> {
         (ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted, _) => Ok(()),
         (_, Some(number)) if OUT_OF_DESCRIPTORS.contains(&number) => {
             warn!(%error, "the sandbox cannot take a connection just now");
-            // Nothing tells when one is free again.
+            // There is no notification when one is free again.
             sleep(Duration::from_millis(100)).await;
             Ok(())
         }
@@ -91,10 +92,10 @@ async fn survive(error: io::Error) -> io::Result<()> {
 }
 
 async fn connection(stream: TcpStream, sts: Arc<Sts>, mut stopped: watch::Receiver<()>) {
-    // Only delays a response when it fails.
+    // If this fails, responses are only delayed.
     _ = stream.set_nodelay(true);
-    let refusals = Arc::new(Refusals::default());
-    let service = service_fn(move |request| respond(sts.clone(), refusals.clone(), request));
+    let wrong_secrets = Arc::new(WrongSecrets::default());
+    let service = service_fn(move |request| respond(sts.clone(), wrong_secrets.clone(), request));
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
@@ -114,7 +115,7 @@ async fn connection(stream: TcpStream, sts: Arc<Sts>, mut stopped: watch::Receiv
 
 async fn respond(
     sts: Arc<Sts>,
-    refusals: Arc<Refusals>,
+    wrong_secrets: Arc<WrongSecrets>,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Closed> {
     let (head, body) = request.into_parts();
@@ -123,10 +124,10 @@ async fn respond(
     let request = sts.receive(Request::from_parts(head, body));
     if sts.issuer.lacks_keys_for(&request) {
         let sts = sts.clone();
-        // What fails now fails again when the response needs them.
+        // An error occurs again when the response needs the keys.
         _ = spawn_blocking(move || sts.issuer.keys().map(|_| ())).await;
     }
-    let outcome = sts.respond(&refusals, request);
+    let outcome = sts.respond(&wrong_secrets, request);
     if !outcome.wait.is_zero() {
         sleep(outcome.wait).await;
     }

@@ -1,7 +1,8 @@
-//! AWS Signature Version 4, recomputed from the bytes received.
+//! AWS Signature Version 4, recomputed from the received bytes.
 //!
-//! A client signs what it sends; this module builds the same canonical text from what arrived. Nothing here decides
-//! anything: [`crate::check`] does. Written from the specification in AWS's "Signature Version 4 signing process".
+//! A client signs what it sends, and this module builds the same canonical text from what arrived. It makes no
+//! decisions: [`crate::check`] does. Written from the specification, AWS's "Signature Version 4 signing
+//! process".
 
 use std::fmt::Write as _;
 
@@ -12,16 +13,16 @@ use sha2::{Digest, Sha256};
 
 use crate::request::Received;
 
-/// The one algorithm that STS takes.
+/// The only algorithm that STS accepts.
 pub(crate) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
-/// The query parameter that cannot be part of what it signs.
+/// The query parameter that the signature does not cover, because it contains the signature.
 pub(crate) const SIGNATURE_PARAMETER: &str = "X-Amz-Signature";
 
-/// Everything but the unreserved characters of RFC 3986, which the signature leaves as they are.
+/// All characters but the unreserved ones of RFC 3986, which are not escaped.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// Day, region, service and terminator: what a signing key is good for.
+/// Day, region, service and terminator: the scope of a signing key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Scope {
     pub date: String,
@@ -30,15 +31,15 @@ pub(crate) struct Scope {
     pub terminal: String,
 }
 
-/// What of a request was signed, and when.
+/// The signed parts of a request, and the signing time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Signed<'a> {
-    /// The time in ISO 8601's basic format, as it is in the string to sign.
+    /// The time in ISO 8601's basic format, as in the string to sign.
     pub timestamp: &'a str,
     pub scope: &'a Scope,
-    /// The names of the signed headers as the client listed them: lower case, `;` between.
+    /// The names of the signed headers as the client listed them: lower case, separated by `;`.
     pub headers: &'a str,
-    /// Whether the signature came in the query (a presigned URL).
+    /// Whether the signature is in the query (a presigned URL).
     pub presigned: bool,
 }
 
@@ -69,8 +70,8 @@ fn canonical_request(request: &Received, signed: Signed<'_>) -> Vec<u8> {
     text
 }
 
-/// The path without `.`, `..` and doubled slashes, each segment encoded once more: every service but S3 wants the
-/// encoded path encoded again.
+/// The path without `.`, `..` and duplicate slashes, with each segment encoded once more: every service but S3
+/// requires the encoded path to be encoded again.
 fn canonical_path(path: &str) -> String {
     let mut segments = Vec::new();
     for segment in path.split('/') {
@@ -84,8 +85,8 @@ fn canonical_path(path: &str) -> String {
     format!("/{}{slash}", segments.join("/"))
 }
 
-/// The parameters in the order of their encoded names, then values. Each is decoded and encoded anew, as clients
-/// differ in what they leave bare.
+/// The parameters, ordered by their encoded names, then by their values. Each is decoded and encoded again,
+/// because clients differ in the characters that they escape.
 fn canonical_query(query: &str, presigned: bool) -> String {
     let recode = |text: &str| encode(&percent_decode_str(text).collect::<Vec<u8>>());
     let mut pairs: Vec<(String, String)> = query
@@ -100,8 +101,8 @@ fn canonical_query(query: &str, presigned: bool) -> String {
     pairs.join("&")
 }
 
-/// Every value of the header, trimmed, inner blanks reduced to one, with commas between; nothing if it did not come,
-/// which then fails the signature.
+/// All values of the header, trimmed, with inner white space reduced to one space, separated by commas. Empty
+/// if the header is missing, which makes the signature invalid.
 fn canonical_header(headers: &HeaderMap, name: &str) -> Vec<u8> {
     let values: Vec<Vec<u8>> = headers
         .get_all(name)
@@ -184,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn every_step_of_aws_s_example_comes_out_as_printed() {
+    fn every_step_of_aws_s_example_is_reproduced() {
         let request = get(
             "/?Action=ListUsers&Version=2010-05-08",
             &[
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn the_vectors_of_aws_s_test_suite_come_out() {
+    fn the_vectors_of_aws_s_test_suite_are_reproduced() {
         let headers = [("host", "example.amazonaws.com"), ("x-amz-date", TIMESTAMP)];
         let scope = scope("service");
         let vectors = [
@@ -226,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_is_sorted_and_encoded_the_same_however_it_came() {
+    fn a_query_is_sorted_and_encoded_the_same_whatever_its_original_form() {
         let canonical = "A=2&Empty=&a=0&a=1&x=a%20b%2Bc~";
         for query in ["x=a%20b%2Bc~&Empty&a=1&A=2&a=0", "&a=0&a=1&&Empty=&A=2&x=a%20b%2bc%7E"] {
             assert_eq!(canonical_query(query, false), canonical);
@@ -234,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_presigned_url_leaves_its_signature_out() {
+    fn only_a_presigned_url_excludes_its_signature() {
         let query = "X-Amz-Signature=1&X-Amz-Date=2";
         assert_eq!(canonical_query(query, true), "X-Amz-Date=2");
         assert_eq!(canonical_query(query, false), "X-Amz-Date=2&X-Amz-Signature=1");

@@ -1,4 +1,5 @@
-//! From a request to its response: the stages in order, and the one place where a caller's behaviour is acted on.
+//! Turns a request into its response: the stages in order, and the only place that handles a caller's
+//! behaviour.
 
 use std::{
     collections::HashMap,
@@ -18,7 +19,7 @@ use crate::{
     check,
     error::StsError,
     log_fields::LogFields,
-    memory::Refusals,
+    memory::WrongSecrets,
     on_the_way,
     regions::partition_of,
     request::Received,
@@ -28,34 +29,35 @@ use crate::{
     web_identity::{Issuer, Parameters},
 };
 
-/// A path that is not STS's: for whoever has to know that the sandbox is up, a container's health check say.
+/// A path that STS does not have, for programs that check whether the sandbox is running, such as a container's
+/// health check.
 const HEALTH: &str = "/livez";
 
-/// The host of the endpoint that is not of one region.
+/// The host of the global endpoint.
 const GLOBAL: &str = "sts.amazonaws.com";
 
-/// The stand-in: what every connection shares.
+/// The simulated STS, which all connections share.
 pub(crate) struct Sts {
     callers: Vec<Known>,
-    /// Where in `callers` an access key id is.
+    /// The index in `callers` of each access key ID.
     by_key: HashMap<String, usize>,
-    remember_refusals: bool,
+    remember_wrong_secrets: bool,
     throttle: Option<Throttle>,
     pub requests: Requests,
     pub issuer: Issuer,
     clock: Box<dyn Fn() -> OffsetDateTime + Send + Sync>,
 }
 
-/// A caller, and how often it passed every check.
+/// A caller, and the number of its requests that passed every check.
 struct Known {
     caller: Caller,
     calls: AtomicUsize,
 }
 
-/// What becomes of a request.
+/// The outcome of a request.
 #[derive(Debug)]
 pub(crate) struct Outcome {
-    /// How long to wait first.
+    /// The wait before the response.
     pub wait: Duration,
     /// `None`: close the connection without a response.
     pub response: Option<OutgoingResponse>,
@@ -68,11 +70,11 @@ impl From<OutgoingResponse> for Outcome {
 }
 
 impl Sts {
-    /// Takes the settings over. The URL is the issuer of web identity tokens.
+    /// Takes the settings. The URL is the issuer of web identity tokens.
     ///
     /// # Errors
     ///
-    /// When two callers have the same access key id, or a caller's region has not the form of a region's name.
+    /// Two callers have the same access key ID, or a caller's region does not have the form of a region's name.
     pub fn new(settings: SandboxBuilder, url: String) -> io::Result<Self> {
         let invalid = |message| Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         let mut by_key = HashMap::new();
@@ -89,7 +91,7 @@ impl Sts {
         Ok(Self {
             callers: settings.callers.into_iter().map(known).collect(),
             by_key,
-            remember_refusals: settings.remember_refusals,
+            remember_wrong_secrets: settings.remember_wrong_secrets,
             throttle: settings.throttle_above.map(Throttle::above),
             requests: Requests::keeping(settings.keep_requests),
             issuer: Issuer::new(url),
@@ -101,14 +103,14 @@ impl Sts {
         self.callers.iter().map(|known| &known.caller)
     }
 
-    /// Takes a request in, which is kept for the tests that ask for it.
+    /// Receives a request, which is stored for tests.
     pub fn receive(&self, request: Request<Bytes>) -> Received {
         self.requests.push(&request);
         request.into()
     }
 
-    /// Decides on a request over a connection on which `refusals` were remembered, and logs a line.
-    pub fn respond(&self, refusals: &Refusals, request: Received) -> Outcome {
+    /// Decides on a request over a connection on which `wrong_secrets` were remembered, and logs a line.
+    pub fn respond(&self, wrong_secrets: &WrongSecrets, request: Received) -> Outcome {
         if request.path == HEALTH {
             return OutgoingResponse::alive().into();
         }
@@ -123,7 +125,7 @@ impl Sts {
         let authorization = Authorization::read(&request);
         let known = authorization.as_ref().ok().and_then(|it| self.find(&it.access_key_id));
         let fields = LogFields::of(authorization.as_ref().ok(), known.map(|known| &known.caller));
-        let outcome = match authorization.and_then(|it| self.admit(refusals, request, it, now)) {
+        let outcome = match authorization.and_then(|it| self.admit(wrong_secrets, request, it, now)) {
             Err(error) => OutgoingResponse::error(format, &error).into(),
             Ok(admitted) => self.reply(&admitted, format, now),
         };
@@ -135,10 +137,10 @@ impl Sts {
         self.by_key.get(access_key_id).map(|index| &self.callers[*index])
     }
 
-    /// Whether STS does for this request what it asks, and for whom.
+    /// Whether STS executes this request, and for which caller.
     fn admit(
         &self,
-        refusals: &Refusals,
+        wrong_secrets: &WrongSecrets,
         mut request: Received,
         mut authorization: Authorization,
         now: OffsetDateTime,
@@ -150,7 +152,7 @@ impl Sts {
         if let Some(changed) = known.and_then(|it| on_the_way::changed(&request, &it.caller, &authorization))
         {
             request = changed;
-            // The form is read again, so that the error is the one that the changed request really gets.
+            // The form is read again, so that the error is that of the changed request.
             authorization = Authorization::read(&request)?;
         }
         let caller = known.map(|known| &known.caller);
@@ -158,14 +160,16 @@ impl Sts {
         check::before_the_signature(&authorization, caller, sts_time)?;
         let known = known.ok_or(StsError::invalid_token())?;
         let signed = check::signature(&request, &authorization, &known.caller.secret_access_key);
-        if self.remember_refusals && refusals.refuse(&authorization.access_key_id, signed.is_err(), now) {
+        if self.remember_wrong_secrets
+            && wrong_secrets.reject(&authorization.access_key_id, signed.is_err(), now)
+        {
             return Err(StsError::wrong_signature());
         }
         signed?;
         Ok(Admitted { known, operation: Operation::of(&request)?, region: authorization.scope.region })
     }
 
-    /// What the caller of a request gets that passed every check.
+    /// The response for a request that passed every check.
     fn reply(&self, admitted: &Admitted<'_>, format: Format, now: OffsetDateTime) -> Outcome {
         let Admitted { known, operation, region } = admitted;
         let calls = known.calls.fetch_add(1, Ordering::Relaxed);
@@ -176,12 +180,12 @@ impl Sts {
             Operation::GetWebIdentityToken(parameters) => {
                 match self.issuer.token(caller, parameters, region, now) {
                     Ok(token) => OutgoingResponse::web_identity_token(format, &token, region, now),
-                    Err(refused) => error(&refused),
+                    Err(failure) => error(&failure),
                 }
             }
         };
         match &caller.behaviour {
-            Behaviour::Error(refused) => error(refused).into(),
+            Behaviour::Error(failure) => error(failure).into(),
             Behaviour::FailsTwice if calls % 3 < 2 => error(&StsError::internal_failure()).into(),
             Behaviour::Slow(wait) => Outcome { wait: *wait, response: Some(result()) },
             Behaviour::Silent => Outcome { wait: Duration::MAX, response: None },
@@ -189,7 +193,8 @@ impl Sts {
             Behaviour::EmptyUnavailable => OutgoingResponse::empty_unavailable().into(),
             Behaviour::ProxyPage => OutgoingResponse::proxy_page().into(),
             Behaviour::CutShort => result().cut_short().into(),
-            // The behaviours that show earlier: a client may have got round them, say with a clock as wrong as STS's.
+            // Behaviours that take effect earlier. A client may have compensated them, for example with a clock
+            // that is as wrong as STS's.
             _ => result().into(),
         }
     }
@@ -199,7 +204,7 @@ impl Sts {
 struct Admitted<'a> {
     known: &'a Known,
     operation: Operation,
-    /// The region that was asked.
+    /// The region that was used.
     region: String,
 }
 
@@ -210,7 +215,7 @@ enum Operation {
 }
 
 impl Operation {
-    /// STS's other operations are not here, so they are refused as one that STS does not have.
+    /// STS's other operations do not exist here, and get the error of an unknown operation.
     fn of(request: &Received) -> Result<Self, StsError> {
         let action = request.parameter("Action").unwrap_or_default();
         let version = request.parameter("Version").unwrap_or_else(|| "NO_VERSION_SPECIFIED".to_owned());

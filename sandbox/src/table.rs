@@ -1,5 +1,5 @@
-//! The sandbox's own callers, for first steps and demonstrations. All credentials here are invented: no AWS account ever
-//! had them, and their names end in EXAMPLE so that secret scanners leave them alone.
+//! The sandbox's own callers, for first steps and demonstrations. All credentials here are invented: no AWS
+//! account ever had them, and their names end in EXAMPLE so that secret scanners ignore them.
 
 use std::{fmt::Write as _, time::Duration};
 
@@ -28,23 +28,23 @@ const LONG_TOKEN: &str = concat!(
 
 /// The sandbox's own callers: one for each kind of principal, partition, error and failure.
 ///
-/// They are what `sts-verify sandbox` and `sts-verify serve --sandbox` know; any other sandbox can have them, too:
-/// `Sandbox::builder().callers(table())`.
+/// `sts-verify sandbox` and `sts-verify serve --sandbox` have these callers. Any other sandbox can have them,
+/// too: `Sandbox::builder().callers(table())`.
 #[must_use]
 pub fn table() -> Vec<Caller> {
     [
-        good(),
-        good_elsewhere(),
-        good_but_for_tokens(),
-        refused_before_the_signature(),
-        refused_after_the_signature(),
+        valid(),
+        valid_in_other_partitions(),
+        valid_without_tokens(),
+        rejected_before_the_signature(),
+        rejected_after_the_signature(),
         failing(),
     ]
     .concat()
 }
 
 /// Callers that STS names.
-fn good() -> Vec<Caller> {
+fn valid() -> Vec<Caller> {
     vec![
         row(
             "USER00",
@@ -70,8 +70,8 @@ fn good() -> Vec<Caller> {
     ]
 }
 
-/// Callers of other partitions that STS names.
-fn good_elsewhere() -> Vec<Caller> {
+/// Callers in other partitions that STS names.
+fn valid_in_other_partitions() -> Vec<Caller> {
     vec![
         row("CHINA0", "an IAM user in China (aws-cn)", Caller::user("111122223333", "Li"))
             .in_region("cn-north-1"),
@@ -108,8 +108,8 @@ fn good_elsewhere() -> Vec<Caller> {
     ]
 }
 
-/// Callers that STS names, and that get no web identity token, or one that is of no use.
-fn good_but_for_tokens() -> Vec<Caller> {
+/// Callers that STS names, and that get no web identity token, or an expired one.
+fn valid_without_tokens() -> Vec<Caller> {
     vec![
         row(
             "NOJWT0",
@@ -124,8 +124,8 @@ fn good_but_for_tokens() -> Vec<Caller> {
     ]
 }
 
-/// Callers that STS refuses before it looks at the signature.
-fn refused_before_the_signature() -> Vec<Caller> {
+/// Callers that STS rejects before it checks the signature.
+fn rejected_before_the_signature() -> Vec<Caller> {
     let expired = Caller::role(ACCOUNT, "SandboxRole", "expired").behaving(Behaviour::Expired);
     vec![
         odd("NOAUTH", "MissingAuthenticationToken: Authorization lost on the way", Behaviour::SignatureLost),
@@ -143,13 +143,13 @@ fn refused_before_the_signature() -> Vec<Caller> {
     ]
 }
 
-/// Callers that STS refuses although they sign well.
-fn refused_after_the_signature() -> Vec<Caller> {
-    let refused = |label, description, status, code, message| {
+/// Callers that STS rejects although their signature is valid.
+fn rejected_after_the_signature() -> Vec<Caller> {
+    let rejected = |label, description, status, code, message| {
         odd(label, description, Behaviour::Error(StsError::new(status, code, message)))
     };
     vec![
-        refused(
+        rejected(
             "DENIED",
             "AccessDenied: by the policy of a VPC endpoint",
             403,
@@ -157,8 +157,8 @@ fn refused_after_the_signature() -> Vec<Caller> {
             "User: arn:aws:iam::123456789012:user/sandbox/denied is not authorized to perform: sts:GetCallerIdentity \
              because no VPC endpoint policy allows the sts:GetCallerIdentity action",
         ),
-        refused("REQOLD", "RequestExpired, status 400", 400, "RequestExpired", "Request has expired."),
-        refused(
+        rejected("REQOLD", "RequestExpired, status 400", 400, "RequestExpired", "Request has expired."),
+        rejected(
             "OPTOUT",
             "RegionDisabledException: STS not active in the region",
             403,
@@ -167,14 +167,14 @@ fn refused_after_the_signature() -> Vec<Caller> {
              Your account administrator can activate STS in this region using the IAM Console.",
         ),
         odd("THROTL", "Throttling, status 400, always", Behaviour::Error(StsError::throttling())),
-        refused(
+        rejected(
             "ERR500",
             "InternalFailure, status 500, always",
             500,
             "InternalFailure",
             "The request processing has failed because of an unknown error, exception or failure.",
         ),
-        refused(
+        rejected(
             "ERR503",
             "ServiceUnavailable, status 503, always",
             503,
@@ -184,7 +184,7 @@ fn refused_after_the_signature() -> Vec<Caller> {
     ]
 }
 
-/// Callers that get a response late, now and then, or not at all, or one that is not STS's.
+/// Callers that get a response late, sometimes, or not at all, or one that is not from STS.
 fn failing() -> Vec<Caller> {
     vec![
         row(
@@ -209,7 +209,7 @@ fn failing() -> Vec<Caller> {
     ]
 }
 
-/// A row whose credentials and ids all have its six characters in them.
+/// A row whose credentials and IDs all contain its six characters.
 fn row(label: &str, description: &str, caller: Caller) -> Caller {
     let session = caller.session_token.is_some();
     let (key, id) = if session { ("ASIA", "AROA") } else { ("AKIA", "AIDA") };
@@ -227,15 +227,15 @@ fn row(label: &str, description: &str, caller: Caller) -> Caller {
     }
 }
 
-/// A row of a user that is named only where a client gets round what is odd about it, say by setting its clock to the
-/// sandbox's.
+/// A row of a user whom STS names only if a client compensates the behaviour, for example by setting its clock
+/// to the sandbox's.
 fn odd(label: &str, description: &str, behaviour: Behaviour) -> Caller {
     row(label, description, Caller::user(ACCOUNT, "sandbox/anyone"))
         .with_unique_id("AIDASBXANYONE0EXAMPLE")
         .behaving(behaviour)
 }
 
-/// Callers as text: a line for each, then the session tokens, which are too long for a column.
+/// The callers as text: one line for each, then the session tokens, which are too long for a column.
 #[must_use]
 pub fn render_table(callers: &[Caller]) -> String {
     let mut text = format!("{:<20}  {:<40}  {:<14}  shows\n", "access key id", "secret access key", "region");

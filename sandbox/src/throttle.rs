@@ -1,14 +1,14 @@
-//! STS's limit on the requests of a second.
+//! STS's limit on the requests per second.
 
 use std::sync::{Mutex, PoisonError};
 
 use time::OffsetDateTime;
 
-/// Admits as many requests in each second of the clock, and no more.
+/// Admits this number of requests in each second of the clock.
 #[derive(Debug)]
 pub(crate) struct Throttle {
     limit: u32,
-    /// The second, and how many requests it has had.
+    /// The second, and the number of its requests so far.
     current: Mutex<(i64, u32)>,
 }
 
@@ -17,7 +17,7 @@ impl Throttle {
         Self { limit, current: Mutex::new((i64::MIN, 0)) }
     }
 
-    /// Counts a request at `now`, unless it is one too many.
+    /// Counts a request at `now`, unless the limit is reached.
     pub fn admits(&self, now: OffsetDateTime) -> bool {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if current.0 != now.unix_timestamp() {

@@ -31,6 +31,6 @@ pub(super) async fn run(args: &SandboxArgs, signals: Signals) -> Result<(), Fail
 pub(super) fn start(listener: TcpListener) -> Result<Sandbox, Failure> {
     let callers = sts_sandbox::table();
     logs::print(&sts_sandbox::render_table(&callers));
-    let sandbox = Sandbox::builder().callers(callers).remember_refusals().keep_requests(0);
+    let sandbox = Sandbox::builder().callers(callers).remember_wrong_secrets().keep_requests(0);
     Ok(sandbox.start_on(tokio_listener(listener)?)?)
 }

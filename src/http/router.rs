@@ -6,6 +6,7 @@ use crate::http::gate::with_headers;
 use crate::http::middleware::access_log::access_log;
 use crate::http::middleware::allowed_hosts::{HostGuard, check_host};
 use crate::http::middleware::authentication::{API_KEY_HEADER, KeyGuard, authenticate};
+use crate::http::middleware::default_headers::{SANDBOX_HEADER, complete, default_headers};
 use crate::http::middleware::rate_limit::{CallerGuard, limit_callers};
 use crate::http::middleware::request_id::REQUEST_ID_HEADER;
 use crate::http::openapi;
@@ -16,11 +17,8 @@ use crate::http::verification::{CACHE_STATUS_HEADER, VERDICT_HEADER};
 use crate::observability::metrics::Metrics;
 use axum::Router;
 use axum::extract::Request;
-use axum::http::header::{
-    AGE, AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ORIGIN, REFERRER_POLICY,
-    RETRY_AFTER, STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
-};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
+use axum::http::header::{AGE, AUTHORIZATION, CONTENT_TYPE, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderName, Method};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
@@ -34,9 +32,6 @@ use tower_http::cors::{AllowOrigin, Any as AnyOrigin, CorsLayer};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-
-/// The response header that marks answers of the sandbox.
-pub const SANDBOX_HEADER: HeaderName = HeaderName::from_static("x-sts-sandbox");
 
 /// Routes with their descriptions.
 type Routes = OpenApiRouter<AppState>;
@@ -77,12 +72,6 @@ const REQUEST_HEADERS: [HeaderName; 18] = [
     HeaderName::from_static("amz-sdk-invocation-id"),
     HeaderName::from_static("amz-sdk-request"),
 ];
-
-/// A policy for responses that are not pages: they may load nothing.
-const NO_CONTENT_AT_ALL: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
-
-/// For a year a browser that once had TLS from this host uses nothing else.
-const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// The whole service. `sandbox` says whether the STS behind it is the sandbox.
 pub fn router(state: AppState, http: &HttpArgs, sandbox: bool) -> Router {
@@ -214,31 +203,6 @@ fn with_layers(
     ))
 }
 
-/// The headers of every response, unless its handler sets them.
-fn default_headers(http: &HttpArgs, sandbox: bool) -> HeaderMap {
-    let mut headers = HeaderMap::from_iter([
-        (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-        (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-        (CONTENT_SECURITY_POLICY, NO_CONTENT_AT_ALL),
-        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    ]);
-    if http.tls_cert_file.is_some() {
-        // RFC 6797, section 7.2: must not be sent over plain HTTP.
-        headers.insert(STRICT_TRANSPORT_SECURITY, HTTPS_ONLY);
-    }
-    if sandbox {
-        headers.insert(SANDBOX_HEADER, HeaderValue::from_static("true"));
-    }
-    headers
-}
-
-fn complete(mut response: Response, headers: &HeaderMap) -> Response {
-    for (name, value) in headers {
-        response.headers_mut().entry(name).or_insert_with(|| value.clone());
-    }
-    response
-}
-
 fn cors(origins: &CorsOrigins) -> CorsLayer {
     let layer = CorsLayer::new()
         .allow_methods([Method::POST])
@@ -275,6 +239,7 @@ fn answer_a_panic(_: Box<dyn Any + Send + 'static>) -> Response {
 mod tests {
     use super::*;
     use axum::body::{Body, to_bytes};
+    use axum::http::HeaderMap;
     use axum::http::Request;
     use axum::routing::post;
     use clap::Parser as _;

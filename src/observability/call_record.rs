@@ -1,51 +1,51 @@
-//! What the log, the metrics and the traces may know of a request.
+//! The data of a request that logs, metrics and traces may contain.
 
 use crate::callers::api_keys::KeyName;
 use crate::sts::Verdict;
 use std::sync::{Arc, Mutex, PoisonError};
 use uuid::Uuid;
 
-/// The route in the log of a path that is none of ours.
+/// The route in the log for unknown paths.
 pub(crate) const UNMATCHED: &str = "unmatched";
 
-/// A status for the log alone: the client left before it was answered (nginx's number for it).
+/// A status for the log only: the client left before the response (nginx's number for it).
 pub(crate) const CLIENT_CLOSED_REQUEST: u16 = 499;
 
-/// What the log may know of a request and of its call to STS.
+/// The data of a request and of its call to STS that the log may contain.
 #[derive(Debug, Clone, Default)]
 pub struct CallRecord {
-    /// What the log calls the API key that the request came with.
+    /// The name of the request's API key.
     pub(crate) api_key: Option<KeyName>,
-    /// The verdict, when STS was asked.
+    /// The verdict, if STS was called.
     pub verdict: Option<Verdict>,
-    /// STS's request id.
+    /// The request id of STS.
     pub sts_request_id: Option<String>,
     /// The account of valid credentials.
     pub account: Option<String>,
     /// The access key id's first and last four characters.
     pub access_key: Option<String>,
-    /// The kind of the proof that was posted in place of credentials.
+    /// The kind of the posted proof.
     pub proof: Option<&'static str>,
-    /// The policy of the gate that was asked.
+    /// The policy of the gate.
     pub policy: Option<String>,
-    /// `jti` of a web identity token: what CloudTrail calls `webIdentityTokenId`.
+    /// The claim `jti` of a web identity token, which CloudTrail calls `webIdentityTokenId`.
     pub web_identity_token_id: Option<String>,
-    /// The region that was asked.
+    /// The region that was used.
     pub region: Option<Arc<str>>,
-    /// How many attempts came before the one that was answered.
+    /// The number of attempts before the last one.
     pub retries: Option<u32>,
-    /// Where the answer came from when STS was not asked for it: `in_flight` or `cache`.
+    /// Where the answer comes from if STS was not called for it: `in_flight` or `cache`.
     pub shared: Option<&'static str>,
-    /// What came of the lines of a batch.
+    /// The results of a batch.
     pub(crate) batch: Option<BatchCounts>,
-    /// What went wrong inside this program.
+    /// The fault inside this program.
     pub fault: Option<&'static str>,
 }
 
-/// What came of the lines of a batch.
+/// The results of the lines of a batch.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct BatchCounts {
-    /// Those that were answered.
+    /// The number of answered lines.
     pub lines: u64,
     pub valid: u64,
     pub invalid: u64,
@@ -65,43 +65,43 @@ impl BatchCounts {
     }
 }
 
-/// The record of one request, in the request's extensions. Layers and handlers write down what they learn at once, so that
-/// the log line has it even if the client leaves a moment later.
+/// The record of one request, in the request's extensions. Layers and handlers record what they find out at
+/// once, so that the log line contains it even if the client leaves a moment later.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SharedRecord(Arc<Mutex<CallRecord>>);
 
 impl SharedRecord {
-    /// Writes something down.
+    /// Changes the record.
     pub(crate) fn update(&self, change: impl FnOnce(&mut CallRecord)) {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// What is known by now; empty afterwards.
+    /// Takes the record, and leaves an empty one.
     pub(crate) fn take(&self) -> CallRecord {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// What stands in the log for a text that has not the form of what it should be. It may repeat the request.
+/// Replaces a text in the log that does not have the expected form. It may repeat the request.
 const UNREADABLE: &str = "unreadable";
 
-/// An error code as the log may hold it: words without anything between them, as all of STS's and of this service are, or
-/// a status.
+/// An error code for the log: words without separators, as all codes of STS and of this service are, or a
+/// status.
 pub(crate) fn code_for_log(code: Option<&str>) -> Option<&str> {
     of_form(code, |text| is_words(text) || is_digits(text, 3))
 }
 
-/// A request id of STS as the log may hold it: a UUID.
+/// A request id of STS for the log: a UUID.
 pub(crate) fn request_id_for_log(id: Option<&str>) -> Option<&str> {
     of_form(id, |text| text.len() == 36 && Uuid::try_parse(text).is_ok())
 }
 
-/// An account as the log may hold it.
+/// An account for the log.
 pub(crate) fn account_for_log(account: Option<&str>) -> Option<&str> {
     of_form(account, |text| is_digits(text, 12))
 }
 
-/// A web identity token's id as the log may hold it: a UUID, or what else is printable and as short.
+/// A web identity token's id for the log: a UUID, or another printable text of at most that length.
 pub(crate) fn token_id_for_log(id: Option<&str>) -> Option<&str> {
     of_form(id, |text| {
         (1..=64).contains(&text.len())
@@ -109,7 +109,8 @@ pub(crate) fn token_id_for_log(id: Option<&str>) -> Option<&str> {
     })
 }
 
-/// A capital and other letters, of which no more than one in three is a capital: half of a secret's letters are.
+/// Whether a text begins with a capital letter and at most one in three letters is a capital: in secrets it is
+/// half of them.
 fn is_words(text: &str) -> bool {
     let capitals = text.bytes().filter(u8::is_ascii_uppercase).count();
     (4..=48).contains(&text.len())
@@ -131,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_has_its_form_is_logged() {
+    fn only_texts_of_the_expected_form_are_logged() {
         for code in
             [" ExpiredToken", "wJalrXUtnFE", "FwoGZXIvYXd", "K7MDENGbPx", "k3Jv9QpZ", "[redacted]", "", "12"]
         {

@@ -1,15 +1,15 @@
-//! The last line that was logged while a request was handled, for a caller who asks for it.
+//! The last line that was logged for a request, for callers that want it in the response.
 
 use std::cell::RefCell;
 use std::future::Future;
 
 tokio::task_local! {
-    /// The line, where it is wanted.
+    /// The line, if it is wanted.
     static LINE: RefCell<Option<String>>;
 }
 
-/// Runs a future and, if it is wanted, catches the last line that was logged in it, as it stands in the log. The text is
-/// empty where nothing was logged: the settings may leave a line out.
+/// Runs a future and, if `wanted`, returns the last line that was logged in it. The text is empty if nothing
+/// was logged: the settings may leave a line out.
 pub(crate) async fn catch<F: Future>(wanted: bool, future: F) -> (F::Output, String) {
     let line = RefCell::new(wanted.then(String::new));
     LINE.scope(line, async {
@@ -19,13 +19,13 @@ pub(crate) async fn catch<F: Future>(wanted: bool, future: F) -> (F::Output, Str
     .await
 }
 
-/// Tells of a line that is being logged.
+/// Records a line that is being logged.
 pub(super) fn logged(text: &str) {
     let keep = |line: &RefCell<Option<String>>| {
         if let Some(line) = &mut *line.borrow_mut() {
             text.clone_into(line);
         }
     };
-    // Outside of a request there is nobody to tell.
+    // Outside of a request the line is not wanted.
     let _ = LINE.try_with(keep);
 }

@@ -1,4 +1,4 @@
-//! How a line looks, with the trace id at the end of every one that is logged while a request is handled.
+//! The format of log lines, with the trace id at the end of every line of a request.
 
 use crate::config::LogFormat;
 use crate::observability::{last_line, trace};
@@ -30,16 +30,16 @@ where
     }
 }
 
-/// A format of lines, with the trace id added. A span of `tracing` would do in text; in JSON it would be an object in
-/// the object, and cost every request its bookkeeping.
+/// A format of lines that adds the trace id. A span of `tracing` would work for text; in JSON it would be a
+/// nested object, and it would cost time for every request.
 struct WithTraceId<F> {
     /// The format.
     inner: F,
-    /// How a line of it ends.
+    /// The end of a line in that format.
     end: &'static str,
-    /// What stands between the rest and the id.
+    /// The text between the rest and the id.
     before: &'static str,
-    /// What stands behind the id, before the end.
+    /// The text between the id and the end.
     after: &'static str,
 }
 
@@ -88,7 +88,7 @@ mod tests {
         }
     }
 
-    /// Two lines: one of a request, one of none.
+    /// Two lines: one in a request, one outside.
     fn lines(format: LogFormat) -> Vec<String> {
         let log = Log::default();
         let writer = log.clone();

@@ -1,12 +1,12 @@
-//! A line of the log that would come too often.
+//! Limits how often a log line is written.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A warning of one kind is written once in so long.
+/// The minimum time between two warnings of one kind.
 const QUIET: Duration = Duration::from_mins(1);
 
-/// Says the same not more often than once a minute.
+/// Logs a message at most once per minute.
 #[derive(Default)]
 pub(crate) struct LogThrottle(Mutex<Option<Instant>>);
 

@@ -1,8 +1,8 @@
-//! Lines for stdout, written by a thread of their own: nobody else ever waits for whoever reads them.
+//! Writes log lines to stdout in a separate thread, so that no other thread waits for the reader.
 //!
-//! A pipe that nobody reads is full after 64 KiB, and a write to it then blocks its thread. So lines wait in a bounded
-//! queue, and a line that finds it full is dropped and counted, as is one that cannot be written (a closed pipe, a full
-//! disk).
+//! A pipe that is not read is full after 64 KiB, and a write to it then blocks its thread. So lines wait in a
+//! bounded queue. A line is dropped and counted if the queue is full, or if it cannot be written (a closed
+//! pipe, a full disk).
 
 use memchr::{memchr, memchr_iter};
 use prometheus_client::metrics::counter::Counter;
@@ -13,32 +13,32 @@ use std::thread;
 use std::time::Duration;
 use tracing::warn;
 
-/// How many lines may wait to be written: those of half a second at full load.
+/// The maximum number of waiting lines: those of half a second at full load.
 const MAX_LINES: usize = 8 * 1024;
 
-/// How many bytes these may have together. A request's line has some 300.
+/// The maximum total length of the waiting lines in bytes. A request's line has some 300 bytes.
 const MAX_BYTES: usize = 2 * 1024 * 1024;
 
-/// What a pipe keeps together (`PIPE_BUF` in pipe(7)), and so the most that is written at once: no line is cut by those
-/// of another process that writes to the same pipe. A single line that is longer is written whole, but without that promise.
+/// The maximum length of a write that a pipe keeps together (`PIPE_BUF` in pipe(7)): no line is cut by another
+/// process that writes to the same pipe. A longer line is written in one piece, but without that guarantee.
 const PIPE_BUF: usize = 4096;
 
-/// How long to wait before writing again to an output that does not block and takes nothing just now.
+/// The wait before writing again to a non-blocking output that is full.
 const RETRY: Duration = Duration::from_millis(10);
 
-/// A queue of lines and the thread that writes them. It is written to by reference and never fails nor waits.
+/// A queue of lines and the thread that writes them. Writing through a reference never fails and never waits.
 pub(crate) struct LogWriter {
     queue: Mutex<Queue>,
-    /// A line has come, or all are written.
+    /// Notified when a line was added, or when all lines are written.
     changed: Condvar,
-    /// Lines that will never be written.
+    /// Counts the dropped lines.
     dropped: Counter,
 }
 
 #[derive(Default)]
 struct Queue {
     lines: VecDeque<Box<[u8]>>,
-    /// The length of all of them.
+    /// The total length of the lines.
     bytes: usize,
     /// The thread has written everything and waits for more.
     idle: bool,
@@ -49,7 +49,7 @@ impl LogWriter {
     ///
     /// # Errors
     ///
-    /// What the system says when there can be no further thread.
+    /// No further thread can be started.
     pub(crate) fn start(output: impl Write + Send + 'static, dropped: Counter) -> io::Result<Arc<Self>> {
         let writer = Arc::new(Self { queue: Mutex::default(), changed: Condvar::new(), dropped });
         let own = writer.clone();
@@ -73,7 +73,7 @@ impl LogWriter {
         }
     }
 
-    /// Waits until everything is written, but no longer than this.
+    /// Waits until everything is written, but at most this long.
     pub(crate) fn flush(&self, limit: Duration) {
         let waited = self.changed.wait_timeout_while(self.queue(), limit, |queue| !queue.idle);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
@@ -83,7 +83,7 @@ impl LogWriter {
         let mut batch = Vec::with_capacity(PIPE_BUF);
         let mut reported = self.dropped.get();
         loop {
-            // What is left from the last round is the rest of a line that was cut, by a full disk say.
+            // The batch may still contain the rest of a line that was cut, for example by a full disk.
             let rest = batch.len();
             self.next_batch(&mut batch);
             let written = write(&mut output, &batch);
@@ -104,7 +104,7 @@ impl LogWriter {
         }
     }
 
-    /// Waits for lines and appends as many as one write may have.
+    /// Waits for lines and appends as many as fit in one write.
     fn next_batch(&self, batch: &mut Vec<u8>) {
         let mut queue = self.queue();
         while queue.lines.is_empty() {
@@ -113,7 +113,7 @@ impl LogWriter {
             queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
         let mut room = PIPE_BUF.saturating_sub(batch.len());
-        // One line at least, however long it is.
+        // At least one line, whatever its length.
         let mut next = queue.lines.pop_front();
         while let Some(line) = next {
             queue.bytes -= line.len();
@@ -128,7 +128,7 @@ impl LogWriter {
     }
 }
 
-/// What the layer of the log writes to: one line a call.
+/// The layer of the log writes one line per call.
 impl Write for &LogWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.push(line);
@@ -140,7 +140,7 @@ impl Write for &LogWriter {
     }
 }
 
-/// Writes what the output takes and returns how many bytes these are: all, unless there was an error.
+/// Writes what the output accepts and returns the number of bytes: all, unless there was an error.
 fn write(output: &mut impl Write, text: &[u8]) -> usize {
     let mut written = 0;
     while written < text.len() {
@@ -165,137 +165,4 @@ fn lines_in(text: &[u8]) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::io::Error;
-
-    /// For tests that are to end: nothing waits so long.
-    const PATIENCE: Duration = Duration::from_mins(1);
-
-    /// A disk with so much room, and the writes that it took.
-    #[derive(Clone, Default)]
-    struct Disk(Arc<Mutex<(usize, Vec<Vec<u8>>)>>);
-
-    impl Disk {
-        fn with_room(room: usize) -> Self {
-            let disk = Self::default();
-            disk.add_room(room);
-            disk
-        }
-
-        fn add_room(&self, room: usize) {
-            self.0.lock().unwrap().0 += room;
-        }
-
-        fn text(&self) -> String {
-            String::from_utf8(self.0.lock().unwrap().1.concat()).unwrap()
-        }
-    }
-
-    impl Write for Disk {
-        fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-            let (room, writes) = &mut *self.0.lock().unwrap();
-            let written = text.len().min(*room);
-            if written == 0 {
-                return Err(ErrorKind::StorageFull.into());
-            }
-            *room -= written;
-            writes.push(text[..written].to_vec());
-            Ok(written)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn a_line_that_a_full_disk_has_cut_is_ended_before_the_next() {
-        let (disk, dropped) = (Disk::with_room(8), Counter::default());
-        let writer = LogWriter::start(disk.clone(), dropped.clone()).unwrap();
-        for line in ["one\n", "two and more\n", "three\n"] {
-            writer.push(line.as_bytes());
-            writer.flush(PATIENCE);
-        }
-        assert_eq!((disk.text().as_str(), dropped.get()), ("one\ntwo ", 1));
-        disk.add_room(100);
-        writer.push(b"four\n");
-        writer.flush(PATIENCE);
-        assert_eq!((disk.text().as_str(), dropped.get()), ("one\ntwo and more\nfour\n", 1));
-    }
-
-    /// An output that is read only when the other end of the channel is gone.
-    struct Unread(std::sync::mpsc::Receiver<()>, Disk);
-
-    impl Write for Unread {
-        fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-            let _ = self.0.recv();
-            self.1.write(text)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn what_waits_is_bounded_in_lines_and_in_bytes() {
-        for (length, most) in [(2, MAX_LINES), (10_000, MAX_BYTES / 10_000)] {
-            let (disk, dropped) = (Disk::with_room(usize::MAX), Counter::default());
-            let (unread, pipe) = std::sync::mpsc::channel();
-            let writer = LogWriter::start(Unread(pipe, disk.clone()), dropped.clone()).unwrap();
-            let line = format!("{}\n", "x".repeat(length - 1));
-            let pushed = 3 * most as u64;
-            for _ in 0..pushed {
-                writer.push(line.as_bytes());
-            }
-            // The thread may have taken one batch.
-            let waiting = pushed - dropped.get();
-            let batch = 1 + PIPE_BUF / length;
-            assert!((most as u64..=(most + batch) as u64).contains(&waiting), "{waiting} of {length} bytes");
-            drop(unread);
-            writer.flush(PATIENCE);
-            assert_eq!(lines_in(disk.text().as_bytes()), waiting);
-        }
-    }
-
-    #[test]
-    fn a_write_has_whole_lines_and_what_a_pipe_keeps_together() {
-        let disk = Disk::with_room(usize::MAX);
-        let (unread, pipe) = std::sync::mpsc::channel();
-        let writer = LogWriter::start(Unread(pipe, disk.clone()), Counter::default()).unwrap();
-        let lines: Vec<String> = (0..300).map(|length| format!("{}\n", "x".repeat(length))).collect();
-        for line in &lines {
-            writer.push(line.as_bytes());
-        }
-        drop(unread);
-        writer.flush(PATIENCE);
-        assert_eq!(disk.text(), lines.concat());
-        for write in &disk.0.lock().unwrap().1 {
-            assert!(write.ends_with(b"\n") && write.len() <= PIPE_BUF, "{} bytes", write.len());
-        }
-    }
-
-    /// An output that takes a byte every other time and does not block.
-    struct Slow(bool, Disk);
-
-    impl Write for Slow {
-        fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-            self.0 = !self.0;
-            if self.0 { Err(Error::from(ErrorKind::WouldBlock)) } else { self.1.write(&text[..1]) }
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn an_output_that_does_not_block_is_waited_for() {
-        let (disk, dropped) = (Disk::with_room(100), Counter::default());
-        let writer = LogWriter::start(Slow(false, disk.clone()), dropped.clone()).unwrap();
-        writer.push(b"one\n");
-        writer.flush(PATIENCE);
-        assert_eq!((disk.text().as_str(), dropped.get()), ("one\n", 0));
-    }
-}
+mod tests;

@@ -1,4 +1,4 @@
-//! Logs: where they go and what they may hold.
+//! Logs: their output, and the limits of their contents.
 
 use super::log_format;
 use super::log_writer::LogWriter;
@@ -15,60 +15,60 @@ use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// The SDK and its HTTP stack name access keys in full at debug level and answers at trace level, and the exporter of
-/// traces its collector's. These lines are dropped whatever the settings say.
+/// The SDK and its HTTP stack log whole access keys at debug level and answers at trace level, and the exporter
+/// of traces logs those of its collector. These lines are dropped in all settings.
 const QUIET_CRATES: [&str; 6] = ["aws_", "hyper", "h2", "opentelemetry", "rustls", "tower_http"];
 
-/// How long the last lines may take at the stop. With the delay, the draining and the last traces before it, it stays below
-/// the 30 s after which Kubernetes and ECS kill.
+/// The time limit for the last lines at the stop. With the delay, the draining and the last traces before it,
+/// the total is below the 30 s after which Kubernetes and ECS kill the process.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// There is one log a process.
+/// There is one log per process.
 static LOG: OnceLock<Arc<LogWriter>> = OnceLock::new();
 
 static DROPPED_LINES: LazyLock<Counter> = LazyLock::new(Counter::default);
 
-/// Starts logging to stdout. Nothing that logs ever waits for whoever reads the lines.
+/// Starts logging to stdout. Code that logs never waits for the reader of the log.
 ///
 /// # Errors
 ///
-/// What the system says when there is no descriptor or thread left for it.
+/// The system has no descriptor or thread left for it.
 pub fn init(args: &LogArgs) -> io::Result<()> {
-    let may_pass = filter_fn(|metadata: &Metadata| {
+    let is_allowed = filter_fn(|metadata: &Metadata| {
         let quiet = QUIET_CRATES.iter().any(|name| metadata.target().starts_with(name));
         !quiet || *metadata.level() <= LevelFilter::INFO
     });
     let stdout = io::stdout();
     let ansi = stdout.is_terminal();
-    // Not std's own handle, which has a buffer that would be flushed at the exit and wait there.
+    // Not std's own handle, whose buffer would be flushed at the exit and could block there.
     let unbuffered = File::from(stdout.as_fd().try_clone_to_owned()?);
     let writer = LogWriter::start(unbuffered, dropped_lines())?;
     let writer = LOG.get_or_init(|| writer).clone();
     let layer = log_format::layer(args.log_format, ansi, writer);
-    tracing_subscriber::registry().with(layer.with_filter(may_pass)).with(args.log.clone()).init();
+    tracing_subscriber::registry().with(layer.with_filter(is_allowed)).with(args.log.clone()).init();
     std::panic::set_hook(Box::new(|panic| {
-        // Not the message: it may hold what the code was working on.
+        // Without the message, which may contain the data that the code was working on.
         let place = panic.location().map(ToString::to_string);
         error!(place, "panicked");
     }));
     Ok(())
 }
 
-/// Writes a text on stdout, in its order with the lines of the log and as these are written.
+/// Writes a text on stdout, in order with the lines of the log.
 pub fn print(text: &str) {
     if let Some(log) = LOG.get() {
         log.push(format!("{text}\n").as_bytes());
     }
 }
 
-/// Waits until all lines are written, but a second at most.
+/// Waits until all lines are written, but at most one second.
 pub fn flush() {
     if let Some(log) = LOG.get() {
         log.flush(FLUSH_TIMEOUT);
     }
 }
 
-/// How many lines were dropped since the start of the process.
+/// The number of dropped lines since the start of the process.
 pub(super) fn dropped_lines() -> Counter {
     DROPPED_LINES.clone()
 }

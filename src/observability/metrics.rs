@@ -1,7 +1,7 @@
-//! Figures for Prometheus.
+//! The metrics for Prometheus.
 //!
-//! Names are those of OpenTelemetry's semantic conventions where there are any. No label has a value that a caller can
-//! choose: routes, methods, codes and regions come from lists, and what is on none of them is `other` or `unmatched`.
+//! Names follow OpenTelemetry's semantic conventions where there are any. No label has a value that a caller
+//! can choose: routes, methods, codes and regions come from lists, and other values are `other` or `unmatched`.
 
 mod codes;
 mod connections;
@@ -28,10 +28,10 @@ use prometheus_client::registry::Registry;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Bounds of the buckets of durations, in seconds: from an answer out of the cache to the deadline.
+/// The bucket bounds of durations, in seconds: from a cached answer to the deadline.
 const SECONDS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 20.0];
 
-/// All figures of a process.
+/// All metrics of the process.
 pub struct Metrics {
     registry: Registry,
     http: Family<HttpLabels, Histogram>,
@@ -97,33 +97,33 @@ impl Metrics {
         registry.register("sts_request_duration_seconds", sts, self.sts.clone());
         registry.register("sts_verify_errors", "Errors answered, by code", self.codes.clone());
         registry.register("sts_retries", "Attempts after a call's first", self.retries.clone());
-        registry.register("sts_verify_shed", "Requests refused because too many waited", self.shed.clone());
-        let unauthenticated = "Requests refused because they came without a good API key";
+        registry.register("sts_verify_shed", "Requests rejected because too many waited", self.shed.clone());
+        let unauthenticated = "Requests rejected because they had no valid API key";
         registry.register("sts_verify_unauthenticated", unauthenticated, self.unauthenticated.clone());
-        let limited = "Of these, requests answered 429: their address had come without a good key too often";
+        let limited = "Of these, requests answered 429: their address had sent too many without a valid key";
         registry.register("sts_verify_authentication_limited", limited, self.authentication_limited.clone());
         let reload = "Changed files that could not be loaded";
         registry.register("sts_verify_reload_failures", reload, self.reload_failures.clone());
         let loaded = "When a file was last loaded, in seconds since 1970";
         registry.register("sts_verify_file_loaded_timestamp_seconds", loaded, self.files_loaded.clone());
-        let shared = "Answers that STS was not asked for: another caller's call, or a kept answer";
+        let shared = "Answers without a call to STS of their own: another caller's call, or a cached answer";
         registry.register("sts_verify_shared", shared, self.shared.clone());
         registry.register("sts_verify_batch_lines", "Lines of batches answered", self.batch_lines.clone());
-        let limited = "Requests refused because their caller asked too often";
+        let limited = "Requests rejected because their caller sent too many";
         registry.register("sts_verify_rate_limited", limited, self.rate_limited.clone());
         self.redis.register(registry);
-        let remembered = "Used proofs that this process remembers";
+        let remembered = "Used proofs in the store of this process";
         registry.register("sts_verify_replay_store_entries", remembered, self.remembered_proofs.clone());
         self.connections.register(registry);
         self.bodies.register(registry);
-        // A gauge in both formats: readers of the older one know no type `info`.
+        // A gauge in both formats: readers of the older one do not know the type `info`.
         let builds: Family<BuildLabels, ConstGauge> = Family::new_with_constructor(|| ConstGauge::new(1));
-        registry.register("build_info", "What is running", builds.clone());
+        registry.register("build_info", "The running build", builds.clone());
         let _ = builds.get_or_create(&BuildLabels::THIS);
         let dropped = "Log lines that were not read in time or could not be written";
         registry.register("sts_verify_log_lines_dropped", dropped, logs::dropped_lines());
         registry.register_collector(Box::new(process::Process));
-        // A verdict that was never given is 0, not absent: alerts compare with it.
+        // A verdict that never occurred is 0, not absent, because alerts compare with it.
         for verdict in [Verdict::Valid, Verdict::Invalid, Verdict::Indeterminate] {
             for proof in ["credentials", "signed_request", "web_identity_token"] {
                 let _ = self.verdicts.get_or_create(&VerdictLabels { verdict: Word(verdict), proof });
@@ -134,7 +134,7 @@ impl Metrics {
         }
     }
 
-    /// A line of a batch was answered, with this error if it has one.
+    /// Counts an answered line of a batch, with its error code if it has one.
     pub(crate) fn batch_line_answered(&self, code: Option<&str>) {
         self.batch_lines.inc();
         if let Some(code) = code {
@@ -142,12 +142,12 @@ impl Metrics {
         }
     }
 
-    /// A request has come.
+    /// Counts a request that has arrived.
     pub(crate) fn request_began(&self) {
         self.active.inc();
     }
 
-    /// It was answered, or its client has left.
+    /// Counts a request that was answered, or whose client has left.
     pub(crate) fn request_ended(&self, method: &'static str, route: &str, status: u16, took: Duration) {
         self.active.dec();
         let labels = HttpLabels {
@@ -158,7 +158,7 @@ impl Metrics {
         self.http.get_or_create(&labels).observe(took.as_secs_f64());
     }
 
-    /// STS was asked.
+    /// Records a call to STS.
     pub(crate) fn record_sts_call(
         &self,
         region: &str,
@@ -171,27 +171,29 @@ impl Metrics {
         self.retries.inc_by(retries.into());
     }
 
-    /// A verdict was given on credentials, or on a kind of proof.
+    /// Counts a verdict on credentials, or on a kind of proof.
     pub(crate) fn verdict_given(&self, verdict: Verdict, proof: &'static str) {
         self.verdicts.get_or_create(&VerdictLabels { verdict: Word(verdict), proof }).inc();
     }
 
-    /// A gate decided: `allowed`, `denied`, `unauthenticated`, or `unknown`. The policy is one of the operator's.
+    /// Counts a gate's decision: `allowed`, `denied`, `unauthenticated`, or `unknown`. The policy is one of the
+    /// operator's.
     pub(crate) fn gate_decided(&self, policy: &str, decision: &'static str) {
         self.gates.get_or_create(&GateLabels { policy: policy.to_owned(), decision }).inc();
     }
 
-    /// An error was answered, whatever the route.
+    /// Counts an error response of any route.
     pub(crate) fn error_answered(&self, code: &str) {
         self.codes.get_or_create(&CodeLabels { code: known_code(code) }).inc();
     }
 
-    /// A request was refused because too many waited for STS.
+    /// Counts a request that was rejected because too many waited for STS.
     pub(crate) fn request_shed(&self) {
         self.shed.inc();
     }
 
-    /// A request was refused because it came without a good API key, or with 429 because its address did so too often.
+    /// Counts a request that was rejected because it had no valid API key; `limited` if it got 429 because its
+    /// address sent too many.
     pub(crate) fn unauthenticated(&self, limited: bool) {
         self.unauthenticated.inc();
         if limited {
@@ -199,7 +201,8 @@ impl Metrics {
         }
     }
 
-    /// A file was loaded. One that never failed has 0 failures, which is not absent: alerts compare with it.
+    /// Records that a file was loaded. The count of failures is then 0, not absent, because alerts compare with
+    /// it.
     pub(crate) fn file_loaded(&self, file: ReloadedFile) {
         let labels = FileLabels { file: file.as_str() };
         let _ = self.reload_failures.get_or_create(&labels);
@@ -207,44 +210,44 @@ impl Metrics {
         self.files_loaded.get_or_create(&labels).set(now.as_secs().try_into().unwrap_or(i64::MAX));
     }
 
-    /// A file that has changed could not be loaded.
+    /// Counts a changed file that could not be loaded.
     pub(crate) fn reload_failed(&self, file: ReloadedFile) {
         self.reload_failures.get_or_create(&FileLabels { file: file.as_str() }).inc();
     }
 
-    /// A request was refused because its caller asked too often.
+    /// Counts a request that was rejected because its caller sent too many.
     pub(crate) fn caller_limited(&self) {
         self.rate_limited.inc();
     }
 
-    /// Who is told of what fails with Redis.
+    /// Counts and logs the failures of Redis.
     pub(crate) fn redis(&self) -> Arc<RedisWatch> {
         self.redis.clone()
     }
 
-    /// How many used proofs this process remembers.
+    /// The number of used proofs in the store of this process.
     pub(crate) fn remembered_proofs(&self) -> Gauge {
         self.remembered_proofs.clone()
     }
 
-    /// The figures of the public listener.
+    /// The metrics of the public listener.
     pub(crate) fn connections(&self) -> ConnectionFigures {
         self.connections.clone()
     }
 
-    /// The figures of the bodies being read.
+    /// The metrics of the bodies being read.
     pub(crate) fn bodies(&self) -> BodyFigures {
         self.bodies.clone()
     }
 
-    /// A question was answered without a call to STS of its own, if `source` says so.
+    /// Counts an answer without a call to STS of its own, if `source` says so.
     pub(crate) fn answer_shared(&self, source: Option<&'static str>) {
         if let Some(source) = source {
             self.shared.get_or_create(&SourceLabels { source }).inc();
         }
     }
 
-    /// The figures, as Prometheus reads them.
+    /// The metrics as text for Prometheus.
     pub(crate) fn text(&self, format: Format) -> String {
         let mut text = String::new();
         // Writing to a string does not fail.
@@ -253,7 +256,7 @@ impl Metrics {
     }
 }
 
-/// What came of asking STS, in one word.
+/// The outcome of a call to STS, in one word.
 pub(crate) fn outcome_name(outcome: &Result<StsResponse, StsFailure>) -> &'static str {
     match outcome {
         Ok(StsResponse::Identity(_)) => "identity",

@@ -1,4 +1,4 @@
-//! Counts what fails with Redis, and says so: once a minute for each kind while it lasts.
+//! Counts and logs the failures of Redis: once per minute for each kind while they last.
 
 use super::log_throttle::LogThrottle;
 use crate::store::{Operation, RedisFailure};
@@ -13,20 +13,20 @@ struct OperationLabels {
     operation: &'static str,
 }
 
-/// What fails with Redis.
+/// Counts and logs the failures of Redis.
 #[derive(Default)]
 pub(crate) struct RedisWatch {
     errors: Family<OperationLabels, Counter>,
     connect: LogThrottle,
     take: LogThrottle,
-    give_back: LogThrottle,
+    undo: LogThrottle,
     rate_limit: LogThrottle,
 }
 
 impl RedisWatch {
     pub(super) fn new() -> Self {
         let watch = Self::default();
-        // What never failed is 0, not absent: alerts compare with it.
+        // A failure that never occurred is 0, not absent, because alerts compare with it.
         for operation in Operation::ALL {
             let _ = watch.counter(operation);
         }
@@ -42,17 +42,17 @@ impl RedisWatch {
         self.errors.get_or_create_owned(&OperationLabels { operation: operation.as_str() })
     }
 
-    /// Something failed.
+    /// Records a failure.
     pub(crate) fn failed(&self, operation: Operation, failure: &RedisFailure) {
         self.counter(operation).inc();
         let (throttle, consequence) = match operation {
             Operation::Connect => (&self.connect, "no connection to Redis"),
             Operation::Take => (
                 &self.take,
-                "Redis cannot be asked whether a proof was used: such proofs are refused with 503",
+                "Redis cannot be reached to check whether a proof was used: such proofs are rejected with 503",
             ),
             Operation::GiveBack => {
-                (&self.give_back, "Redis cannot be told that a proof was not used: it counts as used")
+                (&self.undo, "Redis cannot be reached to record that a proof was not used: it counts as used")
             }
             Operation::RateLimit => {
                 (&self.rate_limit, "Redis cannot count callers' requests: this replica counts by itself")

@@ -1,8 +1,9 @@
-//! The spans of a request, when a collector wants them: one for its answer, and in it one for the call to STS.
+//! The spans of a request, if a collector is configured: one for its response, and in it one for the call to
+//! STS.
 //!
-//! Attributes are those of OpenTelemetry's semantic conventions for HTTP servers and for the AWS SDK, and every value
-//! is of a closed set, a number, or one that the log may hold too. What a caller chooses is left out, even where the
-//! conventions want it: paths, queries, user agents, addresses, request ids.
+//! Attributes follow OpenTelemetry's semantic conventions for HTTP servers and for the AWS SDK. Every value is
+//! from a fixed list, a number, or one that the log may contain, too. Values that a caller chooses are left
+//! out, even if the conventions require them: paths, queries, user agents, addresses, request ids.
 
 use super::{CLIENT_CLOSED_REQUEST, CallRecord, request_id_for_log};
 use crate::observability::metrics::{known_code, outcome_name};
@@ -18,10 +19,10 @@ use opentelemetry_sdk::trace::Span;
 use std::sync::OnceLock;
 use url::Url;
 
-/// Set once, before the first request, if at all. Without it no span is ever made.
+/// Set once, before the first request, if at all. Without it no span is made.
 static EXPORTER: OnceLock<Exporter> = OnceLock::new();
 
-/// From now on spans are made, for this exporter. There is one a process: a second is passed over.
+/// Sets the exporter for spans. There is one per process: a second one is ignored.
 pub fn export(exporter: Exporter) -> &'static Exporter {
     EXPORTER.get_or_init(|| exporter)
 }
@@ -58,7 +59,7 @@ fn parent(origin: &Origin) -> Context {
     Context::new().with_remote_span_context(caller)
 }
 
-/// The request that this task handles is answered, or its client has left.
+/// Ends the span of the request that this task handles: it was answered, or its client has left.
 pub(crate) fn end(status: u16, code: Option<&str>, record: &CallRecord) {
     let Some(context) = current() else { return };
     let span = context.span();
@@ -90,11 +91,12 @@ fn current() -> Option<Context> {
     CURRENT.try_with(|current| current.span.clone()).ok().flatten()
 }
 
-/// The span of a call to STS with all its attempts. Dropped before its end, it says no more than when it began.
+/// The span of a call to STS with all its attempts. If it is dropped before the end, it has only its first
+/// attributes.
 pub(crate) struct StsSpan(Option<Span>);
 
 impl StsSpan {
-    /// The call is about to be made, for the request that this task handles.
+    /// Begins the span of a call for the request that this task handles.
     pub(crate) fn begin(region: &StsClient) -> Self {
         let Some((exporter, context)) = EXPORTER.get().zip(current()) else { return Self(None) };
         let url = Url::parse(region.endpoint().as_str()).ok();
@@ -115,11 +117,11 @@ impl StsSpan {
         Self(Some(tracer.build_with_context(builder.with_attributes(attributes), &context)))
     }
 
-    /// This came of it.
-    pub(crate) fn end(self, asked: &CallOutcome) {
+    /// Ends the span with the outcome of the call.
+    pub(crate) fn end(self, call: &CallOutcome) {
         let Some(mut span) = self.0 else { return };
-        let outcome = outcome_name(&asked.outcome);
-        let (status, request_id) = match &asked.outcome {
+        let outcome = outcome_name(&call.outcome);
+        let (status, request_id) = match &call.outcome {
             Ok(StsResponse::Identity(identity)) => (Some(identity.status), identity.request_id.as_deref()),
             Ok(StsResponse::Rejection(rejection)) => {
                 (Some(rejection.status), rejection.request_id.as_deref())
@@ -127,13 +129,13 @@ impl StsSpan {
             Err(StsFailure::NotSts { status, .. }) => (Some(*status), None),
             Err(_) => (None, None),
         };
-        let error = match &asked.outcome {
+        let error = match &call.outcome {
             Ok(StsResponse::Identity(_)) => None,
             Ok(StsResponse::Rejection(rejection)) => Some(known_code(&rejection.code)),
             Err(_) => Some(outcome),
         };
         span.set_attribute(KeyValue::new("sts_verify.outcome", outcome));
-        span.set_attribute(KeyValue::new("sts_verify.retries", i64::from(asked.retries)));
+        span.set_attribute(KeyValue::new("sts_verify.retries", i64::from(call.retries)));
         if let Some(status) = status {
             span.set_attribute(KeyValue::new("http.response.status_code", i64::from(status)));
         }

@@ -1,5 +1,5 @@
-//! Which trace a request belongs to: the one that W3C's `traceparent` names, else that of ALB's `X-Amzn-Trace-Id`, else
-//! a new one.
+//! The trace of a request: the one in W3C's `traceparent`, else the one in ALB's `X-Amzn-Trace-Id`, else a new
+//! one.
 //!
 //! A malformed header is ignored. OpenTelemetry's own propagator is not used, since it accepts malformed headers (a version of
 //! one digit, ids that are too short or have a sign, a dash at the end) and the first of several. Sources:
@@ -16,20 +16,20 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 const AMAZON: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
-/// The longest `tracestate` that is taken over: what W3C asks everybody to pass on at least. Longer ones are dropped,
-/// which it allows.
+/// The maximum length of a `tracestate`: the length that W3C requires everybody to pass on. Longer ones are
+/// dropped, which W3C allows.
 const MAX_STATE: usize = 512;
 
-/// Where a request comes from, in terms of traces.
+/// The origin of a request in terms of traces.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Origin {
-    /// The trace, in the log of every request.
+    /// The trace, which is in the log line of every request.
     pub trace_id: TraceId,
     /// The caller's span.
     pub parent: Option<SpanId>,
-    /// Whether the caller wants the trace to be recorded, if it has decided.
+    /// Whether the caller has the trace recorded, if it has decided.
     pub sampled: Option<bool>,
-    /// What tracing systems on the way have noted.
+    /// The state that other tracing systems have added.
     pub state: TraceState,
 }
 
@@ -50,12 +50,12 @@ impl Origin {
 pub(crate) struct Current {
     /// Its id.
     pub trace_id: TraceId,
-    /// Its span, when it is to be exported.
+    /// Its span, if it is exported.
     pub span: Option<Context>,
 }
 
 tokio::task_local! {
-    /// A task's own, and not a span of `tracing`: all that log lines need is one number.
+    /// A task-local value, and not a span of `tracing`: log lines need only one number.
     pub(crate) static CURRENT: Current;
 }
 
@@ -64,7 +64,7 @@ pub(crate) fn current_id() -> Option<TraceId> {
     CURRENT.try_with(|current| current.trace_id).ok()
 }
 
-/// `version-trace-parent-flags`; a version after 00 may have more behind another dash.
+/// `version-trace-parent-flags`. A version after 00 may have more fields after another dash.
 fn w3c(headers: &HeaderMap) -> Option<Origin> {
     let mut fields = only(headers, &TRACEPARENT)?.split('-');
     let version = fields.next().filter(|text| is_hex(text, 2) && *text != "ff")?;
@@ -78,7 +78,7 @@ fn w3c(headers: &HeaderMap) -> Option<Origin> {
     Some(Origin { trace_id, parent: Some(parent), sampled: Some(flags & 1 == 1), state: state(headers) })
 }
 
-/// The members of all `tracestate` headers in their order, or none at all if one is malformed.
+/// The members of all `tracestate` headers in their order, or none if one is malformed.
 fn state(headers: &HeaderMap) -> TraceState {
     let texts: Result<Vec<_>, _> = headers.get_all(TRACESTATE).iter().map(|value| value.to_str()).collect();
     let joined = texts.unwrap_or_default().join(",");
@@ -88,8 +88,9 @@ fn state(headers: &HeaderMap) -> TraceState {
     joined.parse().unwrap_or_default()
 }
 
-/// Fields such as `Root=1-67891233-abcdef012345678912345678;Parent=53995c3f42cd8ad8;Sampled=1` in any order. `Self` is
-/// the load balancer's own entry in its log and no part of the trace; what else there may be is the application's.
+/// Fields such as `Root=1-67891233-abcdef012345678912345678;Parent=53995c3f42cd8ad8;Sampled=1` in any order.
+/// `Self` is the load balancer's own log entry and not part of the trace; other fields belong to the
+/// application.
 fn amazon(headers: &HeaderMap) -> Option<Origin> {
     let text = only(headers, &AMAZON)?;
     let fields = || text.split(';').filter_map(|field| field.trim().split_once('='));
@@ -104,14 +105,14 @@ fn amazon(headers: &HeaderMap) -> Option<Origin> {
         sampled: match field("Sampled") {
             Some("1") => Some(true),
             Some("0") => Some(false),
-            // A question mark leaves it to whoever comes next, as does nothing.
+            // A question mark leaves the decision to the next service, as does a missing field.
             _ => None,
         },
         state: TraceState::default(),
     })
 }
 
-/// A header that came once: of two it is not known which is meant.
+/// A header that occurs once. Two headers would be ambiguous.
 fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let mut all = headers.get_all(name).iter();
     let text = all.next()?.to_str().ok()?;
@@ -128,7 +129,7 @@ fn span_id(text: &str) -> Option<SpanId> {
     id.filter(|id| *id != SpanId::INVALID)
 }
 
-/// Both standards want lower case.
+/// Both standards require lower case.
 fn is_hex(text: &str, length: usize) -> bool {
     text.len() == length && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }

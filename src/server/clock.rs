@@ -1,4 +1,5 @@
-//! How long a connection may wait for its client to send something, and when to see whether it is still there.
+//! The time limits of a connection: how long it waits for its client, and when to check whether the client is
+//! still there.
 
 use super::exchange::Phase;
 use crate::config::HttpArgs;
@@ -8,21 +9,21 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// How often to see whether the client of a request that is being answered is still there, if it has sent more than that.
+/// How often to check whether the client of a request is still there, if it has sent more than the request.
 const PROBE: Duration = Duration::from_secs(2);
 
-/// What it is time for.
+/// What is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Due {
     /// To see whether the client is there.
     Probe,
-    /// To close a connection that is not used.
+    /// Close a connection that is not used.
     Idle,
-    /// To close a connection whose client did not do this.
+    /// Close a connection whose client did not do this in time.
     Late(WaitedFor),
 }
 
-/// The longest waits.
+/// The time limits.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Waits {
     /// For a head, or for the rest of a body that nobody wants.
@@ -36,18 +37,18 @@ impl Waits {
         Self { read_timeout: http.read_timeout, keep_alive: http.keep_alive }
     }
 
-    /// For a TLS handshake.
+    /// The limit of a TLS handshake.
     pub(super) fn handshake(&self) -> Duration {
         self.read_timeout
     }
 
-    /// How long a phase may last, and what is due then. The first head has to come in one such time, whether or not it has
-    /// begun.
+    /// How long a phase may last, and what is due then. The first head must arrive within one such time,
+    /// whether or not it has begun.
     fn of(&self, phase: Phase, answered: u64) -> Option<(Duration, Due)> {
         match phase {
             Phase::Idle if answered > 0 => Some((self.keep_alive, Due::Idle)),
             Phase::Idle | Phase::Head => Some((self.read_timeout, Due::Late(WaitedFor::Head))),
-            // Bodies and calls to STS have limits of their own, and so have answers.
+            // Bodies, calls to STS and responses have limits of their own.
             Phase::Request => Some((PROBE, Due::Probe)),
             Phase::Answer => None,
             Phase::Rest => Some((self.read_timeout, Due::Late(WaitedFor::Body))),
@@ -55,10 +56,10 @@ impl Waits {
     }
 }
 
-/// The one timer of a connection. It is seldom set: when it fires too early, it is set anew.
+/// The one timer of a connection. It is rarely set: if it fires too early, it is set again.
 pub(super) struct Clock {
     waits: Waits,
-    /// The phase and the number of answers when it was last looked at.
+    /// The phase and the number of responses at the last check.
     seen: (Phase, u64),
     since: Instant,
     timer: Pin<Box<Sleep>>,
@@ -75,8 +76,7 @@ impl Clock {
         }
     }
 
-    /// Ready when the phase that a connection is in has lasted too long. To be polled after anything has happened on the
-    /// connection.
+    /// Ready when the current phase has lasted too long. Must be polled after any event on the connection.
     pub(super) fn poll_due(&mut self, cx: &mut Context<'_>, now: (Phase, u64)) -> Poll<Due> {
         if now != self.seen {
             let first_head = now == (Phase::Head, 0);

@@ -29,13 +29,13 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-/// The longest head of a request, and what hyper reads ahead at most. Its own bound is 400 KiB.
+/// The maximum length of a request's head, and the most that hyper reads ahead. Its default is 400 KiB.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
 
-/// How much of an answer is encrypted ahead of what the client reads. rustls's own bound is 64 KiB.
+/// How much of a response is encrypted before the client reads it. rustls's default is 64 KiB.
 const TLS_BUFFER: usize = 16 * 1024;
 
-/// What a listener does, and its connections with it.
+/// The stage of a listener and its connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
 pub(super) enum Stage {
     /// Everything is served.
@@ -56,11 +56,11 @@ pub(super) struct Server {
     figures: ConnectionFigures,
 }
 
-/// Why no more is served on a connection.
+/// Why a connection ends.
 enum End {
-    /// HTTP said so, or the client.
+    /// HTTP ended it, or the client.
     Http(hyper::Result<()>),
-    /// The client has left, was waited for too long, or the process stops.
+    /// The client has left, a time limit was exceeded, or the process stops.
     CutOff,
 }
 
@@ -69,14 +69,14 @@ impl Server {
         let mut http = Builder::new();
         http.max_buf_size(MAX_HEAD_BYTES)
             .max_header_size(MAX_HEAD_BYTES)
-            // The time is kept by a clock of ours.
+            // The connection has a clock of its own.
             .header_read_timeout(None)
-            // A client that sends nothing more may still wait for its answer; departures are watched for below.
+            // A client that sends nothing more may still wait for its response. Departures are detected below.
             .half_close(true);
         Self { routes, tls, http, waits: Waits::new(args), write_timeout: args.write_timeout, figures }
     }
 
-    /// Whether what is written as it stands can be read at the other end.
+    /// Whether bytes that are written without TLS can be read by the client.
     pub(super) fn is_plain(&self) -> bool {
         self.tls.is_none()
     }
@@ -106,7 +106,7 @@ impl Server {
         let mut over = stage.clone();
         match &self.tls {
             None => self.converse(transport, &stream, requests, stage).await,
-            // In a box of its own: a connection without TLS holds no room for it.
+            // Boxed, so that a connection without TLS needs no memory for it.
             Some(tls) => Box::pin(self.converse_with_tls(tls, transport, &stream, requests, stage)).await,
         }
         if exchange.lingers() {
@@ -128,7 +128,7 @@ impl Server {
     ) {
         let handshake = timeout(self.waits.handshake(), tls.acceptor().accept(transport));
         let accepted = tokio::select! {
-            // Nobody waits for an answer yet.
+            // No client waits for a response yet.
             _ = stage.wait_for(|stage| *stage != Stage::Serving) => return,
             accepted = handshake => accepted,
         };
@@ -142,7 +142,7 @@ impl Server {
         }
     }
 
-    /// Answers requests, and at the end a head that hyper did not understand, if there was one.
+    /// Answers requests, and at the end a head that hyper rejected, if there was one.
     async fn converse<S>(
         &self,
         clear: S,
@@ -158,15 +158,15 @@ impl Server {
         let End::Http(Err(error)) = self.drive(&mut http, stream, &requests, &mut stage).await else {
             return;
         };
-        let Some(error) = refusal(&error) else { return };
+        let Some(error) = head_error(&error) else { return };
         requests.exchange.linger();
         let wire = http.into_parts().io.into_inner().without_input();
-        let answer = |request: Request<Incoming>| requests.clone().refuse(request, error);
+        let answer = |request: Request<Incoming>| requests.clone().reject(request, error);
         let mut http = self.http.serve_connection(TokioIo::new(wire), service_fn(answer));
         self.drive(&mut http, stream, &requests, &mut stage).await;
     }
 
-    /// Has hyper serve until the end of the connection, within the limits of time.
+    /// Runs hyper until the end of the connection, within the time limits.
     async fn drive<I, S>(
         &self,
         http: &mut Connection<I, S>,
@@ -194,7 +194,7 @@ impl Server {
                     }
                     std::pin::Pin::new(&mut *http).graceful_shutdown();
                 }
-                // Last of all: it looks at what came of the others.
+                // Last, because it checks the effects of the others.
                 due = poll_fn(|cx| clock.poll_due(cx, requests.exchange.moment())) => match due {
                     Due::Probe => requests.exchange.probe(has_unread_bytes(stream)),
                     Due::Idle => return End::CutOff,
@@ -208,8 +208,8 @@ impl Server {
     }
 }
 
-/// What is answered where hyper did not understand a head.
-fn refusal(error: &hyper::Error) -> Option<HeadError> {
+/// The error to answer if hyper rejected a head.
+fn head_error(error: &hyper::Error) -> Option<HeadError> {
     if error.is_parse_version_h2() {
         Some(HeadError::VersionNotSupported)
     } else if error.is_parse_too_large() {

@@ -1,9 +1,10 @@
-//! How many connections may be open at once, in all and from one address.
+//! Limits the number of open connections, in all and per address.
 //!
-//! One above a limit is refused before anything is read, sent or handed to TLS, with an answer where the listener
-//! speaks plain HTTP. A probe of a load balancer looks like anybody else by then, so it is refused, too: right for a
-//! balancer, which sends what is new elsewhere; wrong for whoever restarts what does not answer. Hence a few more
-//! places for connections from this machine (`sts-verify healthcheck`), and health on the listener of the metrics.
+//! A connection above a limit is rejected before anything is read, sent or passed to TLS, with a response if
+//! the listener uses plain HTTP. A load balancer's probe cannot be recognised at that point, so it is rejected,
+//! too: that is right for a balancer, which sends new connections elsewhere, but wrong for a supervisor that
+//! restarts a process without an answer. So there are some more permits for connections from this machine
+//! (`sts-verify healthcheck`), and the metrics listener answers health, too.
 
 use crate::callers::CallerId;
 use crate::http::error::ApiError;
@@ -17,21 +18,21 @@ use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::warn;
 
-/// Further connections, for clients on this machine.
+/// The number of additional permits for clients on this machine.
 const OWN: usize = 4;
 
-/// The places of a listener.
+/// The connection permits of a listener.
 pub(super) struct Connections {
     most: usize,
     in_use: Arc<Semaphore>,
     own: Arc<Semaphore>,
     addresses: Option<Arc<Addresses>>,
     figures: ConnectionFigures,
-    refused: LogThrottle,
+    rejected: LogThrottle,
     limited: LogThrottle,
 }
 
-/// The place of one open connection. Given back when this is dropped, which is when the connection is.
+/// The permit of one open connection. It is released on drop, which is when the connection ends.
 pub(super) struct ConnectionPermit {
     _permit: OwnedSemaphorePermit,
     _share: Option<AddressShare>,
@@ -45,7 +46,7 @@ impl Drop for ConnectionPermit {
 }
 
 impl Connections {
-    /// `per_address`: how many one address may have, if that is limited.
+    /// `per_address`: the maximum for one address, if there is one.
     pub(super) fn new(most: usize, per_address: Option<usize>, figures: ConnectionFigures) -> Self {
         Self {
             most,
@@ -53,14 +54,14 @@ impl Connections {
             own: Arc::new(Semaphore::new(OWN)),
             addresses: per_address.map(|most| Arc::new(Addresses { most, open: Mutex::default() })),
             figures,
-            refused: LogThrottle::default(),
+            rejected: LogThrottle::default(),
             limited: LogThrottle::default(),
         }
     }
 
-    /// The place of a connection from this address, or what its client is told.
-    pub(super) fn enter(&self, peer: IpAddr) -> Result<ConnectionPermit, ApiError> {
-        let (permit, share) = match self.place(peer) {
+    /// The permit for a connection from this address, or the error for its client.
+    pub(super) fn acquire(&self, peer: IpAddr) -> Result<ConnectionPermit, ApiError> {
+        let (permit, share) = match self.permit_for(peer) {
             Ok((permit, share)) => (permit, share),
             Err(error) if !peer.to_canonical().is_loopback() => return Err(error),
             Err(error) => (self.own.clone().try_acquire_owned().map_err(|_| error)?, None),
@@ -69,7 +70,7 @@ impl Connections {
         Ok(ConnectionPermit { _permit: permit, _share: share, figures: self.figures.clone() })
     }
 
-    fn place(&self, peer: IpAddr) -> Result<(OwnedSemaphorePermit, Option<AddressShare>), ApiError> {
+    fn permit_for(&self, peer: IpAddr) -> Result<(OwnedSemaphorePermit, Option<AddressShare>), ApiError> {
         let full = |_| ApiError::ConnectionsOverloaded;
         let permit = self.in_use.clone().try_acquire_owned().map_err(full)?;
         let limited = self.addresses.as_ref();
@@ -77,14 +78,14 @@ impl Connections {
         Ok((permit, share.transpose()?))
     }
 
-    /// Closes a connection for which there is no place. Its client is told why if it can read what is `plain`.
-    pub(super) fn refuse(&self, stream: TcpStream, error: &ApiError, plain: bool) {
+    /// Rejects a connection that got no permit. The client gets the error if it can read plain text (`plain`).
+    pub(super) fn reject(&self, stream: TcpStream, error: &ApiError, plain: bool) {
         self.figures.refused.inc();
         if matches!(error, ApiError::TooManyConnections) {
             self.figures.limited.inc();
-            self.limited.say(|| warn!("too many connections of one address: its new ones are refused"));
+            self.limited.say(|| warn!("too many connections of one address: its new ones are rejected"));
         } else {
-            self.refused.say(|| warn!(most = self.most, "too many connections: new ones are refused"));
+            self.rejected.say(|| warn!(most = self.most, "too many connections: new ones are rejected"));
         }
         if plain {
             answer(stream, error);
@@ -92,7 +93,7 @@ impl Connections {
     }
 }
 
-/// How many connections each address has open. Addresses without any are not in it.
+/// The number of open connections of each address. Addresses without connections are removed.
 struct Addresses {
     most: usize,
     open: Mutex<HashMap<CallerId, usize>>,
@@ -129,9 +130,9 @@ impl Drop for AddressShare {
     }
 }
 
-/// Nothing here waits: the socket does not block. What has come already is read, because the system resets a
-/// connection that is closed on unread bytes, and the answer may be lost then. The answer has no request id: no request was
-/// read.
+/// This never waits, because the socket does not block. Bytes that have arrived are read: the system resets a
+/// connection that is closed with unread bytes, and the response may be lost then. The response has no request
+/// id, because no request was read.
 fn answer(stream: TcpStream, error: &ApiError) {
     let answer = error.answer();
     let body = serde_json::to_string(&answer.body).unwrap_or_default();
@@ -153,11 +154,11 @@ mod tests {
     use super::*;
 
     fn from(connections: &Connections, peer: &str) -> Result<ConnectionPermit, ApiError> {
-        connections.enter(peer.parse().unwrap())
+        connections.acquire(peer.parse().unwrap())
     }
 
     #[test]
-    fn one_address_has_its_share_and_an_ipv6_network_is_one_address() {
+    fn one_address_has_a_limit_and_an_ipv6_network_is_one_address() {
         let connections = Connections::new(100, Some(2), ConnectionFigures::default());
         for peers in [
             ["192.0.2.1", "::ffff:192.0.2.1", "192.0.2.1"],
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_has_some_places_more_in_either_case() {
+    fn this_machine_has_some_additional_permits_in_either_case() {
         for (connections, error) in [
             (Connections::new(100, Some(1), ConnectionFigures::default()), ApiError::TooManyConnections),
             (Connections::new(1, None, ConnectionFigures::default()), ApiError::ConnectionsOverloaded),

@@ -1,12 +1,13 @@
-//! Enough file descriptors for the connections that are allowed.
+//! Raises the limit of file descriptors for the allowed connections.
 
 use tracing::warn;
 
-/// For what is neither a connection of a caller nor one to STS: listeners, the scraper of metrics, the runtime's own.
+/// The descriptors for everything other than connections of callers and to STS: listeners, the scraper of
+/// metrics, the runtime.
 const OTHERS: u64 = 128;
 
-/// Takes as many as the system allows (the soft limit, 1024 at most places, is meant for programs that use
-/// `select(2)`), and warns if a full listener with as many calls to STS as there may be would need more.
+/// Raises the soft limit to the hard limit (the soft limit, usually 1024, is meant for programs that use
+/// `select(2)`), and warns if the maximum numbers of connections and of calls to STS would need more.
 pub fn take_file_descriptors(max_connections: usize, max_sts_connections: usize) {
     let needed = (max_connections as u64).saturating_add(max_sts_connections as u64).saturating_add(OTHERS);
     match rlimit::increase_nofile_limit(u64::MAX) {

@@ -1,52 +1,52 @@
-//! What the two sides of a connection know of the request on it: hyper's input and output ([`super::wire`]) and the service
-//! that answers. There is one request at a time.
+//! The state of a connection that its two sides share: hyper's input and output ([`super::wire`]) and the
+//! service that answers. There is one request at a time.
 
 use hyper::body::Incoming;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What a connection is about at a moment.
+/// The phase of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// Nothing of a request has come, or nothing since the last answer.
+    /// Nothing of a request has arrived since the last response.
     Idle,
-    /// The head of a request is coming.
+    /// The head of a request is arriving.
     Head,
-    /// A request is being answered.
+    /// A request is being processed.
     Request,
-    /// Its answer is being written.
+    /// Its response is being written.
     Answer,
-    /// Its answer is written, and what is left of its body is read and thrown away.
+    /// Its response is written, and the rest of its body is read and discarded.
     Rest,
 }
 
-/// What is left of a request's body when its answer is there.
+/// The rest of a request's body when its response is ready.
 pub(super) enum Unread {
-    /// Nothing: there was none, or it came to its end.
+    /// Nothing: there was no body, or it was read to its end.
     Nothing,
-    /// The answer's own body reads it on.
+    /// The response body continues to read it.
     InUse,
-    /// All of it: nobody has begun to read.
+    /// The whole body: reading has not begun.
     All(Incoming),
-    /// More than anybody wanted to read, or could.
+    /// More than the service wanted to read, or could.
     Rest,
 }
 
-/// Shared by all that belongs to one connection, and locked for moments only.
+/// Shared by all parts of one connection. It is only locked briefly.
 pub(super) struct Exchange(Mutex<State>);
 
 struct State {
     phase: Phase,
     answered: u64,
     unread: Unread,
-    /// The request's body is being read by whoever answers, perhaps beside the answer.
+    /// The handler is still reading the request's body, possibly while it sends the response.
     taking: bool,
-    /// The body of the answer is not at its end.
+    /// The body of the response has not ended.
     answering: bool,
-    /// What is left of the request's body is being read.
+    /// The rest of the request's body is being read.
     discarding: bool,
-    /// The client may be sending what nobody reads.
+    /// The client may be sending bytes that are not read.
     lingers: bool,
-    /// How many bytes of the answer are to be sent ahead of it, to see whether the client is there.
+    /// The number of bytes of the response to send early, to check whether the client is there.
     ahead: usize,
 }
 
@@ -68,13 +68,13 @@ impl Exchange {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What goes on, and after how many answers.
+    /// The phase, and the number of responses so far.
     pub(super) fn moment(&self) -> (Phase, u64) {
         let state = self.state();
         (state.phase, state.answered)
     }
 
-    /// Bytes have come.
+    /// Called when bytes have arrived.
     pub(super) fn received(&self) {
         let mut state = self.state();
         if state.phase == Phase::Idle {
@@ -82,7 +82,7 @@ impl Exchange {
         }
     }
 
-    /// A head was understood, and its request goes to the service.
+    /// Called when a head was parsed and its request goes to the service.
     pub(super) fn requested(&self, unread: Unread) {
         let mut state = self.state();
         state.phase = Phase::Request;
@@ -91,13 +91,14 @@ impl Exchange {
         state.ahead = 0;
     }
 
-    /// The client of the request may have left without a sign: all that it sent before fills the system's buffer.
+    /// Checks whether the client has left. It may have left without a sign if the bytes after its request fill
+    /// the system's buffer.
     pub(super) fn probe(&self, has_sent_more: bool) {
         self.state().ahead += usize::from(has_sent_more);
     }
 
-    /// The request's body is read no more, and this is left of it. After the answer's head has gone out there is nothing to
-    /// be done but to close in a way that the client can still read it.
+    /// Called when the request's body is no longer read, with its rest. Once the response's head is sent, the
+    /// connection can only be closed in a way that lets the client read the response.
     pub(super) fn body_ended(&self, unread: Unread) {
         let mut state = self.state();
         state.taking = false;
@@ -108,12 +109,12 @@ impl Exchange {
         }
     }
 
-    /// Whether what comes from the client is wanted by whoever answers. What is read only to be thrown away is not, nor is a next request.
+    /// Whether the handler uses what the client sends. It does not use bytes that are discarded, nor a next request.
     pub(super) fn takes_input(&self) -> bool {
         self.state().taking
     }
 
-    /// The answer is there; gives what is left of the request's body.
+    /// Called when the response is ready. Returns the rest of the request's body.
     pub(super) fn answered(&self) -> Unread {
         let mut state = self.state();
         state.phase = Phase::Answer;
@@ -121,12 +122,12 @@ impl Exchange {
         std::mem::replace(&mut state.unread, Unread::Nothing)
     }
 
-    /// The body of the answer is at its end, or given up.
+    /// Called when the body of the response has ended or was dropped.
     pub(super) fn answer_ended(&self) {
         self.state().answering = false;
     }
 
-    /// What is left of the request's body begins, or ends, to be read and thrown away.
+    /// Called when reading and discarding the rest of the request's body begins or ends.
     pub(super) fn discard(&self, discarding: bool) {
         let mut state = self.state();
         state.discarding = discarding;
@@ -135,7 +136,7 @@ impl Exchange {
         }
     }
 
-    /// The connection ends after this answer, and its client may still be sending.
+    /// Called when the connection ends after this response although its client may still be sending.
     pub(super) fn linger(&self) {
         self.state().lingers = true;
     }
@@ -144,13 +145,13 @@ impl Exchange {
         self.state().lingers
     }
 
-    /// Whether what hyper writes is of the service's making, 100 Continue included. Before a head is understood it is
-    /// hyper's refusal of it.
+    /// Whether the bytes that hyper writes come from the service, 100 Continue included. Before a head was
+    /// parsed they are hyper's own rejection.
     pub(super) fn is_ours(&self) -> bool {
         !matches!(self.state().phase, Phase::Idle | Phase::Head)
     }
 
-    /// How many bytes of its answer the client should have by now: none before there is a request.
+    /// The number of bytes of the response that the client should have by now. Zero before there is a request.
     pub(super) fn due_ahead(&self, half_closed: bool) -> usize {
         let state = self.state();
         match state.phase {
@@ -160,7 +161,7 @@ impl Exchange {
         }
     }
 
-    /// All that hyper had to write is with the system.
+    /// Called when the system has taken all bytes that hyper had to write.
     pub(super) fn flushed(&self) {
         let mut state = self.state();
         if state.phase == Phase::Answer && !state.answering {

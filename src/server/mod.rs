@@ -1,8 +1,9 @@
-//! The listener: slow clients are let go, and a stop loses no request.
+//! The listener: it closes the connections of slow clients, and loses no request when it stops.
 //!
-//! On SIGTERM /readyz turns to 503 while everything is still served, so that load balancers look away (5 s); then
-//! the listener closes and requests in flight get time to end (20 s). Both together stay below the 30 s after which
-//! Kubernetes and ECS kill. SIGINT, a person's Ctrl-C, skips the first part, and a second signal ends at once.
+//! After SIGTERM, /readyz answers 503 while everything is still served, so that load balancers remove the
+//! service (5 s). Then the listener closes, and requests in flight get time to end (20 s). Together this is
+//! less than the 30 s after which Kubernetes and ECS kill the process. SIGINT (Ctrl-C) skips the first part,
+//! and a second signal ends the process at once.
 
 pub mod hardening;
 pub mod reload;
@@ -37,27 +38,28 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
-/// The listener of the metrics is for a scraper and some probes.
+/// The metrics listener is for a scraper and some probes.
 const METRICS_CONNECTIONS: usize = 64;
 
-/// After an error of accept(2) the next connection is waited for as long as this: without a descriptor left, say, it would
-/// fail again at once.
+/// The wait after an error of accept(2). Without it, accept would fail again at once, for example if no
+/// descriptor is left.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Why the process is to stop.
+/// Why the process stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
-    /// SIGTERM: an orchestrator that takes the process out of a load balancer meanwhile.
+    /// SIGTERM: an orchestrator, which also removes the process from a load balancer.
     Terminate,
     /// SIGINT: a person at a terminal.
     Interrupt,
 }
 
-/// Serves, with TLS if there is a certificate, until `stop` resolves and the requests in flight have ended or had their time.
+/// Serves, with TLS if there is a certificate, until `stop` resolves and the requests in flight have ended or
+/// have used up their time.
 ///
 /// # Errors
 ///
-/// What the system says about the listener.
+/// The system's error for the listener.
 pub async fn run(
     listener: TcpListener,
     tls: Option<Tls>,
@@ -79,7 +81,7 @@ pub async fn run(
         },
         () = wait_for_stop(stop, &state, http.stop_delay) => {}
     }
-    // The listener is closed. Each connection has a receiver until it has ended.
+    // The listener is closed. Each connection has a receiver until it ends.
     info!(connections = announced.receiver_count(), "draining");
     announced.send_replace(Stage::Draining);
     if timeout(http.drain_timeout, announced.closed()).await.is_err() {
@@ -89,11 +91,11 @@ pub async fn run(
     Ok(())
 }
 
-/// Serves plain HTTP for as long as anybody polls it: for figures that are wanted until the process has ended.
+/// Serves plain HTTP for as long as it is polled: for metrics, which are needed until the process ends.
 ///
 /// # Errors
 ///
-/// What the system says about the listener.
+/// The system's error for the listener.
 pub async fn run_until_dropped(listener: TcpListener, routes: Router, http: &HttpArgs) -> io::Result<()> {
     let figures = ConnectionFigures::default();
     let connections = Connections::new(METRICS_CONNECTIONS, None, figures.clone());
@@ -101,7 +103,7 @@ pub async fn run_until_dropped(listener: TcpListener, routes: Router, http: &Htt
     match accept(listener, connections, Server::new(routes, None, http, figures), watched).await? {}
 }
 
-/// Accepts connections for as long as anybody polls it.
+/// Accepts connections for as long as it is polled.
 async fn accept(
     listener: TcpListener,
     connections: Connections,
@@ -113,11 +115,11 @@ async fn accept(
     let (server, failed) = (Arc::new(server), LogThrottle::default());
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => match connections.enter(peer.ip()) {
+            Ok((stream, peer)) => match connections.acquire(peer.ip()) {
                 Ok(permit) => {
                     tokio::spawn(server.clone().serve(stream, peer, stage.clone(), permit));
                 }
-                Err(error) => connections.refuse(stream, &error, server.is_plain()),
+                Err(error) => connections.reject(stream, &error, server.is_plain()),
             },
             Err(error) => {
                 failed.say(|| warn!(%error, "connections cannot be accepted"));

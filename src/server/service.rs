@@ -1,4 +1,4 @@
-//! One request of a connection: what the routes are given with it, and what is done about a body that they did not read.
+//! Handles one request of a connection: passes it to the routes, and deals with a body that they did not read.
 
 use super::exchange::{Exchange, Unread};
 use crate::http::connection::ClientConnection;
@@ -18,11 +18,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tower::Service as _;
 
-/// A body that nobody wants is read and thrown away, and the connection kept, if it is no longer than this; else the connection
-/// is closed.
+/// A body that is not needed is read and discarded if it is no longer than this, and the connection is kept.
+/// Otherwise the connection is closed.
 const WORTH_DISCARDING: u64 = 64 * 1024;
 
-/// What is the same for all requests of one connection.
+/// The data that all requests of one connection share.
 #[derive(Clone)]
 pub(super) struct Requests {
     pub routes: Router,
@@ -41,20 +41,22 @@ impl Requests {
         let (head, body) = request.into_parts();
         let waits_for_continue = head.headers.contains_key(EXPECT);
         let mut request = Request::from_parts(head, RequestBody::of(body, &self.exchange));
-        let refused = checked.is_err();
+        let rejected = checked.is_err();
         if let Err(error) = checked {
             request = request_head::reject(request, error);
         }
         let mut response = self.respond(request).await;
         match self.exchange.answered() {
-            Unread::Nothing | Unread::InUse if !refused => {}
-            // Who waits for 100 Continue may send the body or a next request after this answer.
-            Unread::All(body) if !refused && !waits_for_continue && is_worth_discarding(&body) => {
+            Unread::Nothing | Unread::InUse if !rejected => {}
+            // A client that waits for 100 Continue may send either the body or a next request after this
+            // response.
+            Unread::All(body) if !rejected && !waits_for_continue && is_worth_discarding(&body) => {
                 self.exchange.discard(true);
                 tokio::spawn(discard(body, self.exchange.clone()));
             }
             _ => {
-                // It is said in the answer that the connection is closed: a proxy would send it a next request.
+                // The response says that the connection is closed: otherwise a proxy would send the next
+                // request on it.
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 self.exchange.linger();
             }
@@ -62,8 +64,8 @@ impl Requests {
         Ok(response)
     }
 
-    /// Has the routes answer a request of which hyper did not understand the head. `request` stands in for it.
-    pub(super) async fn refuse(
+    /// Has the routes answer a request whose head hyper rejected. `request` is a substitute for it.
+    pub(super) async fn reject(
         mut self,
         request: hyper::Request<Incoming>,
         error: HeadError,
@@ -87,14 +89,14 @@ fn is_worth_discarding(body: &Incoming) -> bool {
     body.size_hint().exact().is_some_and(|length| length <= WORTH_DISCARDING)
 }
 
-/// Reads a body of known length beside the writing of its answer. The connection's clock bounds the time.
+/// Reads a body of known length while its response is written. The connection's clock limits the time.
 async fn discard(mut body: Incoming, exchange: Arc<Exchange>) {
-    // hyper tells the end by no frame of its own once it waits for the next head.
+    // hyper does not report the end with a frame once it waits for the next head.
     while !body.is_end_stream() && matches!(body.frame().await, Some(Ok(_))) {}
     exchange.discard(false);
 }
 
-/// The body of a request. What was not read of it is left in the [`Exchange`].
+/// The body of a request. Its unread rest is put into the [`Exchange`].
 struct RequestBody {
     body: Option<Incoming>,
     begun: bool,
@@ -102,7 +104,7 @@ struct RequestBody {
 }
 
 impl RequestBody {
-    /// Most requests of the other routes have none: those get none of these.
+    /// Most requests of the other routes have no body, and get an empty one.
     fn of(body: Incoming, exchange: &Arc<Exchange>) -> Body {
         if body.is_end_stream() {
             exchange.requested(Unread::Nothing);
@@ -156,7 +158,7 @@ impl Drop for RequestBody {
     }
 }
 
-/// The body of an answer. The [`Exchange`] is told when hyper has taken all of it.
+/// The body of a response. It notifies the [`Exchange`] when hyper has taken all of it.
 pub(super) struct AnswerBody {
     body: Body,
     exchange: Arc<Exchange>,

@@ -1,5 +1,5 @@
-//! TLS for our own callers: a certificate chain and its key from PEM files, loaded at start and when they change
-//! ([`crate::server::reload`]). Versions 1.2 and 1.3, with rustls's own choice of suites.
+//! TLS for our own callers: a certificate chain and its key from PEM files, loaded at the start and when they
+//! change ([`crate::server::reload`]). Versions 1.2 and 1.3, with rustls's default cipher suites.
 
 use crate::tls::pem::{self, PemError};
 use rustls::crypto::aws_lc_rs;
@@ -9,28 +9,28 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio_rustls::TlsAcceptor;
 
-/// What is served: cleartext's HTTP version, and no other.
+/// The only supported protocol, the same as without TLS.
 const ALPN: &[u8] = b"http/1.1";
 
-/// The files, and what was read from them last. Cloning shares that.
+/// The files, and their last contents. Clones share these.
 #[derive(Clone)]
 pub struct Tls {
     certificate: PathBuf,
     key: PathBuf,
-    /// Handshakes that begin later take what is put here; connections go on with what they began with.
+    /// New handshakes use the current value; existing connections keep theirs.
     config: Arc<RwLock<Arc<ServerConfig>>>,
 }
 
-/// Why the files cannot be used. No text of it repeats them.
+/// Why the files cannot be used. No text repeats their contents.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// The certificate's file cannot be read, or not all of it.
+    /// The certificate's file cannot be read, or only in part.
     #[error("STS_VERIFY_TLS_CERT_FILE: {0}")]
     Certificate(PemError),
-    /// The key's file cannot be read, or holds none.
+    /// The key's file cannot be read, or contains none.
     #[error("STS_VERIFY_TLS_KEY_FILE: {0}")]
     Key(PemError),
-    /// The two do not belong together.
+    /// The key does not belong to the certificate.
     #[error("STS_VERIFY_TLS_KEY_FILE: the key is not that of the certificate in STS_VERIFY_TLS_CERT_FILE")]
     Mismatch,
 }
@@ -40,7 +40,7 @@ impl Tls {
     ///
     /// # Errors
     ///
-    /// One line that names the variable and what is wrong.
+    /// One line that names the variable and the error.
     pub fn read(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
         let (config, _) = read_files(certificate, key)?;
         Ok(Self {
@@ -50,18 +50,19 @@ impl Tls {
         })
     }
 
-    /// Reads the files again and says how many certificates the chain has now. After an error it is that of before.
+    /// Reloads the files and returns the number of certificates in the chain. After an error the previous ones
+    /// stay.
     ///
     /// # Errors
     ///
-    /// The same as of [`Tls::read`].
+    /// The same as for [`Tls::read`].
     pub fn reload(&self) -> Result<usize, TlsError> {
         let (config, certificates) = read_files(&self.certificate, &self.key)?;
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
         Ok(certificates)
     }
 
-    /// Accepts a connection with what was read last.
+    /// Accepts a connection with the current certificate.
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(self.config.read().unwrap_or_else(PoisonError::into_inner).clone())
     }

@@ -1,5 +1,5 @@
-//! The TCP stream of a connection, below TLS: what its client may make the system hold, how long it may leave its answer
-//! unread, whether it is still there, and how it is closed.
+//! The TCP stream of a connection, below TLS: limits the system's buffers and how long a client may leave its
+//! response unread, detects its departure, and closes the stream.
 
 use super::exchange::Exchange;
 use crate::http::connection::ClientConnection;
@@ -15,32 +15,33 @@ use tokio::net::TcpStream;
 use tokio::task::consume_budget;
 use tokio::time::{Sleep, sleep, timeout};
 
-/// What the system may hold of a connection in each direction, in bytes. Linux doubles it for its own bookkeeping
-/// (socket(7)), and would go up to 4 MiB of an answer that nobody reads by itself.
+/// The size of the system's buffers for a connection in each direction, in bytes. Linux doubles it for its own
+/// bookkeeping (socket(7)). Without it, Linux would buffer up to 4 MiB of an unread response.
 const SOCKET_BUFFER: usize = 32 * 1024;
 
-/// How much is read at once. hyper's read buffer has 8 KiB, and is doubled each time that one read fills it.
+/// The size of one read. hyper's read buffer has 8 KiB, and doubles each time that one read fills it.
 const READ_AT_ONCE: usize = 4 * 1024;
 
-/// How long a client may go on sending what nobody wants while it reads the last answer.
+/// How long a client may continue to send unneeded bytes while it reads the last response.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// Sets the options of a stream. Those of a listener would be taken over by its streams, but not by those that were there
-/// before its options were.
+/// Sets the options of a stream. A stream inherits the options of its listener, but not if it arrived before
+/// they were set.
 pub(super) fn set_options(stream: &TcpStream) -> io::Result<()> {
     sockopt::set_socket_send_buffer_size(stream, SOCKET_BUFFER)?;
     sockopt::set_socket_recv_buffer_size(stream, SOCKET_BUFFER)?;
-    // hyper writes whole answers, TLS whole records.
+    // hyper writes whole responses, and TLS whole records.
     stream.set_nodelay(true)
 }
 
-/// The stream, with a deadline on progress in writing. It is shared with whoever watches for the client's departure.
+/// The stream, with a deadline for progress in writing. It is shared with the task that detects the client's
+/// departure.
 pub(super) struct Transport {
     stream: Arc<TcpStream>,
     exchange: Arc<Exchange>,
     write_timeout: Duration,
     figures: ConnectionFigures,
-    /// Runs since the system last took anything for the client, once it takes nothing more.
+    /// Runs since the system last took bytes for the client, once it takes no more.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
@@ -72,12 +73,12 @@ impl Transport {
         let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(self.write_timeout)));
         ready!(stalled.as_mut().poll(cx));
         self.stalled = None;
-        // The system calls a stream writable once a third of its buffer is free: a slow reader may not have come that
-        // far, and has taken something all the same.
+        // The system calls a stream writable once a third of its buffer is free. A slow reader may have read
+        // less than that, and has made progress all the same.
         Poll::Ready(match write(&self.stream) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 self.figures.timed_out(WaitedFor::Reading);
-                // What is not sent by now never will be. The system would go on offering it for minutes.
+                // The rest will never be sent. The system would continue to offer it for minutes.
                 self.stream.set_zero_linger()?;
                 Err(ErrorKind::TimedOut.into())
             }
@@ -86,8 +87,8 @@ impl Transport {
     }
 }
 
-/// Reads or writes once. If less was done than asked for, there is nothing more to do at the moment, and tokio is told to
-/// wait for the system's next event, as its own streams do it: to try again would cost a system call.
+/// Reads or writes once. If less was done than requested, nothing more is possible at the moment, and tokio
+/// must wait for the system's next event, as its own streams do: another try would cost a system call.
 fn attempt(
     stream: &TcpStream,
     interest: Interest,
@@ -120,8 +121,8 @@ impl AsyncRead for Transport {
                 Err(error) => return Poll::Ready(Err(error)),
                 Ok(count) => {
                     buffer.advance(count);
-                    // A client whose request is still taken in may be one that reads when it has sent the last of it. Whoever takes it
-                    // bounds that; nothing would bound what is thrown away.
+                    // A client may read only after it has sent its whole body. The handler bounds the body;
+                    // nothing would bound bytes that are discarded.
                     if self.stalled.is_some() && self.exchange.takes_input() {
                         self.stalled = None;
                     }
@@ -159,31 +160,32 @@ impl AsyncWrite for Transport {
     }
 }
 
-/// Resolves when the connection is reset or broken, and notes a FIN meanwhile. Neither depends on reading: bytes that nobody
-/// has read yet, such as those of a next request, hide nothing unless they fill the system's buffer.
+/// Resolves when the connection is reset or broken, and records a FIN meanwhile. Neither depends on reading:
+/// unread bytes, such as those of a next request, hide nothing unless they fill the system's buffer.
 pub(super) async fn departure(stream: &TcpStream, client: &ClientConnection) {
-    // tokio tells the end of the client's stream with READABLE and with PRIORITY; READABLE would be told of bytes, too.
-    // Urgent data is not: tokio asks the system for it only on streams that are registered for it.
+    // tokio reports the end of the client's stream as READABLE and as PRIORITY, but READABLE also reports
+    // bytes. PRIORITY does not report urgent data here: tokio requests that from the system only for streams
+    // that are registered for it.
     let ends = stream.ready(Interest::PRIORITY | Interest::ERROR).await;
     if ends.is_ok_and(|ends| !ends.is_error()) {
         client.set_half_closed();
-        // The client may still wait for its answer. An error here is the end of the runtime.
+        // The client may still wait for its response. An error here means the end of the runtime.
         let _ = stream.ready(Interest::ERROR).await;
     }
 }
 
-/// Whether something has come that nobody has read yet.
+/// Whether bytes have arrived that were not read yet.
 pub(super) fn has_unread_bytes(stream: &TcpStream) -> bool {
     stream.try_io(Interest::READABLE, || Ok(())).is_ok()
 }
 
-/// Closes a stream in a way that the client can still read its answer: waits until it has closed its side, and throws away
-/// what it still sends. A stream that is closed on unread bytes is reset, and the reset may overtake the answer (RFC 9112,
-/// section 9.6).
+/// Closes a stream so that the client can still read its response: waits until the client has closed its side,
+/// and discards the bytes that it still sends. A stream that is closed with unread bytes is reset, and the
+/// reset may overtake the response (RFC 9112, section 9.6).
 pub(super) async fn linger(stream: &TcpStream) {
     let mut unwanted = vec![0; 4096];
     let closing = async {
-        // It may have been done already.
+        // This may have been done already.
         let _ = shutdown(stream, Shutdown::Write);
         while stream.readable().await.is_ok() {
             match stream.try_read(&mut unwanted) {
@@ -196,10 +198,10 @@ pub(super) async fn linger(stream: &TcpStream) {
     let _ = timeout(LINGER, closing).await;
 }
 
-/// Tells the system how long it may hold what a client has not read of a stream that is about to be closed. No process waits
-/// for it any more, and the system's own bound is minutes.
+/// Limits how long the system keeps unread bytes of a stream that is about to be closed. No process waits for
+/// them any more, and the system's own limit is minutes.
 pub(super) fn bound_what_is_left(stream: &TcpStream, patience: Duration) {
     let patience = patience.as_millis().try_into().unwrap_or(u32::MAX);
-    // It fails if the client has left already.
+    // This fails if the client has left already.
     let _ = sockopt::set_tcp_user_timeout(stream, patience);
 }

@@ -1,11 +1,13 @@
-//! What hyper reads from and writes to: the stream of a connection in clear, with two changes.
+//! The stream that hyper reads from and writes to: the connection in plain text, with two changes.
 //!
-//! hyper answers a head that it cannot parse by itself, with an empty body and without telling anybody. Such an answer is
-//! swallowed here, and the connection ended with the error that hyper then returns; [`super::connection`] has the service
-//! answer in its place.
+//! hyper itself answers a head that it cannot parse, with an empty body and without a notification. Such a
+//! response is dropped here, and the connection ends with the error that hyper then returns;
+//! [`super::connection`] lets the service answer instead.
 //!
-//! A client that has sent a FIN may wait for its answer or may have left: TCP says the same of both. One that has filled the
-//! system's buffer with more than its request may have left without any sign. So bytes of the answer are sent ahead, which
+//! A client that has sent a FIN may wait for its response or may have left: TCP does not distinguish these. A
+//! client that has filled the system's buffer with more than its request may have left without any sign. So the
+//! first bytes of the response, which are the same for all responses, are sent early. The system of a client
+//! that has left then resets the connection.
 //! begins the same for all. The system of a client that has left resets the connection then.
 
 use super::exchange::Exchange;
@@ -16,10 +18,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// In place of a head that hyper did not understand: one that it does.
+/// A valid head that replaces one that hyper rejected.
 const STAND_IN: &[u8] = b"- * HTTP/1.1\r\nConnection: close\r\n\r\n";
 
-/// How every answer begins, to HTTP/1.1 and to HTTP/1.0.
+/// The first bytes of every response, for HTTP/1.1 and HTTP/1.0.
 const START_OF_ANSWER: &[u8] = b"HTTP/1.";
 
 pub(super) struct Wire<S> {
@@ -27,37 +29,37 @@ pub(super) struct Wire<S> {
     exchange: Arc<Exchange>,
     client: ClientConnection,
     input: Input,
-    /// The start of the answer has been sent: so many of its bytes.
+    /// The number of bytes of the response that were sent early.
     ahead: usize,
-    /// hyper has refused a head.
-    refused: bool,
+    /// hyper has rejected a head.
+    rejected: bool,
 }
 
 enum Input {
     /// From the client.
     Stream,
-    /// This, and nothing after it.
+    /// These bytes, and nothing after them.
     Only(&'static [u8]),
 }
 
 impl<S> Wire<S> {
     pub(super) fn new(stream: S, exchange: Arc<Exchange>, client: ClientConnection) -> Self {
-        Self { stream, exchange, client, input: Input::Stream, ahead: 0, refused: false }
+        Self { stream, exchange, client, input: Input::Stream, ahead: 0, rejected: false }
     }
 
-    /// How many of the bytes that hyper writes now need not be written: those of a refusal of its own, and those that were
-    /// sent ahead.
+    /// How many of the bytes that hyper writes now must not be written: those of its own rejection, and those
+    /// that were sent early.
     fn written_already(&mut self, length: usize) -> usize {
         if !self.exchange.is_ours() {
-            self.refused = true;
+            self.rejected = true;
             return length;
         }
         std::mem::take(&mut self.ahead).min(length)
     }
 
-    /// The same stream for another connection of hyper's, which reads one request without a head of the client's.
+    /// The same stream for another hyper connection, which reads one substitute request.
     pub(super) fn without_input(self) -> Self {
-        Self { input: Input::Only(STAND_IN), refused: false, ..self }
+        Self { input: Input::Only(STAND_IN), rejected: false, ..self }
     }
 }
 
@@ -108,7 +110,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         self.stream.is_write_vectored()
     }
 
-    /// hyper calls this whenever it has been woken and has nothing left to write.
+    /// hyper calls this when it was woken and has nothing left to write.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let due = self.exchange.due_ahead(self.client.half_closed()).min(START_OF_ANSWER.len());
         if self.ahead < due {
@@ -121,8 +123,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.refused {
-            // Something is still to be written.
+        if self.rejected {
+            // Something still has to be written.
             return Poll::Ready(Ok(()));
         }
         Pin::new(&mut self.stream).poll_shutdown(cx)

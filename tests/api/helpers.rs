@@ -127,7 +127,7 @@ impl App {
 
 /// The URL of a sandbox, started as `serve --sandbox` does; it runs as long as the test's runtime.
 pub async fn start_sandbox() -> String {
-    let sandbox = Sandbox::builder().callers(TABLE.clone()).remember_refusals().start().await.unwrap();
+    let sandbox = Sandbox::builder().callers(TABLE.clone()).remember_wrong_secrets().start().await.unwrap();
     let url = sandbox.url().to_owned();
     tokio::spawn(sandbox.run_until(std::future::pending()));
     url

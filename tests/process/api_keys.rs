@@ -155,9 +155,9 @@ async fn a_variable_that_cannot_be_used_keeps_the_service_from_starting() {
         (bad.as_str(), "", "line 2 "),
         (key.as_str(), "", "a key itself"),
         (",", "", "no digest"),
-        (swallowed.as_str(), "", "line 1 holds a digest inside a comment"),
+        (swallowed.as_str(), "", "line 1 has a digest inside a comment"),
         (damaged.as_str(), "", "line 1 "),
-        (two_names.as_str(), "", "line 2 holds a digest that came before under another name"),
+        (two_names.as_str(), "", "line 2 has a digest that occurred before with another name"),
         (line.as_str(), file.as_str(), "STS_VERIFY_API_KEYS_FILE"),
     ] {
         let variables = [("STS_VERIFY_API_KEYS", digests), ("STS_VERIFY_API_KEYS_FILE", file)];

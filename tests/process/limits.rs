@@ -7,7 +7,7 @@ use std::process::Command;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-const REFUSED: &str = "too many connections: new ones are refused";
+const REFUSED: &str = "too many connections: new ones are rejected";
 const TOO_LOW: &str = "the limit of open files is too low for so many connections";
 
 /// Runs the program in a shell that has set a limit.

@@ -3,7 +3,7 @@
 use http::{Method, StatusCode};
 use time::Duration;
 
-use super::{Ask, BODY, ROLE, USER, answer, received, refused, sts};
+use super::{Ask, BODY, ROLE, USER, answer, received, rejection, sts};
 
 const WRONG: &str = "The request signature we calculated does not match the signature you provided. Check your AWS \
                      Secret Access Key and signing method. Consult the service documentation for details.";
@@ -11,7 +11,7 @@ const INVALID: &str = "The security token included in the request is invalid.";
 const ELSEWHERE: &str = "The security token included in the request is invalid";
 
 fn says(request: super::Received, status: u16, code: &str, message: &str) {
-    assert_eq!(refused(request), (status, code.to_owned(), message.to_owned()));
+    assert_eq!(rejection(request), (status, code.to_owned(), message.to_owned()));
 }
 
 /// As botocore 1.43.11 sent it at [`NOW`].
@@ -146,19 +146,19 @@ fn each_check_comes_before_the_next() {
     });
     let mut request = ask.post();
     request.headers.remove("x-amz-date");
-    assert_eq!(refused(request).1, "IncompleteSignature");
-    assert!(refused(ask.post()).2.starts_with("Signature not yet current"));
+    assert_eq!(rejection(request).1, "IncompleteSignature");
+    assert!(rejection(ask.post()).2.starts_with("Signature not yet current"));
     ask.late = Duration::ZERO;
-    assert!(refused(ask.post()).2.starts_with("Credential should be scoped"));
+    assert!(rejection(ask.post()).2.starts_with("Credential should be scoped"));
     ask.scope.region = "cn-north-1".to_owned();
-    assert_eq!(refused(ask.post()).2, ELSEWHERE);
+    assert_eq!(rejection(ask.post()).2, ELSEWHERE);
     ask.scope.region = "us-east-1".to_owned();
-    assert_eq!(refused(ask.post()).2, INVALID);
+    assert_eq!(rejection(ask.post()).2, INVALID);
     ask.token = Ask::of("ASIASBXEXPIREEXAMPLE").token;
-    assert_eq!(refused(ask.post()).1, "ExpiredToken");
+    assert_eq!(rejection(ask.post()).1, "ExpiredToken");
     let user = Ask::of(USER).with(|user| user.action.clone_from(&ask.action));
-    assert_eq!(refused(user.clone().with(|user| user.secret = "x".repeat(40)).post()).2, WRONG);
-    assert_eq!(refused(user.post()).1, "InvalidAction");
+    assert_eq!(rejection(user.clone().with(|user| user.secret = "x".repeat(40)).post()).2, WRONG);
+    assert_eq!(rejection(user.post()).1, "InvalidAction");
 }
 
 #[test]
@@ -240,7 +240,7 @@ fn the_host_has_to_be_signed() {
     let mut request = Ask::of(USER).presigned();
     request.query = request.query.replace("SignedHeaders=host", "SignedHeaders=accept");
     assert_eq!(
-        refused(request).2,
+        rejection(request).2,
         "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."
     );
 }

@@ -21,7 +21,7 @@ use time::{Duration, OffsetDateTime, macros::datetime};
 use crate::{
     Caller, Sandbox,
     authorization::basic,
-    memory::Refusals,
+    memory::WrongSecrets,
     request::Received,
     response::OutgoingResponse,
     sigv4::{ALGORITHM, Scope, Signed, signature},
@@ -152,7 +152,7 @@ fn sts() -> Sts {
 impl Sts {
     /// Decides on a request over a connection of its own.
     fn ask(&self, request: Received) -> Outcome {
-        self.respond(&Refusals::default(), self.receive(request.into()))
+        self.respond(&WrongSecrets::default(), self.receive(request.into()))
     }
 }
 
@@ -162,7 +162,7 @@ fn answer(request: Received) -> OutgoingResponse {
 }
 
 /// Status, code and message of an error in XML.
-fn refused(request: Received) -> (u16, String, String) {
+fn rejection(request: Received) -> (u16, String, String) {
     error_of(&answer(request))
 }
 

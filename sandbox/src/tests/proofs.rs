@@ -2,7 +2,7 @@
 
 use http::{HeaderValue, Method};
 
-use super::{BODY, answer, received, refused};
+use super::{BODY, answer, received, rejection};
 use crate::request::Received;
 
 /// As botocore 1.44.8 signed it at [`super::NOW`], with `x-k8s-aws-id` added before: what `aws eks get-token` makes.
@@ -39,13 +39,13 @@ fn a_header_that_a_signature_names_is_verified() {
         assert_eq!(answer(request.clone()).status, 200, "{name}");
         let mut other = request.clone();
         other.headers.insert(name, HeaderValue::from_static("other.example.com"));
-        assert_eq!(refused(other).1, "SignatureDoesNotMatch", "{name}");
+        assert_eq!(rejection(other).1, "SignatureDoesNotMatch", "{name}");
         let mut twice = request.clone();
         twice.headers.append(name, HeaderValue::from_static("other.example.com"));
-        assert_eq!(refused(twice).1, "SignatureDoesNotMatch", "{name}");
+        assert_eq!(rejection(twice).1, "SignatureDoesNotMatch", "{name}");
         let mut without = request;
         without.headers.remove(name);
-        assert_eq!(refused(without).1, "SignatureDoesNotMatch", "{name}");
+        assert_eq!(rejection(without).1, "SignatureDoesNotMatch", "{name}");
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration as Wait;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use super::{Ask, ROLE, USER, answer, refused, sts};
+use super::{Ask, ROLE, USER, answer, rejection, sts};
 use crate::response::OutgoingResponse;
 
 fn header<'a>(response: &'a OutgoingResponse, name: &str) -> &'a str {
@@ -107,7 +107,7 @@ fn every_row_of_an_error_answers_it_in_both_forms() {
         ("AKIASBXERR503EXAMPLE", 503, "ServiceUnavailable"),
     ] {
         for request in [Ask::of(key).post(), Ask::of(key).presigned()] {
-            let (got_status, got_code, _) = refused(request);
+            let (got_status, got_code, _) = rejection(request);
             assert_eq!((got_status, got_code.as_str()), (status, code), "{key}");
         }
     }
@@ -118,14 +118,14 @@ fn the_message_of_a_mangled_header_repeats_it_as_sts_does() {
     let request = Ask::of("AKIASBXMANGLEEXAMPLE").post();
     let sent = request.header("authorization").expect("a header");
     let received = sent.replace("Credential=", "Credential= ");
-    let (_, _, message) = refused(request);
+    let (_, _, message) = rejection(request);
     assert!(message.ends_with(&format!("in Authorization header: '{received}'.")), "{message}");
 }
 
 #[test]
 fn a_row_s_error_after_the_signature_needs_the_right_secret() {
     let ask = Ask::of("AKIASBXTHROTLEXAMPLE").with(|ask| ask.secret = "x".repeat(40));
-    assert_eq!(refused(ask.post()).1, "SignatureDoesNotMatch");
+    assert_eq!(rejection(ask.post()).1, "SignatureDoesNotMatch");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use http::Request;
 
 use super::{Ask, NOW, URL, USER, error_of};
 use crate::{
-    Caller, Sandbox, SandboxBuilder, memory::Refusals, request::Received, response::OutgoingResponse,
+    Caller, Sandbox, SandboxBuilder, memory::WrongSecrets, request::Received, response::OutgoingResponse,
     sts::Sts, verify_signature,
 };
 
@@ -39,7 +39,7 @@ fn with_another_secret() -> Received {
 }
 
 /// The code of the response to a request over a connection, or `OK`.
-fn over(sts: &Sts, connection: &Refusals, request: Received) -> String {
+fn over(sts: &Sts, connection: &WrongSecrets, request: Received) -> String {
     let response: OutgoingResponse = sts.respond(connection, request).response.expect("a response");
     if response.status.is_success() { "OK".to_owned() } else { error_of(&response).1 }
 }
@@ -47,8 +47,8 @@ fn over(sts: &Sts, connection: &Refusals, request: Received) -> String {
 #[test]
 fn a_wrong_secret_is_remembered_for_five_seconds_by_connection_and_key() {
     let clock = Clock::new();
-    let sts = clock.sts(Sandbox::builder().remember_refusals());
-    let (first, second) = (Refusals::default(), Refusals::default());
+    let sts = clock.sts(Sandbox::builder().remember_wrong_secrets());
+    let (first, second) = (WrongSecrets::default(), WrongSecrets::default());
     let root = || Ask::of("AKIASBXROOT00EXAMPLE").post();
     assert_eq!(over(&sts, &first, with_another_secret()), "SignatureDoesNotMatch");
     assert_eq!(over(&sts, &first, Ask::of(USER).post()), "SignatureDoesNotMatch");
@@ -63,15 +63,15 @@ fn a_wrong_secret_is_remembered_for_five_seconds_by_connection_and_key() {
 #[test]
 fn a_sandbox_remembers_no_refusal_unless_it_is_told_to() {
     let sts = Clock::new().sts(Sandbox::builder());
-    let connection = Refusals::default();
+    let connection = WrongSecrets::default();
     assert_eq!(over(&sts, &connection, with_another_secret()), "SignatureDoesNotMatch");
     assert_eq!(over(&sts, &connection, Ask::of(USER).post()), "OK");
 }
 
 #[test]
 fn other_errors_than_a_wrong_secret_are_not_remembered() {
-    let sts = Clock::new().sts(Sandbox::builder().remember_refusals());
-    let connection = Refusals::default();
+    let sts = Clock::new().sts(Sandbox::builder().remember_wrong_secrets());
+    let connection = WrongSecrets::default();
     let no_region = Ask::of(USER).with(|ask| ask.scope.region = "nowhere".to_owned()).post();
     let a_token = Ask::of(USER).with(|ask| ask.token = Some("any".to_owned())).post();
     for (request, code) in [(no_region, "SignatureDoesNotMatch"), (a_token, "InvalidClientTokenId")] {
@@ -84,7 +84,7 @@ fn other_errors_than_a_wrong_secret_are_not_remembered() {
 fn requests_above_the_limit_of_a_second_are_throttled() {
     let clock = Clock::new();
     let sts = clock.sts(Sandbox::builder().throttle_above(2));
-    let ask = || over(&sts, &Refusals::default(), Ask::of(USER).post());
+    let ask = || over(&sts, &WrongSecrets::default(), Ask::of(USER).post());
     assert_eq!([ask(), ask(), ask()], ["OK", "OK", "Throttling"]);
     clock.advance(Duration::from_millis(999));
     assert_eq!(ask(), "Throttling");

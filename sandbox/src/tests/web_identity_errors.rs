@@ -6,7 +6,7 @@ use super::{
 };
 
 /// Status, code and message of the error that a user gets for these parameters.
-fn refused(parameters: &str) -> (u16, String, String) {
+fn rejection(parameters: &str) -> (u16, String, String) {
     error_of(&sts().ask(ask(USER, parameters).post()).response.expect("a response"))
 }
 
@@ -31,7 +31,7 @@ const VIOLATIONS: [(&str, &str, &str); 7] = [
 
 /// Asserts that a user gets one violation for these parameters.
 fn violates(parameters: &str, value_and_member: &str, constraint: &str) {
-    let (status, code, message) = refused(parameters);
+    let (status, code, message) = rejection(parameters);
     assert_eq!((status, code.as_str()), (400, "ValidationError"), "{parameters}");
     let end = format!("{value_and_member} failed to satisfy constraint: Member must {constraint}");
     assert!(
@@ -68,7 +68,7 @@ fn lists_and_texts_that_are_too_long_are_violations() {
 
 #[test]
 fn all_violations_are_told_in_one_message() {
-    let (_, _, message) = refused("SigningAlgorithm=RS256&Tags.member.1.Key=&Tags.member.1.Value=test");
+    let (_, _, message) = rejection("SigningAlgorithm=RS256&Tags.member.1.Key=&Tags.member.1.Value=test");
     assert_eq!(
         message,
         r"2 validation errors detected: Value '' at 'tags.1.member.key' failed to satisfy constraint: Member must have length greater than or equal to 1; Value '' at 'tags.1.member.key' failed to satisfy constraint: Member must satisfy regular expression pattern: [\p{L}\p{Z}\p{N}_.:/=+\-@]+"
@@ -100,7 +100,7 @@ fn each_other_error_has_its_code() {
         (&twice, 400, "InvalidParameterValue"),
         (&too_long, 400, "JWTPayloadSizeExceededException"),
     ] {
-        let (got_status, got_code, message) = refused(parameters);
+        let (got_status, got_code, message) = rejection(parameters);
         assert_eq!((got_status, got_code.as_str()), (status, code), "{message}");
     }
 }

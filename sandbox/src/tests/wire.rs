@@ -12,7 +12,7 @@ use crate::{Sandbox, request::Received};
 
 /// Runs `client`, which blocks, against a sandbox on a free port, then stops the sandbox and waits for its end.
 async fn with_sandbox<T: Send + 'static>(client: impl FnOnce(SocketAddr) -> T + Send + 'static) -> T {
-    let builder = Sandbox::builder().callers(crate::table()).remember_refusals();
+    let builder = Sandbox::builder().callers(crate::table()).remember_wrong_secrets();
     let sandbox = builder.start().await.expect("a free port");
     let address = sandbox.url().trim_start_matches("http://").parse().expect("an address");
     let result = spawn_blocking(move || client(address)).await.expect("the client ends");

@@ -7,25 +7,25 @@ use uuid::Uuid;
 use super::Parameters;
 use crate::caller::Caller;
 
-/// The claim whose members are AWS's own.
+/// The claim that contains AWS's own members.
 pub(super) const NAMESPACE: &str = "https://sts.amazonaws.com/";
 
 /// RFC 3339 in whole seconds.
 const SECONDS: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
 
-/// Where the claims come from.
+/// The source of the claims.
 pub(super) struct Source<'a> {
     pub caller: &'a Caller,
     pub parameters: &'a Parameters,
     pub issuer: &'a str,
-    /// The region that was asked.
+    /// The region that was used.
     pub region: &'a str,
     pub session_ends: Option<OffsetDateTime>,
 }
 
 impl Source<'_> {
-    /// One audience is a string, several are an array. A role's subject is the role, with its path and without a session.
+    /// One audience is a string, several are an array. The subject of a session is the role, with its path.
     pub fn claims(&self, issued: OffsetDateTime, expires: OffsetDateTime) -> Value {
         let audience = match &self.parameters.audiences[..] {
             [audience] => json!(audience),

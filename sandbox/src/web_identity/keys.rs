@@ -1,4 +1,4 @@
-//! The keys that sign tokens: RSA of 2048 bits and P-384, as AWS's are.
+//! The keys that sign tokens: RSA with 2048 bits and P-384, the same kinds as AWS's.
 
 use aws_lc_rs::{
     error::Unspecified,
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::Algorithm;
 use crate::error::StsError;
 
-/// AWS's key ids.
+/// The key IDs of AWS.
 const RSA_ID: &str = "RSA_0";
 const EC_ID: &str = "EC384_0";
 
@@ -22,7 +22,7 @@ pub(crate) struct SigningKeys {
 }
 
 impl SigningKeys {
-    /// New keys. It takes up to a second.
+    /// Generates new keys. This takes up to a second.
     pub fn generate() -> Result<Self, StsError> {
         let rsa = RsaKeyPair::generate(KeySize::Rsa2048).map_err(failure)?;
         let ec = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).map_err(failure)?;
@@ -55,10 +55,10 @@ impl SigningKeys {
 
     /// The public keys, as a JWK set (RFC 7517).
     pub fn public(&self) -> Value {
-        // PKCS #1, DER: a sequence of two integers. For a modulus of 2048 bits the lengths before it take nine bytes, its
-        // leading zero among them; the public exponent is always 65537.
+        // PKCS #1, DER: a sequence of two integers. For a modulus of 2048 bits the lengths before it take nine
+        // bytes, with its leading zero. The public exponent is always 65537.
         let modulus = &self.rsa.public_key().as_ref()[9..][..256];
-        // A point that is not compressed: a byte that says so, then its coordinates.
+        // An uncompressed point: a byte that says so, then the coordinates.
         let (x, y) = self.ec.public_key().as_ref()[1..].split_at(48);
         json!({"keys": [
             {"e": "AQAB", "kid": RSA_ID, "kty": "RSA", "n": base64(modulus), "use": "sig"},

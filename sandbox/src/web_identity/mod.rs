@@ -1,7 +1,7 @@
-//! Web identity tokens: the JWTs of GetWebIdentityToken, and what their receivers read to verify them.
+//! Web identity tokens: the JWTs of GetWebIdentityToken, and the documents for verifying them.
 //!
-//! The claims, the documents and the errors are those that AWS was recorded to send in September 2026, but where a comment
-//! says otherwise. AWS gives each account an issuer of its own; here the sandbox is the issuer of all.
+//! The claims, the documents and the errors were recorded from AWS in September 2026, except where a comment
+//! says otherwise. AWS gives each account its own issuer; here the sandbox is the issuer of all.
 
 mod claims;
 mod keys;
@@ -24,34 +24,34 @@ pub(crate) use self::parameters::Parameters;
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 const KEYS: &str = "/.well-known/jwks.json";
 
-/// The longest payload that AWS signs, in bytes of its JSON.
+/// The maximum length of a payload that AWS signs, in bytes of its JSON.
 const LONGEST_PAYLOAD: usize = 14_984;
 
-/// What is left of every session here, since none of them ends.
+/// The remaining time of every session, since none of them ends.
 const SESSION: Duration = Duration::HOUR;
 
-/// How long ago an expired token was issued: longer than any is valid.
+/// How long ago an expired token was issued: longer than the validity of any token.
 const LONG_AGO: Duration = Duration::hours(2);
 
 /// A time in the response to GetWebIdentityToken: RFC 3339 in milliseconds.
 const MILLISECONDS: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
-/// A signature algorithm of JWTs, of the two that AWS has.
+/// The signature algorithms of AWS's JWTs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Algorithm {
     Rs256,
     Es384,
 }
 
-/// Issues tokens, and tells how to verify them.
+/// Issues tokens, and publishes the documents for verifying them.
 pub(crate) struct Issuer {
     url: String,
-    /// Made when they are first needed, as that takes up to a second.
+    /// Made on first use, because that takes up to a second.
     keys: Mutex<Option<Arc<SigningKeys>>>,
 }
 
-/// What GetWebIdentityToken answers.
+/// The result of GetWebIdentityToken.
 #[derive(Debug)]
 pub(crate) struct Token {
     pub jwt: String,
@@ -60,12 +60,12 @@ pub(crate) struct Token {
 }
 
 impl Issuer {
-    /// The issuer whose tokens have this URL as their `iss`.
+    /// The issuer with this URL as the `iss` of its tokens.
     pub fn new(url: String) -> Self {
         Self { url, keys: Mutex::default() }
     }
 
-    /// Whether this request needs keys that are not there yet. It does not wait for those that are being made.
+    /// Whether this request needs keys that do not exist yet. Does not wait for keys that are being made.
     pub fn lacks_keys_for(&self, request: &Received) -> bool {
         let needed =
             request.path == KEYS || request.parameter("Action").as_deref() == Some("GetWebIdentityToken");
@@ -81,7 +81,7 @@ impl Issuer {
         Ok(keys.insert(Arc::new(SigningKeys::generate()?)).clone())
     }
 
-    /// Replaces the keys. AWS's key ids are alike from key to key, so the new keys have the ids of the old ones.
+    /// Replaces the keys. Like AWS's key IDs, those of the new keys are the same as those of the old ones.
     pub fn rotate_keys(&self) -> Result<(), StsError> {
         let new = Arc::new(SigningKeys::generate()?);
         *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = Some(new);
@@ -90,8 +90,8 @@ impl Issuer {
 
     /// The document at a path, if there is one: the discovery document or the public keys.
     ///
-    /// As in AWS's, there is no `authorization_endpoint`. AWS's RSA key had no `alg` at first, and has one since: this one
-    /// has none, so that a receiver that needs it is found out.
+    /// As in AWS's document, there is no `authorization_endpoint`. AWS's RSA key had no `alg` at first, and has
+    /// one now. This one has none, which reveals a receiver that requires it.
     pub fn document(&self, path: &str) -> Option<Result<Value, StsError>> {
         let issuer = &self.url;
         match path {
@@ -108,10 +108,10 @@ impl Issuer {
         }
     }
 
-    /// Issues a token to a caller that asks for it in `region` at `now`.
+    /// Issues a token to a caller in `region` at `now`.
     ///
     /// AWS issues none to federated users (`AccessDenied`, "GetWebIdentityToken does not support federated user
-    /// sessions"); here every good caller can have one.
+    /// sessions"); here every valid caller can have one.
     pub fn token(
         &self,
         caller: &Caller,

@@ -7,14 +7,14 @@ use time::Duration;
 use super::Algorithm;
 use crate::{error::StsError, request::Received};
 
-/// How long a token is valid if nobody says, in seconds.
+/// The default validity of a token in seconds.
 const DEFAULT_DURATION: i64 = 300;
 
-/// The characters of tags, as STS's messages tell them.
+/// The characters of tags, as in STS's messages.
 const KEY_PATTERN: &str = r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+";
 const VALUE_PATTERN: &str = r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*";
 
-/// What a token is asked for.
+/// The parameters of a token.
 #[derive(Debug)]
 pub(crate) struct Parameters {
     pub audiences: Vec<String>,
@@ -25,7 +25,7 @@ pub(crate) struct Parameters {
 }
 
 impl Parameters {
-    /// Reads and checks them.
+    /// Reads and checks the parameters.
     pub fn read(request: &Received) -> Result<Self, StsError> {
         let mut violations = Violations::default();
         let audiences = audiences(request, &mut violations);
@@ -46,7 +46,8 @@ impl Parameters {
             "ES384" => Algorithm::Es384,
             _ => return Err(StsError::validation(UNSUPPORTED_ALGORITHM.to_owned())),
         };
-        // Not recorded: AWS documents that both are errors for a caller without an origin identity, which all are here.
+        // Not recorded: AWS documents that both are errors for a caller without an origin identity, and no
+        // caller here has one.
         if mode.as_deref() == Some("OriginIdentity") || request.parameter("Scope").is_some() {
             return Err(StsError::validation(NO_ORIGIN_IDENTITY.to_owned()));
         }
@@ -126,17 +127,17 @@ fn tags(request: &Received, violations: &mut Violations) -> Vec<(String, String)
     tags
 }
 
-/// A list: the values of `PREFIX1`, `PREFIX2` and so on, in the order of their numbers.
+/// A list: the values of `PREFIX1`, `PREFIX2` and so on, ordered by number.
 fn members(request: &Received, prefix: &str) -> BTreeMap<usize, String> {
     named(request, prefix).filter_map(|(name, value)| Some((name.parse().ok()?, value))).collect()
 }
 
-/// The parameters whose names begin so, without this beginning.
+/// The parameters whose names have this prefix, without the prefix.
 fn named<'a>(request: &'a Received, prefix: &'a str) -> impl Iterator<Item = (String, String)> + 'a {
     request.parameters().filter_map(move |(name, value)| Some((name.strip_prefix(prefix)?.to_owned(), value)))
 }
 
-/// What is wrong with parameters by the model of the operation: STS tells all of it in one message.
+/// The violations of the operation's model: STS reports all of them in one message.
 #[derive(Default)]
 struct Violations(Vec<String>);
 

@@ -122,7 +122,7 @@ fn sarif_has_valid_keys_as_errors_and_indeterminate_ones_as_warnings() {
         let run = &sarif["runs"][0];
         assert_eq!(run["invocations"][0]["executionSuccessful"], true);
         let results = run["results"].as_array().unwrap();
-        let told: Vec<_> = results
+        let found: Vec<_> = results
             .iter()
             .map(|result| {
                 let location = &result["locations"][0]["physicalLocation"];
@@ -133,6 +133,6 @@ fn sarif_has_valid_keys_as_errors_and_indeterminate_ones_as_warnings() {
             })
             .collect();
         let expected: &[(&str, u64)] = if rows.is_empty() { &[] } else { &[("error", 3), ("warning", 9)] };
-        assert_eq!(told, expected);
+        assert_eq!(found, expected);
     }
 }

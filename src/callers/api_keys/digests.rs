@@ -51,7 +51,7 @@ pub(super) enum Problem {
         "line {0} has a digest inside a comment; only a digest directly behind the # may be commented out"
     )]
     InComment(usize),
-    #[error("line {0} holds a digest that occurred before with another name")]
+    #[error("line {0} has a digest that occurred before with another name")]
     TwoNames(usize),
     /// A key must not be stored anywhere but with its caller.
     #[error("line {0} has a key itself; only its digest belongs there")]

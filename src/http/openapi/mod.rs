@@ -5,6 +5,7 @@
 //! spelling and each error code. `openapi/openapi.json` is a committed copy; a test checks that the two are
 //! equal.
 
+mod error_examples;
 mod examples;
 
 use crate::http::error::ApiError;

@@ -1,6 +1,6 @@
-//! The error codes that labels and attributes may have.
+//! The error codes in labels and attributes.
 
-/// The error codes that have a series of their own. STS may send any text as a code.
+/// The error codes that have a series of their own. STS may return any text as a code.
 const CODES: [&str; 54] = [
     "500",
     "502",
@@ -58,9 +58,9 @@ const CODES: [&str; 54] = [
     "UnsupportedMediaType",
 ];
 
-/// A code as a metric or a trace may have it.
+/// A code for a metric or a trace.
 pub(crate) fn known_code(code: &str) -> &'static str {
-    CODES.binary_search(&code).map_or("other", |place| CODES[place])
+    CODES.binary_search(&code).map_or("other", |index| CODES[index])
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Figures of connections, and of the bodies that are read from them.
+//! The metrics of connections, and of the bodies that are read from them.
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -11,31 +11,31 @@ struct WaitLabels {
     waited_for: &'static str,
 }
 
-/// What a listener counts.
+/// The metrics of a listener.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ConnectionFigures {
     pub active: Gauge,
     pub refused: Counter,
-    /// Of those refused, the ones whose address had too many.
+    /// The refused connections whose address had too many.
     pub limited: Counter,
     timed_out: Family<WaitLabels, Counter>,
 }
 
 impl ConnectionFigures {
     pub(super) fn register(&self, registry: &mut Registry) {
-        let (open, refused) = ("Connections open", "Connections refused because too many were open");
+        let (open, refused) = ("Connections open", "Connections rejected because too many were open");
         registry.register("http_server_active_connections", open, self.active.clone());
         registry.register("http_server_refused_connections", refused, self.refused.clone());
         let limited = "Of these, the ones whose address had too many open";
         registry.register("http_server_limited_connections", limited, self.limited.clone());
-        let timed_out = "Connections closed because their client was waited for in vain";
+        let timed_out = "Connections closed because their client exceeded a time limit";
         registry.register("http_server_timed_out_connections", timed_out, self.timed_out.clone());
         for waited_for in WaitedFor::ALL {
             let _ = self.timed_out.get_or_create(&WaitLabels { waited_for: waited_for.as_str() });
         }
     }
 
-    /// A client was waited for in vain.
+    /// Counts a connection whose client exceeded a time limit.
     pub(crate) fn timed_out(&self, waited_for: WaitedFor) {
         self.timed_out.get_or_create(&WaitLabels { waited_for: waited_for.as_str() }).inc();
     }
@@ -48,9 +48,9 @@ pub(crate) enum WaitedFor {
     Handshake,
     /// Sending the head of a request.
     Head,
-    /// Sending the rest of a body that was answered already.
+    /// Sending the rest of a body after the response.
     Body,
-    /// Reading its answer.
+    /// Reading its response.
     Reading,
 }
 
@@ -67,12 +67,12 @@ impl WaitedFor {
     }
 }
 
-/// What the bodies being read take.
+/// The memory of the bodies being read.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct BodyFigures {
-    /// Bytes of buffers.
+    /// The bytes of the buffers.
     pub memory: Gauge,
-    /// Requests refused because there was no room for their body.
+    /// Requests rejected because there was no room for their body.
     pub shed: Counter,
 }
 
@@ -80,7 +80,7 @@ impl BodyFigures {
     pub(super) fn register(&self, registry: &mut Registry) {
         let memory = "Bytes of the bodies being read";
         registry.register("http_server_body_memory_bytes", memory, self.memory.clone());
-        let shed = "Requests refused because bodies took too much";
+        let shed = "Requests rejected because bodies took too much memory";
         registry.register("http_server_shed_bodies", shed, self.shed.clone());
     }
 }

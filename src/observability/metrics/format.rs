@@ -1,12 +1,12 @@
-//! The two text formats of figures. <https://prometheus.io/docs/instrumenting/exposition_formats/>
+//! The two text formats of metrics. <https://prometheus.io/docs/instrumenting/exposition_formats/>
 
 use http::HeaderValue;
 use std::collections::HashSet;
 
-/// How figures are written.
+/// The format of metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
-    /// Prometheus' own text format, version 0.0.4, which every reader knows.
+    /// Prometheus' own text format, version 0.0.4, which every client supports.
     Text,
     /// OpenMetrics text, version 1.0.0.
     OpenMetrics,
@@ -20,7 +20,7 @@ impl Format {
         })
     }
 
-    /// The figures of an OpenMetrics text in this format.
+    /// Converts an OpenMetrics text into this format.
     pub(super) fn of_openmetrics(self, text: String) -> String {
         match self {
             Self::Text => as_classic(&text),
@@ -29,8 +29,8 @@ impl Format {
     }
 }
 
-/// The two formats differ, for what is exposed here, in the names of counters' families, which have no `_total` in OpenMetrics,
-/// and in the mark of the end.
+/// For the metrics of this program the two formats differ in the names of counter families, which have no
+/// `_total` in OpenMetrics, and in the end mark.
 fn as_classic(text: &str) -> String {
     let counter = |line| str::strip_prefix(line, "# TYPE ")?.strip_suffix(" counter");
     let counters: HashSet<&str> = text.lines().filter_map(counter).collect();

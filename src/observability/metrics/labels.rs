@@ -1,4 +1,4 @@
-//! The labels of figures, and their values.
+//! The labels of metrics, and their values.
 
 use crate::config::build;
 use crate::sts::Verdict;
@@ -57,14 +57,14 @@ pub(super) struct FileLabels {
     pub file: &'static str,
 }
 
-/// What is loaded again when it changes.
+/// A file that is reloaded when it changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReloadedFile {
     /// The digests of API keys.
     ApiKeys,
-    /// The certificate that is served, with its key.
+    /// The service's certificate, with its key.
     Tls,
-    /// Who may pass which gate.
+    /// The policies of the gates.
     Policies,
     /// The CA certificates to trust for STS and for issuers of tokens.
     CaBundle,
@@ -87,7 +87,7 @@ impl ReloadedFile {
     }
 }
 
-/// A verdict as the value of a label.
+/// A verdict as a label's value.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Word(pub Verdict);
 

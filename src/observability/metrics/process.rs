@@ -1,4 +1,4 @@
-//! Figures of the process, under the names that Prometheus' own clients use, read when they are asked for.
+//! The metrics of the process, with the names that Prometheus' own clients use, read on each scrape.
 
 use procfs::process::{LimitValue, Process as OwnProcess, Stat};
 use procfs::{ProcResult, WithCurrentSystemInfo as _, boot_time_secs, ticks_per_second};
@@ -8,11 +8,11 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use std::fmt;
 
-/// Reads /proc/self on each scrape. Where that cannot be read, there are no such figures.
+/// Reads /proc/self on each scrape. If it cannot be read, these metrics are absent.
 #[derive(Debug)]
 pub(super) struct Process;
 
-/// A name, its help, and the figure.
+/// A name, its help, and the value.
 type Figure = (&'static str, &'static str, Box<dyn EncodeMetric>);
 
 impl Collector for Process {
@@ -29,7 +29,7 @@ fn figures() -> ProcResult<Vec<Figure>> {
     let stat = process.stat()?;
     let mut figures: Vec<Figure> = vec![
         ("process_cpu_seconds", "CPU time spent", Box::new(ConstCounter::new(cpu_seconds(&stat)))),
-        ("process_start_time_seconds", "When it started, since 1970", gauge(start_seconds(&stat)?)),
+        ("process_start_time_seconds", "Start time in seconds since 1970", gauge(start_seconds(&stat)?)),
         ("process_resident_memory_bytes", "Memory resident", gauge(as_f64(stat.rss_bytes().get()))),
         ("process_virtual_memory_bytes", "Memory mapped", gauge(as_f64(stat.vsize))),
         ("process_threads", "Threads", gauge(as_f64(stat.num_threads.unsigned_abs()))),
@@ -53,7 +53,7 @@ fn gauge(value: f64) -> Box<dyn EncodeMetric> {
     Box::new(ConstGauge::new(value))
 }
 
-/// Prometheus has no other numbers.
+/// Prometheus has no other type of number.
 #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53, which no figure of a process comes near")]
 fn as_f64(value: u64) -> f64 {
     value as f64

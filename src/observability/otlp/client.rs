@@ -1,4 +1,5 @@
-//! The HTTP client that posts batches: hyper over the one TLS stack, without a proxy (a collector is a neighbour).
+//! The HTTP client that sends batches: hyper over the one TLS stack, without a proxy (a collector is usually
+//! near).
 
 use crate::config::OtelSettings;
 use crate::tls::ClientTls;
@@ -16,18 +17,18 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tower::Service;
 
-/// A collector answers a few bytes.
+/// A collector's answer has only a few bytes.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
-/// Posts batches.
+/// Sends batches.
 #[derive(Debug)]
 pub(super) struct Client {
     http: legacy::Client<Connector, Full<Bytes>>,
-    /// What the collector wants to see: a key, say.
+    /// The headers that the collector requires, such as a key.
     headers: HeaderMap,
-    /// The bound of one post.
+    /// The time limit of one request.
     timeout: Duration,
-    /// Where the posts run: the exporter's own thread has no reactor.
+    /// The runtime of the requests: the exporter's own thread has no reactor.
     runtime: Handle,
 }
 

@@ -1,7 +1,7 @@
-//! Traces for a collector, over OTLP: how they get there. Off unless OpenTelemetry's variables ask for it.
+//! Exports traces to a collector over OTLP. Off unless OpenTelemetry's variables configure it.
 //!
-//! Spans wait in a bounded queue, and a thread of its own posts them in batches: a collector that is slow, silent or
-//! gone costs spans, and never a request its time.
+//! Spans wait in a bounded queue, and a separate thread sends them in batches: a collector that is slow, silent
+//! or gone costs spans, but no request waits for it.
 
 mod client;
 mod watch;
@@ -24,28 +24,28 @@ use tokio::time::timeout;
 use tracing::warn;
 use watch::MonitoredExporter;
 
-/// How long the last spans may take on their way when the process stops. With the delay and the draining before it,
-/// it stays below the 30 s after which Kubernetes and ECS kill.
+/// The time limit for the last spans when the process stops. With the delay and the draining before it, the
+/// total is below the 30 s after which Kubernetes and ECS kill the process.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The way to a collector.
+/// The exporter of traces to a collector.
 #[derive(Debug)]
 pub struct Exporter {
-    /// Holds the queue and its thread.
+    /// Owns the queue and its thread.
     provider: SdkTracerProvider,
     /// Makes the spans.
     tracer: SdkTracer,
-    /// Which requests get one.
+    /// Which requests are recorded.
     sampling: Sampling,
-    /// The scheme under which this service is asked.
+    /// The scheme of this service's URLs.
     scheme: &'static str,
-    /// Whom connections to the collector trust.
+    /// The CA certificates for connections to the collector.
     tls: ClientTls,
 }
 
 impl Exporter {
-    /// The exporter that OpenTelemetry's variables ask for. Reads the CA certificates; nothing is sent yet. `scheme` is that of the
-    /// listener.
+    /// Creates the exporter that OpenTelemetry's variables configure. Reads the CA certificates; nothing is sent yet.
+    /// `scheme` is that of the listener.
     ///
     /// # Errors
     ///
@@ -66,7 +66,7 @@ impl Exporter {
         Ok(Self { provider, tracer, sampling: settings.sampling, scheme, tls })
     }
 
-    /// Whom connections to the collector trust.
+    /// The CA certificates for connections to the collector.
     #[must_use]
     pub fn tls(&self) -> &ClientTls {
         &self.tls
@@ -80,8 +80,8 @@ impl Exporter {
         self.scheme
     }
 
-    /// Whether a request is recorded: as its caller decided, where that counts, and else by its trace's id, which is
-    /// how all services come to one decision.
+    /// Whether a request is recorded: by its caller's decision, if that counts, and else by its trace id, so
+    /// that all services make the same decision.
     pub(crate) fn wants(&self, origin: &Origin) -> bool {
         let decided = origin.sampled.filter(|_| self.sampling.parent_based);
         decided.unwrap_or_else(|| {
@@ -91,18 +91,18 @@ impl Exporter {
         })
     }
 
-    /// Sends what is left, within bounds. No span is exported after it.
+    /// Sends the remaining spans, within a time limit. No span is exported after it.
     pub async fn flush(&self) {
         let provider = self.provider.clone();
         let flushing = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(FLUSH_TIMEOUT));
-        // The threads for what blocks may all be taken, by look-ups of names that hang.
+        // All threads for blocking calls may be in use, for example by name look-ups that hang.
         if !matches!(timeout(FLUSH_TIMEOUT, flushing).await, Ok(Ok(Ok(())))) {
             warn!("the last traces could not be delivered in time");
         }
     }
 }
 
-/// The queue and its thread.
+/// Creates the queue of spans and its thread.
 fn provider(settings: &OtelSettings, client: Client) -> Result<SdkTracerProvider, String> {
     let attributes = settings.resource.iter().map(|(name, value)| KeyValue::new(name.clone(), value.clone()));
     let sdk = TelemetryResourceDetector.detect();
@@ -117,16 +117,16 @@ fn provider(settings: &OtelSettings, client: Client) -> Result<SdkTracerProvider
         .map_err(|_| "OTEL_EXPORTER_OTLP_ENDPOINT: cannot be used")?;
     let batches = BatchSpanProcessor::builder(MonitoredExporter::new(posts));
     Ok(SdkTracerProvider::builder()
-        // Its default is what OTEL_BSP_* says, which was checked before.
+        // Its defaults are the OTEL_BSP_* variables, which were checked before.
         .with_span_processor(batches.build())
-        // Which requests get spans is decided before there is one: see `wants`.
+        // Whether a request gets spans is decided before there is one: see `wants`.
         .with_sampler(Sampler::AlwaysOn)
         .with_id_generator(Ids::default())
         .with_resource(resource)
         .build())
 }
 
-/// A span without a parent begins no new trace: its request has one, under which it is in the log.
+/// A span without a parent begins no new trace: its request already has one, which is in the log.
 #[derive(Debug, Default)]
 struct Ids(RandomIdGenerator);
 

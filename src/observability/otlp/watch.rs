@@ -1,4 +1,4 @@
-//! Says when traces are not delivered: once, and again only now and then while it lasts.
+//! Logs when traces are not delivered: once, and then every five minutes while it lasts.
 
 use opentelemetry_otlp::SpanExporter as Posts;
 use opentelemetry_sdk::Resource;
@@ -8,10 +8,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tracing::{info, warn};
 
-/// How often outage that lasts is told.
-const TOLD_EVERY: Duration = Duration::from_mins(5);
+/// How often a continuing outage is logged.
+const LOG_INTERVAL: Duration = Duration::from_mins(5);
 
-/// An exporter and what has become of its batches.
+/// An exporter, with the state of its delivery.
 #[derive(Debug)]
 pub(super) struct MonitoredExporter {
     posts: Posts,
@@ -21,9 +21,9 @@ pub(super) struct MonitoredExporter {
 /// Batches are being lost.
 #[derive(Debug)]
 struct Outage {
-    /// When the log was last told.
-    told: Instant,
-    /// How many spans were lost since the outage began.
+    /// When the outage was last logged.
+    logged: Instant,
+    /// The number of lost spans since the outage began.
     lost: usize,
 }
 
@@ -41,13 +41,14 @@ impl MonitoredExporter {
             return;
         };
         let before = outage.as_ref().map_or(0, |outage| outage.lost);
-        let lately = outage.as_ref().map(|outage| outage.told).filter(|told| told.elapsed() < TOLD_EVERY);
+        let lately =
+            outage.as_ref().map(|outage| outage.logged).filter(|logged| logged.elapsed() < LOG_INTERVAL);
         let lost = before + spans;
         if lately.is_none() {
-            // The exporter's own words, which name a status at most.
+            // The exporter's own text, which contains at most a status.
             warn!(lost, reason = %error, "traces cannot be delivered");
         }
-        *outage = Some(Outage { told: lately.unwrap_or_else(Instant::now), lost });
+        *outage = Some(Outage { logged: lately.unwrap_or_else(Instant::now), lost });
     }
 }
 

@@ -1,4 +1,4 @@
-//! Headers as they come, good and bad.
+//! Trace headers, valid and invalid.
 
 use super::*;
 use http::HeaderValue;
@@ -15,7 +15,7 @@ fn origin(headers: &[(&'static str, &str)]) -> Origin {
     Origin::of(&map)
 }
 
-/// Whether a trace of its own was made.
+/// Whether a new trace was made.
 fn is_new(origin: &Origin) -> bool {
     let id = origin.trace_id.to_string();
     let given = [TRACE, "67891233abcdef012345678912345678", "abcdef", "ABCDEF"];
@@ -23,7 +23,7 @@ fn is_new(origin: &Origin) -> bool {
 }
 
 #[test]
-fn a_traceparent_is_taken_over() {
+fn a_traceparent_is_used() {
     for (flags, sampled) in [("00", false), ("01", true), ("02", false), ("03", true), ("ff", true)] {
         let origin = origin(&[("traceparent", &format!("00-{TRACE}-{PARENT}-{flags}"))]);
         assert_eq!(origin.trace_id.to_string(), TRACE);
@@ -41,7 +41,7 @@ fn a_later_version_is_read_as_far_as_it_is_known() {
 }
 
 #[test]
-fn a_malformed_traceparent_is_passed_over() {
+fn a_malformed_traceparent_is_ignored() {
     let (zeros, short) = ("0".repeat(32), &TRACE[1..]);
     for text in [
         "",
@@ -66,13 +66,13 @@ fn a_malformed_traceparent_is_passed_over() {
         "00-4bf92f3577b34da6a3ce929d0e0e473é-00f067aa0ba902b7-01",
     ] {
         assert!(is_new(&origin(&[("traceparent", text)])), "{text}");
-        // Nor does it take its tracestate with it.
+        // Its tracestate is ignored, too.
         assert_eq!(origin(&[("traceparent", text), ("tracestate", "a=b")]).state, TraceState::default());
     }
 }
 
 #[test]
-fn two_traceparents_are_none() {
+fn two_traceparents_are_ignored() {
     let good = format!("00-{TRACE}-{PARENT}-01");
     assert!(is_new(&origin(&[("traceparent", &good), ("traceparent", &good)])));
 }
@@ -94,7 +94,7 @@ fn tracestates_are_joined_in_their_order_or_dropped() {
 }
 
 #[test]
-fn a_load_balancer_s_trace_is_taken_over() {
+fn a_load_balancer_s_trace_is_used() {
     for text in [
         ROOT,
         &format!("Self=1-67891234-12456789abcdef012345678;{ROOT}"),
@@ -108,7 +108,7 @@ fn a_load_balancer_s_trace_is_taken_over() {
 }
 
 #[test]
-fn the_parent_and_the_decision_of_x_ray_are_taken_over() {
+fn the_parent_and_the_decision_of_x_ray_are_used() {
     for (sampled, decision) in [("1", Some(true)), ("0", Some(false)), ("?", None), ("yes", None)] {
         let text = format!("{ROOT};Parent=53995c3f42cd8ad8;Sampled={sampled}");
         let origin = origin(&[("x-amzn-trace-id", &text)]);
@@ -120,7 +120,7 @@ fn the_parent_and_the_decision_of_x_ray_are_taken_over() {
 }
 
 #[test]
-fn a_malformed_trace_of_a_load_balancer_is_passed_over() {
+fn a_malformed_trace_of_a_load_balancer_is_ignored() {
     for text in [
         "",
         "Root=",
@@ -140,7 +140,7 @@ fn a_malformed_trace_of_a_load_balancer_is_passed_over() {
 }
 
 #[test]
-fn a_good_traceparent_goes_before_a_load_balancer_s_trace_and_a_bad_one_does_not() {
+fn a_good_traceparent_takes_precedence_over_a_load_balancer_s_trace_and_a_bad_one_does_not() {
     let good = format!("00-{TRACE}-{PARENT}-01");
     let both =
         |parent: &str| origin(&[("x-amzn-trace-id", ROOT), ("traceparent", parent)]).trace_id.to_string();

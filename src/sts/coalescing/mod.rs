@@ -8,7 +8,7 @@
 //!
 //! By default an outcome is dropped as soon as all waiting callers have it. The operator can have two kinds
 //! cached ([`CachePolicy`]): valid, and `ExpiredToken`. No credentials are kept: a call is identified by its
-//! [`CallKey`].
+//! `CallKey`.
 
 mod cache;
 mod key;

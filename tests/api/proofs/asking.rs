@@ -76,7 +76,8 @@ fn decoded(value: &Value) -> Vec<u8> {
 
 #[tokio::test]
 async fn several_audiences_are_tried_in_order_each_over_a_connection_of_its_own() {
-    let sandbox = Sandbox::builder().callers(sts_sandbox::table()).remember_refusals().start().await.unwrap();
+    let sandbox =
+        Sandbox::builder().callers(sts_sandbox::table()).remember_wrong_secrets().start().await.unwrap();
     let app = app_asking(sandbox.url(), &["--audience=one.example,two.example,three.example"]).await;
     let tried = || -> Vec<String> {
         let binding = |request: &http::Request<_>| request.headers().get("x-k8s-aws-id").cloned();

@@ -1,6 +1,7 @@
 //! Where objects begin and end, and the effect of a broken object.
 
 use super::*;
+use crate::batch::formats::MAX_ENTRY_BYTES;
 use proptest::prelude::*;
 use std::io::{BufReader, Cursor};
 

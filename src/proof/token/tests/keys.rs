@@ -9,8 +9,8 @@ async fn a_forged_signature_is_rejected_after_the_keys_were_read_again_once() {
     let verifier = verifier(&issuer);
     let forged = other.token_with(&issuer.claims());
     for _ in 0..5 {
-        let refused = issuer.verify(&verifier, &forged).await.err();
-        assert_eq!(refused, Some(ProofError::SignatureMismatch.into()));
+        let error = issuer.verify(&verifier, &forged).await.err();
+        assert_eq!(error, Some(ProofError::SignatureMismatch.into()));
     }
     assert_eq!(issuer.key_requests(), 1, "keys that were just read count as read again");
     // Two keys with the same ID: each is tried.
