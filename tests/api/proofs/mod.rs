@@ -1,5 +1,6 @@
 //! Proofs through POST /verify and the Lambda's own interface: what is accepted, refused, asked, shared, used and told.
 
+mod any_value;
 mod asking;
 mod forms;
 mod malformed;
