@@ -38,8 +38,6 @@ struct State {
     phase: Phase,
     answered: u64,
     unread: Unread,
-    /// The request's body is being read by whoever answers, perhaps beside the answer.
-    taking: bool,
     /// The body of the answer is not at its end.
     answering: bool,
     /// What is left of the request's body is being read.
@@ -56,7 +54,6 @@ impl Exchange {
             phase: Phase::Idle,
             answered: 0,
             unread: Unread::Nothing,
-            taking: false,
             answering: false,
             discarding: false,
             lingers: false,
@@ -86,7 +83,6 @@ impl Exchange {
     pub(super) fn requested(&self, unread: Unread) {
         let mut state = self.state();
         state.phase = Phase::Request;
-        state.taking = matches!(unread, Unread::InUse);
         state.unread = unread;
         state.ahead = 0;
     }
@@ -100,17 +96,17 @@ impl Exchange {
     /// be done but to close in a way that the client can still read it.
     pub(super) fn body_ended(&self, unread: Unread) {
         let mut state = self.state();
-        state.taking = false;
         if state.phase == Phase::Request {
             state.unread = unread;
-        } else if !matches!(unread, Unread::Nothing) {
-            state.lingers = true;
+        } else {
+            state.unread = Unread::Nothing;
+            state.lingers |= !matches!(unread, Unread::Nothing);
         }
     }
 
     /// Whether what comes from the client is wanted by whoever answers. What is read only to be thrown away is not, nor is a next request.
     pub(super) fn takes_input(&self) -> bool {
-        self.state().taking
+        matches!(self.state().unread, Unread::InUse)
     }
 
     /// The answer is there; gives what is left of the request's body.
@@ -118,7 +114,14 @@ impl Exchange {
         let mut state = self.state();
         state.phase = Phase::Answer;
         state.answering = true;
-        std::mem::replace(&mut state.unread, Unread::Nothing)
+        match std::mem::replace(&mut state.unread, Unread::Nothing) {
+            Unread::InUse => {
+                // It is until the body ends.
+                state.unread = Unread::InUse;
+                Unread::InUse
+            }
+            unread => unread,
+        }
     }
 
     /// The body of the answer is at its end, or given up.

@@ -259,7 +259,8 @@ fn every_test_that_a_page_names_is_there() {
             // What follows is an argument.
             let named = code.split(' ').next().unwrap_or_default();
             let file = named.split("::").next().unwrap_or_default();
-            if file.ends_with(".rs") || file.starts_with("tests/") || file.starts_with("src/") {
+            let is_rust = Path::new(file).extension().is_some_and(|extension| extension == "rs");
+            if is_rust || file.starts_with("tests/") || file.starts_with("src/") {
                 count += 1;
                 if !is_there(named, &sources) {
                     missing.push(format!("{name}: {code}"));
