@@ -38,8 +38,6 @@ struct State {
     phase: Phase,
     answered: u64,
     unread: Unread,
-    /// The handler is still reading the request's body, possibly while it sends the response.
-    taking: bool,
     /// The body of the response has not ended.
     answering: bool,
     /// The rest of the request's body is being read.
@@ -56,7 +54,6 @@ impl Exchange {
             phase: Phase::Idle,
             answered: 0,
             unread: Unread::Nothing,
-            taking: false,
             answering: false,
             discarding: false,
             lingers: false,
@@ -86,7 +83,6 @@ impl Exchange {
     pub(super) fn requested(&self, unread: Unread) {
         let mut state = self.state();
         state.phase = Phase::Request;
-        state.taking = matches!(unread, Unread::InUse);
         state.unread = unread;
         state.ahead = 0;
     }
@@ -101,17 +97,17 @@ impl Exchange {
     /// connection can only be closed in a way that lets the client read the response.
     pub(super) fn body_ended(&self, unread: Unread) {
         let mut state = self.state();
-        state.taking = false;
         if state.phase == Phase::Request {
             state.unread = unread;
-        } else if !matches!(unread, Unread::Nothing) {
-            state.lingers = true;
+        } else {
+            state.unread = Unread::Nothing;
+            state.lingers |= !matches!(unread, Unread::Nothing);
         }
     }
 
     /// Whether the handler uses what the client sends. It does not use bytes that are discarded, nor a next request.
     pub(super) fn takes_input(&self) -> bool {
-        self.state().taking
+        matches!(self.state().unread, Unread::InUse)
     }
 
     /// Called when the response is ready. Returns the rest of the request's body.
@@ -119,7 +115,14 @@ impl Exchange {
         let mut state = self.state();
         state.phase = Phase::Answer;
         state.answering = true;
-        std::mem::replace(&mut state.unread, Unread::Nothing)
+        match std::mem::replace(&mut state.unread, Unread::Nothing) {
+            Unread::InUse => {
+                // It stays in use until the body ends.
+                state.unread = Unread::InUse;
+                Unread::InUse
+            }
+            unread => unread,
+        }
     }
 
     /// Called when the body of the response has ended or was dropped.

@@ -48,6 +48,36 @@ async fn a_bad_policies_file_is_exit_64_and_one_line_with_the_file_and_the_line(
     }
 }
 
+/// If every AWS account may issue tokens, a policy has to name accounts or organisations.
+#[tokio::test]
+async fn a_policy_for_tokens_of_every_account_has_to_name_accounts_or_organisations() {
+    let files = Scratch::new("policies-of-all-issuers");
+    let open = "[policy.open]\nprincipals = [\"arn:aws:iam::*:role/ci\"]\n";
+    let variables = [
+        ("STS_VERIFY_LISTEN", "127.0.0.1:0"),
+        ("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1"),
+        ("STS_VERIFY_AUDIENCE", "verify.example.com"),
+        ("STS_VERIFY_TOKEN_ISSUERS", "*"),
+    ];
+    for (accept, more) in [
+        ("web-identity-tokens", ""),
+        ("signed-requests,web-identity-tokens", ""),
+        ("signed-requests,web-identity-tokens", "org_ids = [\"o-abc1234567\"]\n"),
+    ] {
+        let file = files.file("policies.toml", &format!("{GOOD}{open}{more}"));
+        let own = [("STS_VERIFY_ACCEPT", accept), ("STS_VERIFY_POLICIES_FILE", file.as_str())];
+        let end = run(&[], &[&variables[..], &own].concat()).await;
+        assert_eq!((end.code, end.stdout.len(), end.stderr.len()), (Some(64), 0, 1), "{more}: {end:?}");
+        let place = format!("STS_VERIFY_POLICIES_FILE: {file}: line 3: ");
+        assert!(end.stderr[0].contains(&place), "{more}: {end:?}");
+    }
+    for more in ["accounts = [\"123456789012\"]\n", "org_ids = [\"o-abc1234567\"]\n"] {
+        let file = files.file("policies.toml", &format!("{GOOD}{open}{more}"));
+        let own = [("STS_VERIFY_ACCEPT", "web-identity-tokens"), ("STS_VERIFY_POLICIES_FILE", file.as_str())];
+        Service::start(&[&variables[1..], &own].concat()).await;
+    }
+}
+
 /// The fields of a line that differ each time.
 fn told(line: &Value) -> Map<String, Value> {
     const SAID: [&str; 9] =

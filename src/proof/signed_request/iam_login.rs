@@ -60,6 +60,10 @@ impl SignedRequest {
             }
             Some(HeaderMember::Text(encoded)) => headers(&decode(encoded, HEADERS)?)?,
         };
+        // The URL of a GET may hold all there is.
+        if headers.is_empty() && method != "GET" {
+            return Err(ValidationError::Missing(HEADERS));
+        }
         Ok(Self { method: Zeroizing::new(method.to_owned()), url, headers, body })
     }
 }

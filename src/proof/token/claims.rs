@@ -3,6 +3,7 @@
 use super::super::ProofError;
 use crate::identity::{CallerArn, is_account_id};
 use serde_json::{Map, Value};
+use std::slice;
 use std::time::Duration;
 
 /// The member that contains AWS's own claims.
@@ -10,6 +11,9 @@ const AWS_CLAIMS: &str = "https://sts.amazonaws.com/";
 
 /// How far the issuer's clock may be ahead.
 const CLOCK_LEEWAY: i64 = 60;
+
+const NO_ORGANISATION: ProofError =
+    ProofError::TokenNotAllowed("org_id must be an organisation's ID, and ou_path paths in one");
 
 /// The values that a token must match.
 pub(super) struct Expected<'a> {
@@ -61,8 +65,8 @@ impl Claims {
         Ok(Self {
             account: account.to_owned(),
             principal,
-            org_id: text(aws, "org_id").map(str::to_owned),
-            org_paths: texts(aws.get("ou_path")),
+            org_id: org_id(aws.get("org_id"))?,
+            org_paths: names(aws.get("ou_path"))?,
             token_id,
             useful_until,
         })
@@ -117,11 +121,25 @@ fn principal(claims: &Map<String, Value>, aws: &Map<String, Value>) -> Result<Ca
     named.and_then(|arn| CallerArn::parse(arn).ok()).ok_or(none)
 }
 
-/// A string, or the strings of an array.
-fn texts(value: Option<&Value>) -> Vec<String> {
-    let one = value.and_then(Value::as_str).into_iter();
-    let several = value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-    one.chain(several).map(str::to_owned).collect()
+fn org_id(value: Option<&Value>) -> Result<Option<String>, ProofError> {
+    if value.is_some_and(Value::is_array) {
+        return Err(NO_ORGANISATION);
+    }
+    Ok(names(value)?.pop())
+}
+
+/// A name, or several in an array. Null and an empty text are none. A gate tells them in one header, by commas.
+fn names(value: Option<&Value>) -> Result<Vec<String>, ProofError> {
+    let values = match value {
+        None | Some(Value::Null) => &[],
+        Some(Value::String(text)) if text.is_empty() => &[],
+        Some(Value::Array(values)) => &values[..],
+        Some(one) => slice::from_ref(one),
+    };
+    let is_name =
+        |text: &&str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',');
+    let name = |value: &Value| value.as_str().filter(is_name).map(str::to_owned);
+    values.iter().map(name).collect::<Option<_>>().ok_or(NO_ORGANISATION)
 }
 
 fn text<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a str> {

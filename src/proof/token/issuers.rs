@@ -289,7 +289,9 @@ fn is_issuer_url(text: &str) -> bool {
         && url.query().is_none()
         && url.fragment().is_none();
     let written_so = url.as_str() == text || url.as_str().strip_suffix('/') == Some(text);
-    bare && written_so && (url.scheme() == "https" || (url.scheme() == "http" && is_loopback))
+    // A wildcard would match no issuer.
+    let literal = !text.contains('*');
+    bare && written_so && literal && (url.scheme() == "https" || (url.scheme() == "http" && is_loopback))
 }
 
 /// Scheme, host and port.

@@ -21,12 +21,12 @@ const ROLE: &str = "ASIASBXROLE00EXAMPLE";
 const ROOT: &str = "AKIASBXROOT00EXAMPLE";
 
 /// A policy that lets all callers of the sandbox's main account pass.
-const ALL: &str = "[policy.p]\naccounts = [\"123456789012\"]\n";
+pub const ALL: &str = "[policy.p]\naccounts = [\"123456789012\"]\n";
 
 const PROOF: &str = "x-sts-verify-proof";
 
 /// The headers of every answer.
-const HEADERS: [&str; 9] = [
+pub const HEADERS: [&str; 9] = [
     "x-sts-account",
     "x-sts-principal",
     "x-sts-arn",
@@ -39,10 +39,10 @@ const HEADERS: [&str; 9] = [
 ];
 
 /// A policies file that is removed on drop.
-struct Policies(PathBuf);
+pub struct Policies(PathBuf);
 
 impl Policies {
-    fn new(text: &str) -> Self {
+    pub fn new(text: &str) -> Self {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let name = format!("gate-{}-{}.toml", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
@@ -50,7 +50,7 @@ impl Policies {
         Self(path)
     }
 
-    fn flag(&self) -> String {
+    pub fn flag(&self) -> String {
         format!("--policies-file={}", self.0.display())
     }
 }

@@ -187,7 +187,7 @@ async fn an_issuer_whose_keys_cannot_be_had_is_503_and_another_issuer_401() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_told_in_a_header_is_500_with_all_headers() {
+async fn what_cannot_be_told_in_a_header_is_refused_with_all_headers() {
     let odd = Caller::user("123456789012", "ann")
         .with_credentials(crate::helpers::ACCESS_KEY, crate::helpers::SECRET_KEY)
         .with_token_claim("org_id", "o-abc1234567\r\nx-sts-account: 210987654321");
@@ -196,5 +196,5 @@ async fn what_cannot_be_told_in_a_header_is_500_with_all_headers() {
     tokio::spawn(sandbox.run_until(std::future::pending()));
     let app = gates_asking(&url, ALL, &[]).await;
     let token = web_identity_token(&url, &odd, &[AUDIENCE]).await;
-    assert_eq!(said(ask(&app, "/auth/p", &token).await).await, wanted(500, "InternalError"));
+    assert_eq!(said(ask(&app, "/auth/p", &token).await).await, wanted(401, "TokenNotAllowed"));
 }

@@ -1,6 +1,7 @@
 //! Proofs with POST /verify and the Lambda interface: acceptance, refusals, calls to STS, coalescing, single
 //! use and answers.
 
+mod any_value;
 mod asking;
 mod forms;
 mod malformed;
