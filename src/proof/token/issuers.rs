@@ -1,5 +1,5 @@
-//! The accepted issuers, and their keys: fetched on demand, cached, and fetched again when a key is missing
-//! (step 3 of a token).
+//! The keys of issuers: fetched on demand, cached, and fetched again when a key is missing (step 3 of a
+//! token).
 
 use super::super::{ProofError, ProofFailure};
 use super::jwt::UnverifiedToken;
@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::{OwnedMutexGuard, Semaphore};
 use tokio::time::{Instant, timeout_at};
-use url::{Host, Url};
+use url::Url;
 
 /// The time after which keys are fetched again.
 const FRESH: Duration = Duration::from_mins(10);
@@ -26,67 +26,6 @@ const FAILURE_TIME: Duration = Duration::from_mins(1);
 const MAX_ISSUERS: usize = 256;
 /// The maximum number of issuers whose keys are fetched at the same time.
 const MAX_FETCHES: usize = 16;
-
-/// The hosts of AWS's issuers, and the partition of their accounts.
-const AWS_ISSUERS: [(&str, &str); 2] =
-    [(".tokens.sts.global.api.aws", "aws"), (".tokens.sts.global.api.amazonwebservices.com.cn", "aws-cn")];
-
-/// The issuers that an operator accepts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AcceptedIssuers {
-    /// The issuers in this list.
-    List(Vec<String>),
-    /// Every issuer of AWS, of any account.
-    Any,
-}
-
-/// The partition of an issuer of AWS, `https://<uuid>.tokens.sts.global.api.aws` or that of another partition.
-/// `None` for other issuers.
-#[must_use]
-pub fn partition_of_issuer(issuer: &str) -> Option<&'static str> {
-    let host = issuer.strip_prefix("https://")?;
-    AWS_ISSUERS.iter().find_map(|(domain, partition)| {
-        let id = host.strip_suffix(domain)?;
-        is_uuid(id).then_some(*partition)
-    })
-}
-
-/// A UUID in lower case, as in host names.
-fn is_uuid(text: &str) -> bool {
-    let hyphens = [8, 13, 18, 23];
-    text.len() == 36
-        && text.bytes().enumerate().all(|(index, byte)| match byte {
-            b'-' => hyphens.contains(&index),
-            b'0'..=b'9' | b'a'..=b'f' => !hyphens.contains(&index),
-            _ => false,
-        })
-}
-
-impl AcceptedIssuers {
-    /// Parses the operator's setting: URLs separated by commas, or `*`.
-    ///
-    /// # Errors
-    ///
-    /// The expected form, for any other text.
-    pub fn parse(text: &str) -> Result<Self, &'static str> {
-        if text.trim() == "*" {
-            return Ok(Self::Any);
-        }
-        let issuers: Vec<String> = text.split(',').map(|issuer| issuer.trim().to_owned()).collect();
-        let wanted = "must be * or URLs such as https://issuer.example (http for loopback alone), without query or user";
-        if issuers.iter().all(|issuer| is_issuer_url(issuer)) { Ok(Self::List(issuers)) } else { Err(wanted) }
-    }
-
-    /// Whether an issuer is accepted. The comparison is byte by byte, because the address of the keys is built
-    /// from it.
-    #[must_use]
-    pub fn accepts(&self, issuer: &str) -> bool {
-        match self {
-            Self::List(issuers) => issuers.iter().any(|known| known == issuer),
-            Self::Any => partition_of_issuer(issuer).is_some(),
-        }
-    }
-}
 
 /// The keys of the issuers of the tokens so far.
 pub(super) struct Issuers {
@@ -272,26 +211,6 @@ async fn read_keys(transport: &Transport, issuer: &str, deadline: Instant) -> Re
         .ok_or_else(none)?;
     let document = get_json(transport, keys_url.as_str(), deadline).await?;
     KeySet::read(&document).ok_or_else(none)
-}
-
-/// Whether keys may be read from a URL: over TLS, or on this machine.
-fn is_issuer_url(text: &str) -> bool {
-    let Ok(url) = Url::parse(text) else { return false };
-    let is_loopback = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => return false,
-    };
-    // Without user, query and fragment, and in normalised form: a token's issuer is compared byte by byte.
-    let bare = url.username().is_empty()
-        && url.password().is_none()
-        && url.query().is_none()
-        && url.fragment().is_none();
-    let written_so = url.as_str() == text || url.as_str().strip_suffix('/') == Some(text);
-    // A wildcard would match no issuer.
-    let literal = !text.contains('*');
-    bare && written_so && literal && (url.scheme() == "https" || (url.scheme() == "http" && is_loopback))
 }
 
 /// Scheme, host and port.

@@ -4,12 +4,13 @@
 //! The steps and their order are those of proofs.md, "A web identity token, step by step": a token that is
 //! forged or expired does not cause keys to be fetched.
 
+mod accepted;
 mod claims;
 mod issuers;
 mod jwt;
 mod keys;
 
-pub use issuers::{AcceptedIssuers, partition_of_issuer};
+pub use accepted::{AcceptedIssuers, partition_of_issuer};
 
 use super::{ProofError, ProofFailure, replay};
 use crate::identity::CallerArn;
