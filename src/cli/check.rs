@@ -170,7 +170,7 @@ fn problem_of(call: CallOutcome, proxied: bool) -> Option<Problem> {
         Ok(StsResponse::Rejection(rejection)) if rejection.code == "InvalidClientTokenId" => None,
         Ok(StsResponse::Rejection(rejection)) => Problem::new(cause_of(&rejection), message_of(&rejection)),
         Ok(StsResponse::Identity(_)) => {
-            Problem::new("STS", "it takes credentials that are nobody's; it cannot be AWS's")
+            Problem::new("STS", "it accepts example credentials, so it is not the STS of AWS")
         }
         Err(failure) => explain(&failure, proxied),
     }
@@ -209,7 +209,7 @@ fn explain(failure: &StsFailure, proxied: bool) -> Option<Problem> {
             Problem::connect("name", "the host has no address (DNS)")
         }
         StsFailure::Unreachable(_, ConnectFailure::Route) => {
-            Problem::connect("route", "nobody takes the connection")
+            Problem::connect("route", "the connection is not accepted")
         }
         StsFailure::Unreachable(_, ConnectFailure::Proxy) => {
             Problem::connect("proxy", "it does not let the connection through")

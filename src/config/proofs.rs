@@ -70,8 +70,8 @@ impl ProofArgs {
         let accept = self.accept.unwrap_or(by_default);
         let proofs = accept.proofs_alone() != Accept::NOTHING;
         if proofs && audiences.is_none() {
-            return Err("STS_VERIFY_AUDIENCE: must be set where signed requests or tokens are accepted: a proof that is made out \
-                        for nobody can be used by anybody who was given it"
+            return Err("STS_VERIFY_AUDIENCE: must be set where signed requests or tokens are accepted: a proof for no \
+                        service can be used by every service that received it"
                 .to_owned());
         }
         if accept.web_identity_tokens && issuers.is_none() {

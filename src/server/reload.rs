@@ -1,9 +1,9 @@
-//! Loads files again when they change: API keys, the certificate with its key, policies, CA bundles. No connection is dropped for it, and
-//! a file that is wrong leaves everything as it was.
+//! Reloads files when they change: API keys, the certificate with its key, policies, CA bundles. No connection is closed for this, and
+//! after an error the previous content stays in use.
 //!
-//! Files are looked at by their content, every three seconds: so it does not matter whether one is rewritten, replaced by another, or
-//! reached through a link that changes (Kubernetes' `..data`), and no watch of the system's can be missed. What was seen twice in a row is
-//! loaded, so that a file that is just being written is left alone. SIGHUP loads all files at once.
+//! The contents of the files are compared every three seconds. This works if a file is rewritten, replaced, or
+//! reached through a link that changes (Kubernetes' `..data`), and does not depend on notifications of the file system. A change is loaded
+//! when the content is the same twice in a row, so that a file is not read while it is written. SIGHUP reloads all files at once.
 
 use crate::observability::metrics::{Metrics, ReloadedFile};
 use sha2::{Digest as _, Sha256};
@@ -18,13 +18,13 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tracing::{error, info};
 use zeroize::Zeroizing;
 
-/// A change is loaded after two of these at most, and what reading takes.
+/// The time between two comparisons. A change is loaded after at most two of them, plus the time to read the files.
 const INTERVAL: Duration = Duration::from_secs(3);
 
-/// Loads the files anew. Returns how many entries they have, or why they cannot be used.
+/// Reloads the files. Returns the number of their entries, or why they cannot be used.
 type Load = Box<dyn Fn() -> Result<usize, String> + Send + Sync>;
 
-/// What files held when they were looked at: SHA-256 of all contents, or of what kept one from being read.
+/// The contents of files at one moment, as a SHA-256 digest. For a file that cannot be read, it covers the kind of error.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Contents([u8; 32]);
 
@@ -33,14 +33,14 @@ pub struct WatchedFiles {
     file: ReloadedFile,
     paths: Vec<PathBuf>,
     load: Load,
-    /// What was tried last.
+    /// The contents at the last attempt to load them.
     tried: Contents,
-    /// What was seen last.
+    /// The contents at the last comparison.
     seen: Contents,
 }
 
 impl Contents {
-    /// Looks at the files.
+    /// Reads the files.
     #[must_use]
     pub fn of(paths: &[PathBuf]) -> Self {
         let mut digest = Sha256::new();
@@ -59,7 +59,7 @@ impl Contents {
     }
 }
 
-/// What a file holds, or each file in a folder (SSL_CERT_DIR).
+/// The content of a file, or of each file in a folder (SSL_CERT_DIR).
 fn contents(path: &Path) -> Vec<io::Result<Zeroizing<Vec<u8>>>> {
     let files = match fs::read_dir(path) {
         Ok(entries) => {
@@ -69,7 +69,7 @@ fn contents(path: &Path) -> Vec<io::Result<Zeroizing<Vec<u8>>>> {
         }
         Err(_) => vec![path.to_owned()],
     };
-    // A pipe gives what it holds to one reader, who is not this one.
+    // Only regular files: reading a pipe would take its content from its real reader.
     let read = |file: PathBuf| match fs::metadata(&file)? {
         about if about.is_file() => fs::read(&file).map(Zeroizing::new),
         _ => Err(ErrorKind::Unsupported.into()),
@@ -78,7 +78,7 @@ fn contents(path: &Path) -> Vec<io::Result<Zeroizing<Vec<u8>>>> {
 }
 
 impl WatchedFiles {
-    /// Files that have been loaded. `loaded` was looked at before that, so that no change is missed.
+    /// Creates the entry for files that have been loaded. `loaded` has to be read before that, so that no change is missed.
     pub fn new(
         file: ReloadedFile,
         paths: Vec<PathBuf>,
@@ -88,12 +88,12 @@ impl WatchedFiles {
         Self { file, paths, load: Box::new(load), tried: loaded.clone(), seen: loaded }
     }
 
-    /// Whether there is something new that stands still.
+    /// Whether the files have new contents that were the same at the last comparison.
     fn has_changed(&mut self) -> bool {
         let now = Contents::of(&self.paths);
-        let stands_still = now == self.seen;
+        let is_stable = now == self.seen;
         self.seen = now;
-        stands_still && self.seen != self.tried
+        is_stable && self.seen != self.tried
     }
 
     fn load(&mut self, metrics: &Metrics) {
@@ -106,13 +106,13 @@ impl WatchedFiles {
             }
             Err(error) => {
                 metrics.reload_failed(self.file);
-                error!(file, error, "not reloaded; what was loaded before stays in use");
+                error!(file, error, "not reloaded; the previous content stays in use");
             }
         }
     }
 }
 
-/// Loads files that have changed, and all of them at each notification, for as long as anybody polls it.
+/// Reloads files that have changed, and all files at each notification, as long as it is polled.
 pub async fn run(hangup: Arc<Notify>, files: Vec<WatchedFiles>, metrics: Arc<Metrics>) {
     for watched in &files {
         metrics.file_loaded(watched.file);
@@ -126,7 +126,7 @@ pub async fn run(hangup: Arc<Notify>, files: Vec<WatchedFiles>, metrics: Arc<Met
             _ = ticks.tick() => false,
         };
         let metrics = metrics.clone();
-        // Not here: a file system that hangs would hang the requests of this thread, too.
+        // On a thread of its own: a file system that hangs must not block requests.
         let looked = spawn_blocking(move || {
             look(&mut files, all, &metrics);
             files

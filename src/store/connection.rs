@@ -79,7 +79,7 @@ impl RedisServer {
         Ok(Self { url, tls })
     }
 
-    /// Whom connections trust, if they are encrypted.
+    /// The CA certificates for encrypted connections.
     #[must_use]
     pub fn tls(&self) -> Option<&ClientTls> {
         self.tls.as_ref()

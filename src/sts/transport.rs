@@ -100,7 +100,7 @@ impl Transport {
         })
     }
 
-    /// Whom connections trust.
+    /// The CA certificates for connections.
     #[must_use]
     pub fn tls(&self) -> &ClientTls {
         &self.tls

@@ -1,4 +1,5 @@
-//! The TLS client of a connection to a server: whom it trusts, read from files at start and when they change.
+//! The TLS client for connections to one server, with CA certificates that are reloaded when their files
+//! change.
 
 use super::pem::{self, PemError};
 use super::trust::{client_config, client_config_with_roots};
@@ -7,25 +8,25 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// The CA certificates to trust for a server, and the client configuration that was made of them last. Cloning shares it.
+/// The CA certificates to trust for a server, and the client configuration with the current ones. Clones share it.
 #[derive(Debug, Clone)]
 pub struct ClientTls {
     trust: Trust,
-    /// Connections that are made later take what is put here. A configuration remembers its sessions: with a new one, no server is
-    /// trusted because it was trusted before.
+    /// The configuration of new connections. It is replaced as a whole, because it caches TLS sessions: a session
+    /// must not be resumed with a server that is no longer trusted.
     config: Arc<RwLock<Arc<ClientConfig>>>,
 }
 
-/// Whom to trust.
+/// Which CA certificates to trust.
 #[derive(Debug, Clone)]
 pub struct Trust {
-    /// The variable that names the bundle, or would.
+    /// The variable that sets the bundle.
     pub variable: String,
-    /// A PEM file of the CA certificates to trust. Without one the system's are trusted.
+    /// A PEM file with the CA certificates to trust. Without one, the system's are trusted.
     pub bundle: Option<PathBuf>,
-    /// Whether there is a server that speaks TLS. If not, a system without CA certificates is good enough.
+    /// Whether connections use TLS. If not, the system needs no CA certificates.
     pub is_needed: bool,
-    /// The protocol that is offered by ALPN, if any is.
+    /// The protocol to offer with ALPN, if any.
     pub protocol: Option<&'static [u8]>,
 }
 
@@ -54,53 +55,53 @@ impl ClientTls {
     ///
     /// # Errors
     ///
-    /// [`ClientTlsError`], when a bundle cannot be read, or not all of it, or a server is to be asked over TLS and the system has no CA
+    /// [`ClientTlsError`], if the bundle cannot be read completely, or if connections use TLS and the system has no CA
     /// certificates.
     pub fn read(trust: Trust) -> Result<Self, ClientTlsError> {
         let (config, _) = trust.config(false)?;
         Ok(Self { trust, config: Arc::new(RwLock::new(config)) })
     }
 
-    /// Reads the CA certificates again and says how many there are now. After an error they are those of before. Connections that are
-    /// open go on.
+    /// Reads the CA certificates again, and returns their number. After an error, the previous ones stay in use. Open
+    /// connections continue.
     ///
     /// # Errors
     ///
-    /// As of [`ClientTls::read`], and when only some of the system's certificates can be read.
+    /// Those of [`ClientTls::read`]; also, if only some of the system's certificates can be read.
     pub fn reload(&self) -> Result<usize, ClientTlsError> {
         let (config, certificates) = self.trust.config(true)?;
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
         Ok(certificates)
     }
 
-    /// What was made of the certificates that were read last.
+    /// The configuration with the current certificates.
     #[must_use]
     pub fn config(&self) -> Arc<ClientConfig> {
         self.config.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether the certificates come from [`trusted_files`], or nobody needs any.
+    /// Whether certificates are read from [`trusted_files`].
     #[must_use]
     pub fn reads_files(&self) -> bool {
         self.trust.bundle.is_some() || self.trust.is_needed
     }
 }
 
-/// The files and folders that CA certificates are read from, as far as a setting names them: the bundle, or what stands in the variables
-/// for the system's.
+/// The files and folders of the CA certificates that a setting names: the bundle, or the values of the variables for the system's
+/// certificates.
 #[must_use]
 pub fn trusted_files(bundle: Option<&Path>) -> Vec<PathBuf> {
     if let Some(bundle) = bundle {
         return vec![bundle.to_owned()];
     }
-    let places = ["SSL_CERT_FILE", "SSL_CERT_DIR"].map(|name| env::var_os(name).unwrap_or_default());
-    let [file, folders] = &places;
+    let values = ["SSL_CERT_FILE", "SSL_CERT_DIR"].map(|name| env::var_os(name).unwrap_or_default());
+    let [file, folders] = &values;
     let file = Some(PathBuf::from(file));
     file.into_iter().chain(env::split_paths(folders)).filter(|path| !path.as_os_str().is_empty()).collect()
 }
 
 impl Trust {
-    /// The configuration, and how many CA certificates it has. `whole`: all of the system's have to be readable.
+    /// The configuration, and the number of its CA certificates. `whole`: all of the system's must be readable.
     fn config(&self, whole: bool) -> Result<(Arc<ClientConfig>, usize), ClientTlsError> {
         let made = self.make(whole);
         made.map_err(|reason| ClientTlsError { variable: self.variable.clone(), reason })

@@ -55,7 +55,7 @@ async fn the_cause_of_an_answer_of_sts_is_reported() {
         (sts_error(403, "MissingAuthenticationToken", "no"), "something on the way changes requests"),
         (sts_error(400, "Throttling", "Rate exceeded"), "STS: Throttling"),
         (http(200, &[("Content-Type", "text/html")], "<html>sign in</html>"), "something on the way: what"),
-        (identity(), "STS: it takes credentials that are nobody's"),
+        (identity(), "STS: it accepts example credentials"),
         (Reply::Close, "STS: the connection was closed"),
     ];
     for (reply, what) in cases {
@@ -72,7 +72,7 @@ async fn an_sts_that_does_not_answer_differs_from_a_missing_route() {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let nobody = format!("http://{}", socket.local_addr().unwrap());
-    assert_blames(&check(&nobody, &[]).await, "route: nobody takes the connection");
+    assert_blames(&check(&nobody, &[]).await, "route: the connection is not accepted");
 }
 
 #[tokio::test]

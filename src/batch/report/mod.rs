@@ -24,7 +24,7 @@ pub enum ReportFormat {
     Ndjson,
     /// SARIF 2.1.0, with the keys that are valid or indeterminate.
     Csv,
-    /// SARIF 2.1.0, with the keys that are valid or of which nobody knows.
+    /// SARIF 2.1.0, with the keys that are valid or indeterminate.
     Sarif,
 }
 

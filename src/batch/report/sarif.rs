@@ -82,7 +82,7 @@ fn result(row: &Row<'_>, file: &str, line: u32) -> Option<Value> {
             UNKNOWN,
             1,
             "warning",
-            format!("Nobody knows whether the {key} is live: {}.", row.error_code.unwrap_or("-")),
+            format!("It is not known whether the {key} is live: {}.", row.error_code.unwrap_or("-")),
         ),
         _ => return None,
     };

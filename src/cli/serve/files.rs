@@ -76,12 +76,12 @@ fn reload_policies(policies: &PoliciesFile) -> Result<usize, PoliciesFileError> 
     Ok(count)
 }
 
-/// What is loaded again.
+/// The files to watch.
 #[derive(Default)]
 struct Watched(Vec<WatchedFiles>);
 
 impl Watched {
-    /// Has these files loaded again into what was made of them.
+    /// Adds files, and the function that reloads them into `loaded`.
     fn push<T: Send + Sync + 'static, E: Display + 'static>(
         &mut self,
         file: ReloadedFile,
@@ -94,7 +94,7 @@ impl Watched {
         self.0.push(WatchedFiles::new(file, paths, contents, load));
     }
 
-    /// The same of CA certificates.
+    /// The same for CA certificates.
     fn push_trusted(&mut self, file: ReloadedFile, seen: Option<Seen>, tls: Option<&ClientTls>) {
         self.push(file, seen, tls.filter(|tls| tls.reads_files()).cloned(), ClientTls::reload);
     }
@@ -110,7 +110,7 @@ impl Seen {
         (!paths.is_empty()).then_some(Self(paths, contents))
     }
 
-    /// The files that CA certificates are read from, where there is this bundle or none.
+    /// The files of the CA certificates: this bundle, or the system's.
     fn of_trusted(bundle: Option<&Path>) -> Option<Self> {
         let files = trusted_files(bundle);
         Self::of(files.iter().map(PathBuf::as_path))

@@ -42,7 +42,7 @@ const WIDTH: usize = 80;
 pub(super) async fn run(args: VerifyArgs, signals: Signals) -> Result<ExitCode, (Failure, ExitCode)> {
     let usage = |error: Failure| (error, ExitCode::from(EXIT_USAGE));
     let failure = |error: Failure| (error, ExitCode::FAILURE);
-    // Without this a crash may leave secrets in a file. If it fails, there is nobody to report it to.
+    // Without this a crash may leave secrets in a file. A failure is ignored.
     let _ = hardening::forbid_core_dumps();
     let sts = sts_partitions(&args).await.map_err(usage)?;
     let settings = settings(&args).await.map_err(usage)?;
