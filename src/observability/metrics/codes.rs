@@ -1,7 +1,7 @@
 //! The error codes in labels and attributes.
 
 /// The error codes that have a series of their own. STS may return any text as a code.
-const CODES: [&str; 54] = [
+const CODES: [&str; 60] = [
     "500",
     "502",
     "503",
@@ -15,16 +15,20 @@ const CODES: [&str; 54] = [
     "EndpointConnectionError",
     "EndpointNotAllowed",
     "ExpiredToken",
+    "Forbidden",
+    "HttpVersionNotSupported",
     "IncompleteBody",
     "IncompleteSignature",
     "InternalError",
     "InternalFailure",
     "InvalidClientTokenId",
+    "InvalidHost",
     "InvalidParameter",
     "InvalidParameterValueException",
     "InvalidRequestContentException",
     "IssuerNotAllowed",
     "MalformedJson",
+    "MalformedRequest",
     "MethodNotAllowed",
     "MisdirectedRequest",
     "MissingAuthenticationToken",
@@ -42,6 +46,7 @@ const CODES: [&str; 54] = [
     "RegionNotAllowed",
     "ReplayStoreUnavailable",
     "RequestExpired",
+    "RequestHeaderFieldsTooLarge",
     "RequestLimitExceeded",
     "RequestNotAllowed",
     "RequestTimeout",
@@ -56,6 +61,7 @@ const CODES: [&str; 54] = [
     "TooManyLines",
     "Unauthorized",
     "UnsupportedMediaType",
+    "UnsupportedTransferEncoding",
 ];
 
 /// A code for a metric or a trace.

@@ -195,7 +195,9 @@ class Scene:
         """Both outputs on a terminal of 80 columns."""
         path = self.good_and_wrong("terminal.csv")
         variables = {"AWS_ENDPOINT_URL_STS": self.sandbox.url} | ({} if color else {"NO_COLOR": "1"})
-        command, environment = [os.environ["STS_VERIFY_BIN"], "verify", path], self.environment(TERM="xterm", **variables)
+        # At one request a second the entries are counted, for the total, before the last one is answered.
+        command = [os.environ["STS_VERIFY_BIN"], "verify", "--rate", "1/s", path]
+        environment = self.environment(TERM="xterm", **variables)
         leader, follower = pty.openpty()
         fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         process = subprocess.Popen(command, stdin=follower, stdout=follower, stderr=follower, env=environment)
