@@ -19,6 +19,7 @@ mod stub;
 mod wire;
 
 mod access_log;
+mod access_log_codes;
 mod api_keys;
 mod batch;
 mod certificates;
@@ -39,6 +40,7 @@ mod proxies;
 mod redis;
 mod reload;
 mod reload_trust;
+mod request_ids;
 mod sandbox;
 mod secrets;
 mod settings;
