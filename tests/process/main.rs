@@ -50,6 +50,7 @@ mod smuggling;
 mod stopping;
 mod sts_connections;
 mod tls;
+mod tls_certificates;
 mod tls_connections;
 mod traces;
 mod unread_log;
