@@ -37,6 +37,7 @@ mod otel_settings;
 mod profile;
 mod proofs;
 mod proxies;
+mod proxy_settings;
 mod redis;
 mod reload;
 mod reload_trust;
