@@ -60,6 +60,7 @@ mod unread_log;
 mod verify_answers;
 mod verify_formats;
 mod verify_outputs;
+mod verify_partitions;
 mod verify_program;
 mod verify_proofs;
 mod verify_resume;
