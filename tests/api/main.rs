@@ -14,6 +14,7 @@ mod authentication;
 mod batch;
 mod bodies;
 mod body_form;
+mod caching;
 mod callers;
 mod connections;
 mod departures;

@@ -1,10 +1,8 @@
 //! No answer and no output of the program contains a secret access key, a session token, or a part of one,
 //! even at the most verbose level, whatever is requested and whatever STS answers.
 
-use crate::collector::Collector;
 use crate::program::{Service, json};
 use crate::stub::{IDENTITY, Reply, Stub, http, identity, sts_error};
-use crate::wire::{Authority, tls};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use reqwest::{Method, RequestBuilder};
@@ -180,7 +178,7 @@ async fn shout(service: &Service, text: &str) {
 
 /// Sends all requests to a service at the most verbose level, and returns its output and the number of
 /// requests.
-async fn everything(format: &str, more: &[(&str, &str)]) -> (Vec<String>, usize) {
+pub async fn everything(format: &str, more: &[(&str, &str)]) -> (Vec<String>, usize) {
     let stub = sts().await;
     let talkative = [
         ("STS_VERIFY_LOG_FORMAT", format),
@@ -224,12 +222,12 @@ async fn everything(format: &str, more: &[(&str, &str)]) -> (Vec<String>, usize)
 }
 
 /// Whether a line contains part of a secret, or a complete access key ID.
-fn tells(line: &str) -> bool {
+pub fn tells(line: &str) -> bool {
     let mut keys = [GOOD, WRONG].into_iter().chain(ECHOES.map(|(key, _)| key));
     !parts_in(line).is_empty() || keys.any(|key| line.contains(key))
 }
 
-fn assert_nothing_told(lines: &[String]) {
+pub fn assert_nothing_told(lines: &[String]) {
     let telling: Vec<_> = lines.iter().filter(|line| tells(line) || line.contains("panicked")).collect();
     assert!(telling.is_empty(), "{telling:#?}");
 }
@@ -258,39 +256,6 @@ async fn a_text_log_holds_no_secret_and_one_line_a_request() {
         let named = ["method=", "route=", "status=", "duration_ms=", "request_id="];
         assert!(named.iter().all(|name| line.contains(name)), "{line}");
     }
-}
-
-/// Everything that a collector receives of it.
-async fn assert_nothing_traced(url: &str, collector: &Collector, bundle: &str) {
-    let variables = [("OTEL_EXPORTER_OTLP_ENDPOINT", url), ("OTEL_EXPORTER_OTLP_CERTIFICATE", bundle)];
-    let (lines, count) = everything("json", &variables).await;
-    assert_nothing_told(&lines);
-    let spans = collector.spans();
-    let servers = spans.iter().filter(|span| span.name != "STS.GetCallerIdentity").count();
-    assert!(
-        servers == count && spans.len() > count,
-        "{servers} of {count} requests in {} spans",
-        spans.len()
-    );
-    for post in collector.posts() {
-        let bytes = [post.head.as_bytes(), &post.body].concat();
-        // No part is split, because protobuf texts are contiguous.
-        let text: String = bytes.iter().map(|byte| char::from(*byte)).collect();
-        assert!(!tells(&text), "{text}");
-    }
-}
-
-#[tokio::test]
-async fn a_collector_receives_no_secret() {
-    let collector = Collector::start().await;
-    assert_nothing_traced(&collector.url, &collector, "").await;
-}
-
-#[tokio::test]
-async fn a_collector_behind_tls_receives_no_secret() {
-    let (collector, authority) = (Collector::start().await, Authority::new("collector-of-secrets"));
-    let front = tls(&authority, &["127.0.0.1"], &collector.url).await;
-    assert_nothing_traced(&format!("https://{}", front.address), &collector, &authority.bundle).await;
 }
 
 #[test]

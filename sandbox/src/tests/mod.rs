@@ -3,6 +3,7 @@
 //! The helper below signs with the sandbox's own code; what anchors it are AWS's vectors in [`crate::sigv4`] and the
 //! requests in [`checks`] that botocore signed.
 
+mod callers;
 mod checks;
 mod proofs;
 mod responses;

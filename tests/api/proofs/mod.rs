@@ -5,6 +5,7 @@ mod any_value;
 mod asking;
 mod forms;
 mod malformed;
+mod mutations;
 mod properties;
 mod refusals;
 mod settings;

@@ -1,6 +1,9 @@
 //! Each format as tools write it, and with errors: every entry and every error with its line.
 
+mod csv;
 mod environments;
+mod json;
+mod profiles;
 mod scanners;
 
 use super::*;
@@ -47,84 +50,6 @@ fn entry(line: u32) -> String {
 }
 
 #[test]
-fn one_json_object_an_array_and_one_a_line_are_read() {
-    let object = format!(r#"{{"AccessKeyId": "{ID}", "SecretAccessKey": "{SECRET}"}}"#);
-    assert_eq!(auto(&object), [entry(1)]);
-    assert_eq!(auto(&format!("[\n{object},\n  {object}]")), [entry(2), entry(3)]);
-    assert_eq!(auto(&format!("{object}\r\n\r\n{object}\r\n")), [entry(1), entry(3)]);
-    let pretty = object.replace(['{', '}', ','], "\n$0\n").replace("$0", "");
-    assert_eq!(auto(&format!("{{\n\"Credentials\": {{{pretty}, \"x\": 1}}}}")).len(), 1);
-    let nested = format!(
-        "{{\n    \"Credentials\": {{\n        \"AccessKeyId\": \"{ID}\",\n        \"SecretAccessKey\": \"{SECRET}\"\n    }}\n}}\n"
-    );
-    assert_eq!(auto(&nested), [entry(1)]);
-    let region = object.replace('}', ", \"region\": \"eu-west-1\"}");
-    assert_eq!(auto(&region), [format!("{} Named(\"eu-west-1\")", entry(1))]);
-}
-
-#[test]
-fn a_broken_object_is_an_error_with_its_line_and_the_others_are_read() {
-    let object = format!(r#"{{"AccessKeyId": "{ID}", "SecretAccessKey": "{SECRET}"}}"#);
-    let cut = &object[..object.len() - 10];
-    let input = format!("{object}\n{cut}\n{object}\nnot json\n[1, {object}]\n{{\"a\": 1}}\n{cut}");
-    assert_eq!(
-        auto(&input),
-        [
-            entry(1),
-            "2: The JSON object has no end.".to_owned(),
-            entry(3),
-            "4: This is not a JSON object.".to_owned(),
-            "5: This is not a JSON object.".to_owned(),
-            entry(5),
-            "6: stsAccessKey is missing or empty.".to_owned(),
-            "7: The JSON object has no end.".to_owned(),
-        ]
-    );
-    assert_eq!(auto(r#"{"AccessKeyId": nope}"#), ["1: This is not a JSON object."]);
-}
-
-#[test]
-fn a_list_under_a_name_is_read_and_missing_values_are_named() {
-    let metadata = format!(
-        "{{\n  \"AccessKeyMetadata\": [\n    {{\"UserName\": \"ann\", \"AccessKeyId\": \"{ID}\", \"Status\": \"Active\"}},\n    \
-         {{\"UserName\": \"ann\", \"AccessKeyId\": \"{OTHER}\", \"Status\": \"Inactive\"}}\n  ]\n}}\n"
-    );
-    let lacks = "1: stsSecretKey is missing or empty.".to_owned();
-    assert_eq!(auto(&metadata), [lacks.clone(), lacks]);
-    let object = format!(r#"{{"AccessKeyId": "{ID}", "SecretAccessKey": "{SECRET}"}}"#);
-    assert_eq!(auto(&format!(r#"{{"keys": [{object}, 7, {{"a": 1}}], "next": null}}"#)), [entry(1)]);
-    let none = ["1: stsAccessKey is missing or empty.".to_owned()];
-    for other in [r#"{"AccessKeyMetadata": []}"#, r#"{"items": [{"a": 1}, {"b": 2}]}"#, r#"{"a": ["x"]}"#] {
-        assert_eq!(auto(other), none, "{other}");
-    }
-}
-
-#[test]
-fn credentials_may_have_a_member_with_a_name_from_reports() {
-    for extra in [
-        "\"finding\": \"x\"",
-        "\"scan\": {}",
-        "\"audit\": 1",
-        "\"rule_id\": \"r-1\"",
-        "\"findings\": [{\"a\": 1}]",
-        "\"access_map\": []",
-    ] {
-        let key = format!("\"AccessKeyId\": \"{ID}\", \"SecretAccessKey\": \"{SECRET}\"");
-        let objects = [
-            format!("{{{key}, {extra}}}"),
-            format!("{{{extra}, {key}}}"),
-            format!("{{\"Credentials\": {{{key}}}, {extra}}}"),
-            format!("{{\"secretKey\": \"{SECRET}\", \"accessKey\": \"{ID}\", {extra}}}"),
-        ];
-        for object in objects {
-            for format in [Format::Auto, Format::Json, Format::Trufflehog, Format::Betterleaks] {
-                assert!(all(format, object.as_bytes()).contains(&entry(1)), "{object}");
-            }
-        }
-    }
-}
-
-#[test]
 fn a_file_that_is_not_the_named_report_is_an_error() {
     for format in [Format::Trufflehog, Format::Betterleaks, Format::Kingfisher] {
         for (input, error) in [
@@ -135,69 +60,6 @@ fn a_file_that_is_not_the_named_report_is_an_error() {
             assert_eq!(all(format, input.as_bytes())[0], error, "{format:?} {input}");
         }
     }
-}
-
-#[test]
-fn a_csv_file_may_name_its_delimiter_in_its_first_line() {
-    for (first, delimiter) in [("sep=;", ';'), ("sep=,", ','), ("SEP=|\r", '|'), ("sep=\t", '\t')] {
-        let csv = format!(
-            "{first}\nAccess key ID{delimiter}Secret access key\n{ID}{delimiter}{SECRET}\n{OTHER}{delimiter}{SECRET}\n"
-        );
-        let expected = [entry(3), entry(4).replace(ID, OTHER)];
-        assert_eq!(auto(&csv), expected, "{first:?}");
-        assert_eq!(all(Format::Csv, csv.as_bytes()), expected, "{first:?}");
-    }
-    assert_eq!(
-        all(Format::Csv, b"sep=;;\na;b\n"),
-        ["1: There is no CSV header with an access key and a secret key."]
-    );
-}
-
-#[test]
-fn proofs_are_distinguished_from_credentials() {
-    for proof in [
-        r#"{"status": {"token": "k8s-aws-v1.aHR0cHM6Ly9zdHM"}}"#,
-        r#"{"WebIdentityToken": "eyJ"}"#,
-        r#"{"presigned_url": "https://sts.amazonaws.com/?x"}"#,
-        r#"{"iam_http_request_method": "POST", "iam_request_url": "aA=="}"#,
-    ] {
-        assert_eq!(auto(proof), ["1 proof"], "{proof}");
-    }
-}
-
-#[test]
-fn profiles_with_keys_are_entries_named_by_them() {
-    let file = format!(
-        "# mine\n[default]\naws_access_key_id = {ID}\naws_secret_access_key={SECRET} ; old\nregion = eu-west-1\n\n\
-         [profile ops team] # x\nAWS_ACCESS_KEY_ID = {OTHER}\naws_secret_access_key = \"{SECRET}\"\naws_session_token = {TOKEN}\n\
-         s3 =\n  aws_access_key_id = nested\n  max = 10\n\n[profile role]\nrole_arn = arn:x\nregion = us-east-1\n\n\
-         [half]\naws_access_key_id = {ID}\n[broken\n[last]\n  aws_access_key_id = {ID}\n  aws_secret_access_key = {SECRET}\n"
-    );
-    let expected = [
-        format!("2[default] {ID} {SECRET} - Hints([\"eu-west-1\"])"),
-        format!("7[ops team] {OTHER} {SECRET} {TOKEN}"),
-        "19: SecretAccessKey is missing or empty.".replace("SecretAccessKey", "stsSecretKey"),
-        "21: The name of the section has no closing bracket.".to_owned(),
-        format!("22[last] {ID} {SECRET} -"),
-    ];
-    assert_eq!(auto(&file), expected);
-    assert_eq!(auto(&file.replace('\n', "\r\n")), expected);
-}
-
-#[test]
-fn a_profile_may_be_indented_and_its_delimiter_a_colon() {
-    for (id, secret) in [("= ", "="), (": ", ":"), (" : ", "= "), (":", " = ")] {
-        let key = format!("aws_access_key_id{id}{ID}\naws_secret_access_key{secret}{SECRET}:x=\n");
-        assert_eq!(auto(&format!("[a]\n{key}")), [format!("1[a] {ID} {SECRET}:x= -")], "{key}");
-    }
-    for empty in ["aws_session_token =", "output =", "s3 =\n    aws_access_key_id = nested"] {
-        let profile =
-            format!("[a]\n  {empty}\n  aws_access_key_id = {ID}\n  aws_secret_access_key = {SECRET}\n");
-        assert_eq!(auto(&profile), [format!("1[a] {ID} {SECRET} -")], "{empty}");
-    }
-    let deeper =
-        format!("[a]\naws_session_token =\n  aws_access_key_id = {ID}\n  aws_secret_access_key = {SECRET}\n");
-    assert_eq!(auto(&deeper), [format!("1[a] {ID} {SECRET} -")]);
 }
 
 #[test]
@@ -214,55 +76,6 @@ fn a_value_that_is_too_long_costs_its_own_key_and_no_other() {
     let file =
         format!("{{\"findings\": [],\n\"AccessKeyId\": \"{ID}\", \"SecretAccessKey\": \"{SECRET}{long}\"}}");
     assert_eq!(auto(&file), [too_long(1)]);
-}
-
-#[test]
-fn a_profile_that_is_named_by_its_secret_is_redacted() {
-    let file = format!("[{SECRET}]\naws_access_key_id={ID}\naws_secret_access_key={SECRET}\n");
-    assert_eq!(auto(&file), [format!("1[[redacted]] {ID} {SECRET} -")]);
-}
-
-#[test]
-fn a_csv_file_is_read_by_its_header() {
-    for (header, row) in [
-        ("Access key ID,Secret access key", format!("{ID},{SECRET}")),
-        ("\"User name\",\"Access key ID\",\"Secret access key\"", format!("\"a, b\",{ID},\"{SECRET}\"")),
-        (
-            "User Name,Password,Access key ID,Secret access key,Console login link",
-            format!("ann,,{ID},{SECRET},https://x"),
-        ),
-        ("aws_secret_access_key;aws_access_key_id", format!("{SECRET};{ID}")),
-        ("AccessKeyId\tSecretAccessKey\tSessionToken", format!("{ID}\t{SECRET}\t")),
-        ("Notes,Access key ID,Secret access key", format!("\"two\nlines\",{ID},{SECRET}")),
-    ] {
-        assert_eq!(auto(&format!("{header}\r\n{row}\r\n")), [entry(2)], "{header}");
-        assert_eq!(auto(&format!("{header}\n\n{row}\n{header}\n{row}")).len(), 2, "{header}");
-    }
-    let region =
-        format!("Access key ID,Secret access key,Region,Session token\n{OTHER},{SECRET},eu-west-3,{TOKEN}\n");
-    assert_eq!(auto(&region), [format!("2 {OTHER} {SECRET} {TOKEN} Hints([\"eu-west-3\"])")]);
-}
-
-#[test]
-fn a_broken_record_costs_no_other() {
-    let input = format!(
-        "User name,Access key ID,Secret access key\nann,,\nbob,{ID}\n\"joe,{ID},{SECRET}\n\"eve\",{ID},{SECRET}\n\
-         {ID},\"{SECRET}\n\n,{ID},{SECRET}\n"
-    );
-    assert_eq!(
-        auto(&input),
-        [
-            "3: stsSecretKey is missing or empty.".to_owned(),
-            "4: A quote is not closed.".to_owned(),
-            entry(5),
-            "6: A quote is not closed.".to_owned(),
-            entry(8),
-        ]
-    );
-    assert_eq!(
-        all(Format::Csv, b"a,b\nc,d\n"),
-        ["1: There is no CSV header with an access key and a secret key."]
-    );
 }
 
 #[test]

@@ -1,5 +1,6 @@
 mod forms;
 mod refusals;
+mod vulnerabilities;
 
 use super::*;
 use base64::prelude::BASE64_STANDARD;
