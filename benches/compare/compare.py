@@ -9,6 +9,7 @@ import signal
 import sys
 
 import contenders
+import growth
 import marks
 from load import measure
 from machine import describe, median, raise_file_limit
@@ -30,6 +31,10 @@ def arguments():
     parser.add_argument("--table", action="store_true", help="the table alone, without the marks")
     parser.add_argument("--marks", action="store_true", help="the marks that need no comparison, and nothing else")
     parser.add_argument("--long", action="store_true", help="distinct credentials for ten minutes, and nothing else")
+    parser.add_argument("--growth", action="store_true", help=(
+        "the figures of docs/performance (over connections, STS's latency and the session token), and nothing else; some ten minutes "
+        "with --rounds 3 --seconds 3"))
+    parser.add_argument("--draw", action="store_true", help="these figures again from the data of the last --growth, and nothing else")
     return parser.parse_args()
 
 
@@ -101,6 +106,13 @@ def cpu_of(list_of, name):
 def main():
     chosen = arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
+    if chosen.draw:
+        growth.draw()
+        return
+    if chosen.growth:
+        with contextlib.ExitStack() as cleanup:
+            growth.run(cleanup, chosen.rounds, chosen.seconds)
+        return
     files = raise_file_limit()
     report = Report("long.md" if chosen.long else "compare.md")
     report.say(f"{datetime.datetime.now():%Y-%m-%d %H:%M}, {describe()}, `{os.path.relpath(os.environ['STS_VERIFY_BIN'])}`\n")
