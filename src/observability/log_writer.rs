@@ -3,10 +3,12 @@
 //! A pipe that nobody reads is full after 64 KiB, and a write to it then blocks its thread. So lines wait in a bounded
 //! queue, and a line that finds it full is dropped and counted, as is one that cannot be written (a closed pipe, a full
 //! disk).
+//!
+//! To wake the thread for a line costs more than to write it, so it is woken for the first line after a rest alone. Lines that
+//! come soon after that are collected and written together.
 
-use memchr::{memchr, memchr_iter};
+use memchr::{memchr, memchr_iter, memrchr};
 use prometheus_client::metrics::counter::Counter;
-use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -14,7 +16,7 @@ use std::time::Duration;
 use tracing::warn;
 
 /// How many lines may wait to be written: those of half a second at full load.
-const MAX_LINES: usize = 8 * 1024;
+const MAX_LINES: u64 = 8 * 1024;
 
 /// How many bytes these may have together. A request's line has some 300.
 const MAX_BYTES: usize = 2 * 1024 * 1024;
@@ -26,6 +28,12 @@ const PIPE_BUF: usize = 4096;
 /// How long to wait before writing again to an output that does not block and takes nothing just now.
 const RETRY: Duration = Duration::from_millis(10);
 
+/// How long lines are collected before they are written, after others have been.
+const COLLECT: Duration = Duration::from_millis(10);
+
+/// A buffer that had to hold more than this, while nobody took the lines, is given back.
+const MAX_KEPT_BUFFER: usize = 64 * 1024;
+
 /// A queue of lines and the thread that writes them. It is written to by reference and never fails nor waits.
 pub(crate) struct LogWriter {
     queue: Mutex<Queue>,
@@ -35,13 +43,26 @@ pub(crate) struct LogWriter {
     dropped: Counter,
 }
 
+/// The lines that wait to be written. Some of them may be in the thread's hands already.
 #[derive(Default)]
 struct Queue {
-    lines: VecDeque<Box<[u8]>>,
+    /// Those that the thread has not taken.
+    text: Vec<u8>,
+    /// The number of all of them.
+    lines: u64,
     /// The length of all of them.
     bytes: usize,
     /// The thread has written everything and waits for more.
     idle: bool,
+    /// Somebody waits until everything is written: nothing is collected.
+    hurried: bool,
+}
+
+/// The lines that the thread has taken, and how much of them it has passed on.
+#[derive(Default)]
+struct Taken {
+    text: Vec<u8>,
+    passed: usize,
 }
 
 impl LogWriter {
@@ -59,15 +80,16 @@ impl LogWriter {
 
     /// Appends text that ends with a line end, or drops it.
     pub(crate) fn push(&self, text: &[u8]) {
-        let line: Box<[u8]> = text.into();
+        let lines = lines_in(text);
         let mut queue = self.queue();
-        if queue.lines.len() >= MAX_LINES || queue.bytes + line.len() > MAX_BYTES {
+        if queue.lines >= MAX_LINES || queue.bytes + text.len() > MAX_BYTES {
             drop(queue);
-            self.dropped.inc_by(lines_in(&line));
+            self.dropped.inc_by(lines);
             return;
         }
-        queue.bytes += line.len();
-        queue.lines.push_back(line);
+        queue.lines += lines;
+        queue.bytes += text.len();
+        queue.text.extend_from_slice(text);
         if std::mem::take(&mut queue.idle) {
             self.changed.notify_all();
         }
@@ -75,17 +97,23 @@ impl LogWriter {
 
     /// Waits until everything is written, but no longer than this.
     pub(crate) fn flush(&self, limit: Duration) {
-        let waited = self.changed.wait_timeout_while(self.queue(), limit, |queue| !queue.idle);
+        let mut queue = self.queue();
+        if !queue.idle {
+            queue.hurried = true;
+            self.changed.notify_all();
+        }
+        let waited = self.changed.wait_timeout_while(queue, limit, |queue| !queue.idle);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
     fn work(&self, mut output: impl Write) {
         let mut batch = Vec::with_capacity(PIPE_BUF);
+        let mut taken = Taken::default();
         let mut reported = self.dropped.get();
         loop {
             // What is left from the last round is the rest of a line that was cut, by a full disk say.
             let rest = batch.len();
-            self.next_batch(&mut batch);
+            self.next_batch(&mut taken, &mut batch);
             let written = write(&mut output, &batch);
             let failed = written < batch.len();
             let cut = written < rest || written > 0 && batch[written - 1] != b'\n';
@@ -94,7 +122,7 @@ impl LogWriter {
             batch.truncate(written + kept);
             batch.drain(..written);
             let dropped = self.dropped.get();
-            if !failed && dropped > reported && self.queue().lines.is_empty() {
+            if !failed && dropped > reported && self.queue().lines == 0 {
                 warn!(
                     lines = dropped - reported,
                     "log lines were dropped: they were not read in time or could not be written"
@@ -104,27 +132,56 @@ impl LogWriter {
         }
     }
 
-    /// Waits for lines and appends as many as one write may have.
-    fn next_batch(&self, batch: &mut Vec<u8>) {
+    /// Appends as many of the lines as one write may have, and waits for some if there are none.
+    fn next_batch(&self, taken: &mut Taken, batch: &mut Vec<u8>) {
+        if taken.is_empty() {
+            self.take(taken);
+        }
+        let lines = taken.pass_on(PIPE_BUF.saturating_sub(batch.len()));
+        batch.extend_from_slice(lines);
         let mut queue = self.queue();
-        while queue.lines.is_empty() {
+        queue.lines = queue.lines.saturating_sub(lines_in(lines));
+        queue.bytes -= lines.len();
+    }
+
+    /// Waits for lines and takes all that have come.
+    fn take(&self, taken: &mut Taken) {
+        let first = std::mem::replace(&mut taken.passed, 0) == 0;
+        taken.text.clear();
+        if taken.text.capacity() > MAX_KEPT_BUFFER {
+            taken.text = Vec::new();
+        }
+        let mut queue = self.queue();
+        if !first {
+            let collected = self.changed.wait_timeout_while(queue, COLLECT, |queue| !queue.hurried);
+            queue = collected.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        while queue.text.is_empty() {
             queue.idle = true;
+            queue.hurried = false;
             self.changed.notify_all();
             queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
-        let mut room = PIPE_BUF.saturating_sub(batch.len());
-        // One line at least, however long it is.
-        let mut next = queue.lines.pop_front();
-        while let Some(line) = next {
-            queue.bytes -= line.len();
-            room = room.saturating_sub(line.len());
-            batch.extend(line);
-            next = queue.lines.pop_front_if(|line| line.len() <= room);
-        }
+        std::mem::swap(&mut queue.text, &mut taken.text);
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Taken {
+    fn is_empty(&self) -> bool {
+        self.passed == self.text.len()
+    }
+
+    /// The next lines that have room together; one at least, however long it is.
+    fn pass_on(&mut self, room: usize) -> &[u8] {
+        let rest = &self.text[self.passed..];
+        let whole_lines = memrchr(b'\n', &rest[..rest.len().min(room)]).map(|end| end + 1);
+        let length = whole_lines.unwrap_or_else(|| line_length(rest));
+        self.passed += length;
+        &rest[..length]
     }
 }
 
@@ -168,6 +225,7 @@ fn lines_in(text: &[u8]) -> u64 {
 mod tests {
     use super::*;
     use std::io::Error;
+    use std::time::Instant;
 
     /// For tests that are to end: nothing waits so long.
     const PATIENCE: Duration = Duration::from_mins(1);
@@ -240,7 +298,7 @@ mod tests {
 
     #[test]
     fn what_waits_is_bounded_in_lines_and_in_bytes() {
-        for (length, most) in [(2, MAX_LINES), (10_000, MAX_BYTES / 10_000)] {
+        for (length, most) in [(2, usize::try_from(MAX_LINES).unwrap()), (10_000, MAX_BYTES / 10_000)] {
             let (disk, dropped) = (Disk::with_room(usize::MAX), Counter::default());
             let (unread, pipe) = std::sync::mpsc::channel();
             let writer = LogWriter::start(Unread(pipe, disk.clone()), dropped.clone()).unwrap();
@@ -274,6 +332,23 @@ mod tests {
         for write in &disk.0.lock().unwrap().1 {
             assert!(write.ends_with(b"\n") && write.len() <= PIPE_BUF, "{} bytes", write.len());
         }
+    }
+
+    #[test]
+    fn lines_that_come_soon_after_each_other_are_written_together() {
+        let disk = Disk::with_room(usize::MAX);
+        let writer = LogWriter::start(disk.clone(), Counter::default()).unwrap();
+        let (begun, lines) = (Instant::now(), 50);
+        for _ in 0..lines {
+            writer.push(b"line\n");
+            // As requests come: the thread has time to write each of them by itself.
+            thread::sleep(COLLECT / 10);
+        }
+        let times = begun.elapsed().as_micros() / COLLECT.as_micros();
+        writer.flush(PATIENCE);
+        let writes = disk.0.lock().unwrap().1.len() as u128;
+        assert!(writes <= times + 3, "{writes} writes in {times} times");
+        assert_eq!(disk.text().lines().count(), lines);
     }
 
     /// An output that takes a byte every other time and does not block.
