@@ -3,6 +3,7 @@
 
 use crate::http::connection::ClientConnection;
 use crate::observability::metrics::{ConnectionFigures, WaitedFor};
+use bytes::BufMut as _;
 use rustix::net::{Shutdown, shutdown, sockopt};
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
@@ -103,16 +104,15 @@ impl AsyncRead for Transport {
     ) -> Poll<io::Result<()>> {
         loop {
             ready!(self.stream.poll_read_ready(cx))?;
-            // Not before there is something to read: memory that is never touched costs nothing.
-            let space = buffer.initialize_unfilled_to(buffer.remaining().min(READ_AT_ONCE));
-            let read = attempt(&self.stream, Interest::READABLE, space.len(), || {
-                Ok(rustix::io::read(&*self.stream, &mut *space)?)
+            let asked = buffer.remaining().min(READ_AT_ONCE);
+            // The space need not be filled with zeros for this.
+            let read = attempt(&self.stream, Interest::READABLE, asked, || {
+                self.stream.try_read_buf(&mut buffer.limit(asked))
             });
             match read {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) => return Poll::Ready(Err(error)),
-                Ok(count) => {
-                    buffer.advance(count);
+                Ok(_) => {
                     // A client that still sends may be one that reads when it is done with that.
                     self.stalled = None;
                     return Poll::Ready(Ok(()));
