@@ -1,6 +1,7 @@
 //! One region's STS: where it is, and the one question put to it, signed with the caller's credentials.
 //!
-//! The signature and the endpoint's rules are the AWS SDK's own (aws-sigv4, aws-sdk-sts). Its client for operations is not
+//! The endpoint's rules are the AWS SDK's own (aws-sdk-sts), and so is the signature but for the canonical request
+//! ([`super::signature`]). Its client for operations is not
 //! used: of all that it does for a call (retries, a clock learnt from answers, caches of identities, a reader of answers)
 //! nothing is wanted here, it keeps more copies of the secrets, and takes twice the time. `docs/performance.md` has the
 //! figures. Nor is its connector, whose connections cannot be bounded in all ([`super::pool`]).
@@ -10,6 +11,7 @@ use super::fair_semaphore::Permit;
 use super::pool::{Body, Connection, Pool};
 use super::reply::Reply;
 use super::retry::Attempt;
+use super::signature::{SERVICE, Signer};
 use super::transport::{Route, Transport};
 use super::{Endpoint, SetupError, StsFailure, StsResponse, StsSettings};
 use crate::credentials::Credentials;
@@ -31,9 +33,6 @@ const BODY: &str = "Action=GetCallerIdentity&Version=2011-06-15";
 /// Its type.
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// The service that a signature is for.
-const SERVICE: &str = "sts";
-
 /// What AWS sees, in CloudTrail too.
 const OUR_NAME: &str = concat!("sts-verify/", env!("CARGO_PKG_VERSION"));
 
@@ -52,6 +51,8 @@ pub struct StsClient {
     question: Request<Body>,
     /// The region that a signature is for.
     signed_for: String,
+    /// What signs the question; `None` where only aws-sigv4 knows how the endpoint's URL is written in a signature.
+    signer: Option<Signer>,
 }
 
 impl StsClient {
@@ -66,15 +67,12 @@ impl StsClient {
         let endpoint = Endpoint::new(resolved.url());
         let uri: Uri = endpoint.as_str().parse().map_err(|_| none())?;
         let route = transport.route(uri.clone());
-        Ok(Self {
-            name: name.into(),
-            host: 0,
-            permits: 0,
-            question: question(uri, &route).ok_or_else(none)?,
-            route,
-            endpoint,
-            signed_for: signing_region(&resolved).unwrap_or(name).to_owned(),
-        })
+        let signed_for = signing_region(&resolved).unwrap_or(name).to_owned();
+        let path_and_query = uri.path_and_query().map_or_else(String::new, ToString::to_string);
+        let question = question(uri, &route).ok_or_else(none)?;
+        let host = question.headers().get(HOST).and_then(|host| host.to_str().ok());
+        let signer = host.and_then(|host| Signer::new(&signed_for, host, &path_and_query, FORM, BODY));
+        Ok(Self { name: name.into(), host: 0, permits: 0, question, route, endpoint, signed_for, signer })
     }
 
     /// Its name.
@@ -170,6 +168,11 @@ impl StsClient {
 
     /// The question with a signature. An error's text may repeat the credentials.
     fn signed(&self, credentials: &Credentials) -> Result<Request<Body>, Box<dyn Error + Send + Sync>> {
+        if let Some(signer) = &self.signer {
+            let mut request = self.question.clone();
+            signer.sign(credentials, SystemTime::now(), request.headers_mut())?;
+            return Ok(request);
+        }
         let identity = signing_credentials(credentials).into();
         let params = SigningParams::builder()
             .identity(&identity)

@@ -1,0 +1,152 @@
+//! Outputs that take little, late, or nothing.
+
+use super::*;
+use std::io::Error;
+use std::time::Instant;
+
+/// For tests that are to end: nothing waits so long.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A disk with so much room, and the writes that it took.
+#[derive(Clone, Default)]
+struct Disk(Arc<Mutex<(usize, Vec<Vec<u8>>)>>);
+
+impl Disk {
+    fn with_room(room: usize) -> Self {
+        let disk = Self::default();
+        disk.add_room(room);
+        disk
+    }
+
+    fn add_room(&self, room: usize) {
+        self.0.lock().unwrap().0 += room;
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().1.concat()).unwrap()
+    }
+}
+
+impl Write for Disk {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        let (room, writes) = &mut *self.0.lock().unwrap();
+        let written = text.len().min(*room);
+        if written == 0 {
+            return Err(ErrorKind::StorageFull.into());
+        }
+        *room -= written;
+        writes.push(text[..written].to_vec());
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_line_that_a_full_disk_has_cut_is_ended_before_the_next() {
+    let (disk, dropped) = (Disk::with_room(8), Counter::default());
+    let writer = LogWriter::start(disk.clone(), dropped.clone()).unwrap();
+    for line in ["one\n", "two and more\n", "three\n"] {
+        writer.push(line.as_bytes());
+        writer.flush(PATIENCE);
+    }
+    assert_eq!((disk.text().as_str(), dropped.get()), ("one\ntwo ", 1));
+    disk.add_room(100);
+    writer.push(b"four\n");
+    writer.flush(PATIENCE);
+    assert_eq!((disk.text().as_str(), dropped.get()), ("one\ntwo and more\nfour\n", 1));
+}
+
+/// An output that is read only when the other end of the channel is gone.
+struct Unread(std::sync::mpsc::Receiver<()>, Disk);
+
+impl Write for Unread {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        let _ = self.0.recv();
+        self.1.write(text)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn what_waits_is_bounded_in_lines_and_in_bytes() {
+    for (length, most) in [(2, usize::try_from(MAX_LINES).unwrap()), (10_000, MAX_BYTES / 10_000)] {
+        let (disk, dropped) = (Disk::with_room(usize::MAX), Counter::default());
+        let (unread, pipe) = std::sync::mpsc::channel();
+        let writer = LogWriter::start(Unread(pipe, disk.clone()), dropped.clone()).unwrap();
+        let line = format!("{}\n", "x".repeat(length - 1));
+        let pushed = 3 * most as u64;
+        for _ in 0..pushed {
+            writer.push(line.as_bytes());
+        }
+        // The thread may have taken one batch.
+        let waiting = pushed - dropped.get();
+        let batch = 1 + PIPE_BUF / length;
+        assert!((most as u64..=(most + batch) as u64).contains(&waiting), "{waiting} of {length} bytes");
+        drop(unread);
+        writer.flush(PATIENCE);
+        assert_eq!(lines_in(disk.text().as_bytes()), waiting);
+    }
+}
+
+#[test]
+fn a_write_has_whole_lines_and_what_a_pipe_keeps_together() {
+    let disk = Disk::with_room(usize::MAX);
+    let (unread, pipe) = std::sync::mpsc::channel();
+    let writer = LogWriter::start(Unread(pipe, disk.clone()), Counter::default()).unwrap();
+    let lines: Vec<String> = (0..300).map(|length| format!("{}\n", "x".repeat(length))).collect();
+    for line in &lines {
+        writer.push(line.as_bytes());
+    }
+    drop(unread);
+    writer.flush(PATIENCE);
+    assert_eq!(disk.text(), lines.concat());
+    for write in &disk.0.lock().unwrap().1 {
+        assert!(write.ends_with(b"\n") && write.len() <= PIPE_BUF, "{} bytes", write.len());
+    }
+}
+
+#[test]
+fn lines_that_come_soon_after_each_other_are_written_together() {
+    let disk = Disk::with_room(usize::MAX);
+    let writer = LogWriter::start(disk.clone(), Counter::default()).unwrap();
+    let (begun, lines) = (Instant::now(), 50);
+    for _ in 0..lines {
+        writer.push(b"line\n");
+        // As requests come: the thread has time to write each of them by itself.
+        thread::sleep(COLLECT / 10);
+    }
+    let times = begun.elapsed().as_micros() / COLLECT.as_micros();
+    writer.flush(PATIENCE);
+    let writes = disk.0.lock().unwrap().1.len() as u128;
+    assert!(writes <= times + 3, "{writes} writes in {times} times");
+    assert_eq!(disk.text().lines().count(), lines);
+}
+
+/// An output that takes a byte every other time and does not block.
+struct Slow(bool, Disk);
+
+impl Write for Slow {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        self.0 = !self.0;
+        if self.0 { Err(Error::from(ErrorKind::WouldBlock)) } else { self.1.write(&text[..1]) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn an_output_that_does_not_block_is_waited_for() {
+    let (disk, dropped) = (Disk::with_room(100), Counter::default());
+    let writer = LogWriter::start(Slow(false, disk.clone()), dropped.clone()).unwrap();
+    writer.push(b"one\n");
+    writer.flush(PATIENCE);
+    assert_eq!((disk.text().as_str(), dropped.get()), ("one\n", 0));
+}
