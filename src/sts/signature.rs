@@ -8,7 +8,7 @@ use crate::credentials::Credentials;
 use aws_sigv4::sign::v4::{calculate_signature, generate_signing_key};
 use http::header::{AUTHORIZATION, InvalidHeaderValue};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use secrecy::ExposeSecret as _;
+use secrecy::ExposeSecret;
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
 use std::time::SystemTime;
@@ -47,7 +47,7 @@ impl Signer {
         at: SystemTime,
         headers: &mut HeaderMap,
     ) -> Result<(), InvalidHeaderValue> {
-        let token = credentials.session_token().map(|token| token.expose_secret());
+        let token = credentials.session_token().map(ExposeSecret::expose_secret);
         let time = written(at);
         let scope = format!("{}/{}/{SERVICE}/aws4_request", &time[..8], self.region);
         let (token_header, signed_headers) = match token {

@@ -123,8 +123,8 @@ fn lines_that_come_soon_after_each_other_are_written_together() {
     }
     let times = begun.elapsed().as_micros() / COLLECT.as_micros();
     writer.flush(PATIENCE);
-    let writes = disk.0.lock().unwrap().1.len() as u128;
-    assert!(writes <= times + 3, "{writes} writes in {times} times");
+    let count = disk.0.lock().unwrap().1.len() as u128;
+    assert!(count <= times + 3, "{count} writes in {times} times");
     assert_eq!(disk.text().lines().count(), lines);
 }
 
