@@ -25,8 +25,9 @@ def logarithmic_with_zero(axes):
     axes.set_xscale("symlog", linthresh=10, linscale=0.5)
 
 
-def in_kib(axes):
-    axes.set_xlim(left=-300)
+def even_to_one_kib(axes):
+    """Logarithmic above it."""
+    axes.set_xscale("symlog", base=2, linthresh=1024, linscale=2)
 
 
 # Of each axis of the data: the file, the title, the axis's title, its scale, and how its points are written.
@@ -34,7 +35,7 @@ FIGURES = {
     "connections": ("connections", "CPU per answer over connections", "connections at once", logarithmic, "{:,}".format),
     "delay": ("latency", "CPU per answer over STS's latency", "time until STS answers, ms ({rate} requests a second)",
               logarithmic_with_zero, "{:,}".format),
-    "token": ("token", "CPU per answer over the session token's length", "session token, KiB", in_kib,
+    "token": ("token", "CPU per answer over the session token's length", "session token, KiB", even_to_one_kib,
               lambda length: f"{length / 1024:.1g}" if 0 < length < 1024 else f"{length // 1024}"),
 }
 
