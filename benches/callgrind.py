@@ -42,6 +42,7 @@ class Counts:
     def __init__(self):
         self.own = collections.Counter()    # (function, file) -> instructions
         self.calls = collections.Counter()  # (caller, callee) -> instructions, the callee's own calls included
+        self.times = collections.Counter()  # callee -> how often it was called
 
     def __sub__(self, other):
         difference = Counts()
@@ -49,6 +50,8 @@ class Counts:
         difference.own.subtract(other.own)
         difference.calls = collections.Counter(self.calls)
         difference.calls.subtract(other.calls)
+        difference.times = collections.Counter(self.times)
+        difference.times.subtract(other.times)
         return difference
 
     def total(self):
@@ -70,7 +73,7 @@ class _Reader:
 
     def __init__(self):
         self.names, self.files = {}, {}
-        self.own, self.calls = collections.Counter(), collections.Counter()
+        self.own, self.calls, self.times = collections.Counter(), collections.Counter(), collections.Counter()
         self.file = self.function = self.callee = None
         self.calling = False
 
@@ -89,6 +92,7 @@ class _Reader:
             self.callee = self.number("function", value)
         elif key == "calls":
             self.calling = True
+            self.times[self.callee] += int(value.split()[0])
 
     def cost(self, instructions):
         if self.calling:
@@ -110,6 +114,8 @@ class _Reader:
             counts.own[function(number), file(source)] += cost
         for (caller, callee), cost in self.calls.items():
             counts.calls[function(caller), function(callee)] += cost
+        for callee, times in self.times.items():
+            counts.times[function(callee)] += times
         return counts
 
 
@@ -156,6 +162,11 @@ def by_part(counts):
             for owner, share in shares[function].items():
                 parts[owner] += cost * share
     return parts
+
+
+def allocations(counts):
+    """How often the program's own allocator was asked for memory: through the one function that the crate of mimalloc calls."""
+    return sum(times for (name, _), times in counts.times.items() if name in ("mi_malloc_aligned", "mi_zalloc_aligned"))
 
 
 def inside_the_sdk(counts):

@@ -9,6 +9,7 @@ import signal
 import sys
 
 import contenders
+import growth
 import marks
 from load import measure
 from machine import describe, median, raise_file_limit
@@ -30,6 +31,10 @@ def arguments():
     parser.add_argument("--table", action="store_true", help="only the table, without the targets")
     parser.add_argument("--marks", action="store_true", help="only the targets that need no comparison")
     parser.add_argument("--long", action="store_true", help="only distinct credentials for ten minutes")
+    parser.add_argument("--growth", action="store_true", help=(
+        "only the figures of docs/performance (over connections, the latency of STS, and the length of the session token); some ten "
+        "minutes with --rounds 3 --seconds 3"))
+    parser.add_argument("--draw", action="store_true", help="only draw these figures again, from the data of the last --growth")
     return parser.parse_args()
 
 
@@ -101,6 +106,13 @@ def cpu_of(list_of, name):
 def main():
     chosen = arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
+    if chosen.draw:
+        growth.draw()
+        return
+    if chosen.growth:
+        with contextlib.ExitStack() as cleanup:
+            growth.run(cleanup, chosen.rounds, chosen.seconds)
+        return
     files = raise_file_limit()
     report = Report("long.md" if chosen.long else "compare.md")
     report.say(f"{datetime.datetime.now():%Y-%m-%d %H:%M}, {describe()}, `{os.path.relpath(os.environ['STS_VERIFY_BIN'])}`\n")

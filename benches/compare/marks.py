@@ -82,12 +82,14 @@ def at_one_rate(cleanup, sts):
 
 
 def connections(cleanup, sts, files):
-    """The same load over few and many connections, in turn, with a higher limit of requests in flight for many. The same for the floor."""
+    """The same load over few and many connections, in turn; for many, with higher limits of requests in flight and of connections per
+    address. The same for the floor."""
     if files < 3 * MANY:
         yield f"- not measured: {MANY} connections need {3 * MANY} open files, {files} are allowed (ulimit -n)"
         return
     few = ours("few", sts.url, FEW)
-    many = ours("many", sts.url, MANY, STS_VERIFY_MAX_IN_FLIGHT=2 * MANY)
+    many = ours("many", sts.url, MANY, STS_VERIFY_MAX_IN_FLIGHT=2 * MANY,
+                STS_VERIFY_MAX_CONNECTIONS_PER_ADDRESS=2 * MANY)
     least = floor("floor", sts.url)
     for contender in (few, many, least):
         cleanup.callback(contender.stop)

@@ -1,6 +1,7 @@
 """Credentials that were not used before, and an STS with a fixed answer."""
 
 import asyncio
+import http.server
 import itertools
 import json
 import random
@@ -23,6 +24,7 @@ XML = """<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06
 ACCOUNT = "123456789012"
 ARN = f"arn:aws:sts::{ACCOUNT}:assumed-role/bench-role/bench-session"
 PRINCIPAL = f"arn:aws:iam::{ACCOUNT}:role/bench-role"
+PRINCIPAL_NAME = "bench-role"  # in every good answer
 AUDIENCE = "bench"  # whom proofs are made out for
 HEADERS = {
     "x-amzn-RequestId": "1020a616-1656-464c-9563-6690998cea47",
@@ -72,3 +74,24 @@ def serve_canned():
     server = loop.run_until_complete(loop.create_server(_Connection, "127.0.0.1", 0))
     threading.Thread(target=loop.run_forever, daemon=True).start()
     return server.sockets[0].getsockname()[1]
+
+
+class _Documents(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        text = self.server.documents[self.path].encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_):
+        pass
+
+
+def serve_documents(documents):
+    """Serves these texts by their paths in a thread of this process, and gives its port. More may be added later."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Documents)
+    server.documents = documents
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server.server_port

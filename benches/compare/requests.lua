@@ -1,7 +1,8 @@
 -- For wrk: sends requests to the service, and prints the results as one line of JSON. The first argument is the kind
 -- of request:
 --
---     credentials      POST /verify with new credentials in every request; without an argument, too
+--     credentials [N]  POST /verify with new credentials in every request, with a session token of N characters (a multiple of 8; with
+--                      400 unless told otherwise, without one if it is 0); without an argument, too
 --     signed-request   POST /verify with a new presigned URL in every request
 --     token FILE       POST /verify with the tokens in this file, which has one a line, in turn
 --     gate             GET /auth/bench with a few presigned URLs in turn, whose identities are cached after the first
@@ -47,9 +48,12 @@ local function access_key()
     return string.format("ASIA%02d%06d%08d", number, run, asked)
 end
 
-local function credentials()
+local function credentials(length)
+    if length == 0 then
+        return string.format('{"stsAccessKey":"%s","stsSecretKey":"%s"}', access_key(), text(syllables, 40))
+    end
     return string.format('{"stsAccessKey":"%s","stsSecretKey":"%s","stsSessionToken":"IQoJb3JpZ2luX2Vj%s"}',
-        access_key(), text(syllables, 40), text(syllables, 384))
+        access_key(), text(syllables, 40), text(syllables, (length or 400) - 16))
 end
 
 local function presigned_url()
@@ -73,8 +77,9 @@ end
 
 local kinds = {}
 
-kinds["credentials"] = function()
-    return function() return post(credentials()) end
+kinds["credentials"] = function(length)
+    length = tonumber(length)
+    return function() return post(credentials(length)) end
 end
 
 kinds["signed-request"] = function()

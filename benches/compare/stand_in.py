@@ -1,5 +1,5 @@
-"""The stand-in for STS: nginx with a recorded answer of STS, on one port for TCP and one for TLS. It also serves the
-documents of a token issuer."""
+"""The stand-in for STS: nginx with a recorded answer of STS, on one port for TCP and one for TLS, and with a delay on further ports. It
+also serves the documents of a token issuer."""
 
 import http.client
 import os
@@ -16,15 +16,42 @@ from issuer import Issuer
 from machine import Program, free_port
 
 HERE = pathlib.Path(__file__).parent
+# nginx can wait only before it refuses: so it refuses everybody, and answers that.
+LATE = """\
+    server {
+        listen 127.0.0.1:%PORT% backlog=8192;
+        auth_delay %DELAY%ms;
+        location = / {
+            auth_request /refuse;
+            error_page 401 =200 @answer;
+        }
+        location = /refuse {
+            internal;
+            return 401;
+        }
+        location @answer {
+            default_type %CONTENT_TYPE%;
+%HEADERS%
+            return 200 '%BODY%';
+        }
+    }"""
 KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
 
 
+def fill(template, words):
+    return re.sub(r"%([A-Z_]+)%", lambda name: str(words[name[1]]), template)
+
+
 class StandIn:
-    def __init__(self, files):
+    """With `delays`, in milliseconds, it answers that late at the addresses in `late`."""
+
+    def __init__(self, files, delays=()):
         self.directory = pathlib.Path(tempfile.mkdtemp(dir=os.environ["BENCH_WORK"], prefix="nginx-"))
         self.port, self.tls_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.tls_url = f"https://localhost:{self.tls_port}"
+        self.late_ports = {delay: free_port() for delay in delays}
+        self.late = {delay: f"http://127.0.0.1:{port}" for delay, port in self.late_ports.items()}
         self.ca = self.directory / "ca.pem"
         self.issuer = Issuer(self.url, self.directory)
         self._make_certificates()
@@ -38,13 +65,13 @@ class StandIn:
     def _configuration(self, files):
         headers = "\n".join(f"            add_header {name} '{value}';" for name, value in questions.HEADERS.items())
         discovery, keys = self.issuer.documents()
-        filled = {
+        said = {"CONTENT_TYPE": questions.CONTENT_TYPE, "HEADERS": headers, "BODY": questions.XML}
+        late = (fill(LATE, said | {"PORT": port, "DELAY": delay}) for delay, port in self.late_ports.items())
+        filled = said | {
             "DIRECTORY": self.directory, "FILES": files, "CONNECTIONS": min(files - 100, 16_384), "PORT": self.port,
-            "TLS_PORT": self.tls_port, "CONTENT_TYPE": questions.CONTENT_TYPE, "HEADERS": headers,
-            "BODY": questions.XML, "DISCOVERY": discovery, "KEYS": keys,
+            "TLS_PORT": self.tls_port, "DISCOVERY": discovery, "KEYS": keys, "LATE": "\n".join(late),
         }
-        template = (HERE / "nginx.conf").read_text()
-        return re.sub(r"%([A-Z_]+)%", lambda name: str(filled[name[1]]), template)
+        return fill((HERE / "nginx.conf").read_text(), filled)
 
     def _make_certificates(self):
         """A new CA, and its certificate for localhost."""

@@ -19,15 +19,16 @@ const DEEPEST: usize = 3;
 
 /// Reads the known values from a JSON object.
 pub(super) fn read(text: &str) -> Result<PostedFields, ValidationError> {
-    // The whole body must be valid JSON before any of it is read.
-    let whole: &RawValue = serde_json::from_str(text).map_err(|_| ValidationError::MalformedJson)?;
+    // The whole body must be valid JSON; otherwise nothing of it is used.
     let mut fields = PostedFields::default();
-    read_object(whole, 0, &mut fields).map_err(|_| ValidationError::MalformedJson)?;
+    read_object(text, 0, &mut fields).map_err(|_| ValidationError::MalformedJson)?;
     Ok(fields)
 }
 
-fn read_object(object: &RawValue, depth: usize, fields: &mut PostedFields) -> serde_json::Result<()> {
-    ObjectReader { depth, fields }.deserialize(&mut serde_json::Deserializer::from_str(object.get()))
+fn read_object(object: &str, depth: usize, fields: &mut PostedFields) -> serde_json::Result<()> {
+    let mut json = serde_json::Deserializer::from_str(object);
+    ObjectReader { depth, fields }.deserialize(&mut json)?;
+    json.end()
 }
 
 struct ObjectReader<'a> {
@@ -64,7 +65,7 @@ impl<'de> Visitor<'de> for ObjectReader<'_> {
                 }
                 _ if value.get().starts_with('{') => {
                     if depth < DEEPEST {
-                        read_object(value, depth + 1, fields).map_err(serde::de::Error::custom)?;
+                        read_object(value.get(), depth + 1, fields).map_err(serde::de::Error::custom)?;
                     }
                 }
                 MemberName::Known(name) => siblings.put(name, FieldValue::from_json(value)),

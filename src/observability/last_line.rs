@@ -1,5 +1,6 @@
 //! The last line that was logged for a request, for callers that want it in the response.
 
+use futures_util::FutureExt as _;
 use std::cell::RefCell;
 use std::future::Future;
 
@@ -10,13 +11,10 @@ tokio::task_local! {
 
 /// Runs a future and, if `wanted`, returns the last line that was logged in it. The text is empty if nothing
 /// was logged: the settings may leave a line out.
-pub(crate) async fn catch<F: Future>(wanted: bool, future: F) -> (F::Output, String) {
+pub(crate) fn catch<F: Future>(wanted: bool, future: F) -> impl Future<Output = (F::Output, String)> {
     let line = RefCell::new(wanted.then(String::new));
-    LINE.scope(line, async {
-        let output = future.await;
-        (output, LINE.with(RefCell::take).unwrap_or_default())
-    })
-    .await
+    let with_line = |output| (output, LINE.with(RefCell::take).unwrap_or_default());
+    LINE.scope(line, future.map(with_line))
 }
 
 /// Records a line that is being logged.

@@ -2,7 +2,8 @@
 
 use crate::config::LogFormat;
 use crate::observability::{last_line, trace};
-use std::fmt;
+use std::cell::Cell;
+use std::fmt::{self, Write as _};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::Registry;
 use tracing_subscriber::fmt::format::{self, FormatEvent, FormatFields, Writer};
@@ -28,6 +29,11 @@ where
             lines.fmt_fields(format::JsonFields::new()).event_format(line).boxed()
         }
     }
+}
+
+thread_local! {
+    /// The buffer in which the line of a request is formatted.
+    static LINE: Cell<String> = const { Cell::new(String::new()) };
 }
 
 /// A format of lines that adds the trace id. A span of `tracing` would work for text; in JSON it would be a
@@ -56,12 +62,16 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         let Some(id) = trace::current_id() else { return self.inner.format_event(context, writer, event) };
-        let mut line = String::with_capacity(512);
+        // A value that logs while it is being formatted finds none here.
+        let mut line = LINE.take();
+        line.clear();
         self.inner.format_event(context, Writer::new(&mut line), event)?;
-        let rest = line.strip_suffix(self.end).unwrap_or(&line);
-        let line = format!("{rest}{}{id}{}{}", self.before, self.after, self.end);
+        line.truncate(line.strip_suffix(self.end).unwrap_or(&line).len());
+        write!(line, "{}{id}{}{}", self.before, self.after, self.end)?;
         last_line::logged(&line);
-        writer.write_str(&line)
+        let written = writer.write_str(&line);
+        LINE.set(line);
+        written
     }
 }
 

@@ -4,6 +4,7 @@
 use super::exchange::Exchange;
 use crate::http::connection::ClientConnection;
 use crate::observability::metrics::{ConnectionFigures, WaitedFor};
+use bytes::BufMut as _;
 use rustix::net::{Shutdown, shutdown, sockopt};
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
@@ -111,16 +112,15 @@ impl AsyncRead for Transport {
     ) -> Poll<io::Result<()>> {
         loop {
             ready!(self.stream.poll_read_ready(cx))?;
-            // Not before there is something to read: memory that is never touched costs nothing.
-            let space = buffer.initialize_unfilled_to(buffer.remaining().min(READ_AT_ONCE));
-            let read = attempt(&self.stream, Interest::READABLE, space.len(), || {
-                Ok(rustix::io::read(&*self.stream, &mut *space)?)
+            let asked = buffer.remaining().min(READ_AT_ONCE);
+            // The space need not be filled with zeros for this.
+            let read = attempt(&self.stream, Interest::READABLE, asked, || {
+                self.stream.try_read_buf(&mut buffer.limit(asked))
             });
             match read {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) => return Poll::Ready(Err(error)),
-                Ok(count) => {
-                    buffer.advance(count);
+                Ok(_) => {
                     // A client may read only after it has sent its whole body. The handler bounds the body;
                     // nothing would bound bytes that are discarded.
                     if self.stalled.is_some() && self.exchange.takes_input() {

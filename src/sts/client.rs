@@ -1,7 +1,8 @@
 //! The client of one region's STS: its endpoint, and the GetCallerIdentity request, signed with the caller's
 //! credentials.
 //!
-//! The signature and the endpoint rules are the AWS SDK's own (aws-sigv4, aws-sdk-sts). The SDK's client for
+//! The endpoint rules are the AWS SDK's own (aws-sdk-sts), and so is the signature (aws-sigv4), except that
+//! [`super::signature`] writes the canonical request. The SDK's client for
 //! operations is not used: nothing else that it does for a call (retries, a clock learnt from answers, identity
 //! caches, a response parser) is wanted here, it makes more copies of the secrets, and it takes twice the time
 //! (`docs/performance.md` has the figures). The SDK's connector is not used either, because the total number of
@@ -12,6 +13,7 @@ use super::fair_semaphore::Permit;
 use super::pool::{Body, Connection, Pool};
 use super::reply::Reply;
 use super::retry::Attempt;
+use super::signature::{SERVICE, Signer};
 use super::transport::{Route, Transport};
 use super::{Endpoint, SetupError, StsFailure, StsResponse, StsSettings};
 use crate::credentials::Credentials;
@@ -33,9 +35,6 @@ const BODY: &str = "Action=GetCallerIdentity&Version=2011-06-15";
 /// The content type of [`BODY`].
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// The service name in a signature.
-const SERVICE: &str = "sts";
-
 /// The user agent that AWS sees, also in CloudTrail.
 const USER_AGENT_VALUE: &str = concat!("sts-verify/", env!("CARGO_PKG_VERSION"));
 
@@ -55,6 +54,8 @@ pub struct StsClient {
     template: Request<Body>,
     /// The region in the signature.
     signed_for: String,
+    /// Signs the request. `None` if the endpoint's URL has a form that only aws-sigv4 can write in a signature.
+    signer: Option<Signer>,
 }
 
 impl StsClient {
@@ -69,15 +70,12 @@ impl StsClient {
         let endpoint = Endpoint::new(resolved.url());
         let uri: Uri = endpoint.as_str().parse().map_err(|_| none())?;
         let route = transport.route(uri.clone());
-        Ok(Self {
-            name: name.into(),
-            host: 0,
-            permits: 0,
-            template: template(uri, &route).ok_or_else(none)?,
-            route,
-            endpoint,
-            signed_for: signing_region(&resolved).unwrap_or(name).to_owned(),
-        })
+        let signed_for = signing_region(&resolved).unwrap_or(name).to_owned();
+        let path_and_query = uri.path_and_query().map_or_else(String::new, ToString::to_string);
+        let template = template(uri, &route).ok_or_else(none)?;
+        let host = template.headers().get(HOST).and_then(|host| host.to_str().ok());
+        let signer = host.and_then(|host| Signer::new(&signed_for, host, &path_and_query, FORM, BODY));
+        Ok(Self { name: name.into(), host: 0, permits: 0, template, route, endpoint, signed_for, signer })
     }
 
     /// The region's name.
@@ -174,6 +172,11 @@ impl StsClient {
 
     /// A signed copy of the request. The text of an error may repeat the credentials.
     fn signed(&self, credentials: &Credentials) -> Result<Request<Body>, Box<dyn Error + Send + Sync>> {
+        if let Some(signer) = &self.signer {
+            let mut request = self.template.clone();
+            signer.sign(credentials, SystemTime::now(), request.headers_mut())?;
+            return Ok(request);
+        }
         let identity = signing_credentials(credentials).into();
         let params = SigningParams::builder()
             .identity(&identity)

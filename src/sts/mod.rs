@@ -22,6 +22,7 @@ mod pool;
 mod proxy;
 mod reply;
 mod retry;
+mod signature;
 mod stream;
 mod transport;
 mod verdict;

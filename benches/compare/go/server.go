@@ -83,9 +83,10 @@ func ask(ctx context.Context, client *sts.Client, asked question) (int, any) {
 
 func main() {
 	port, url := os.Args[1], os.Args[2]
-	// By default it keeps only 10 idle connections to a host, and would open new ones for most of 64 simultaneous calls.
+	// By default it keeps only 10 idle connections to a host, and would open new ones for most of 64 simultaneous calls. 8,192 are
+	// more than any run uses.
 	pool := awshttp.NewBuildableClient().WithTransportOptions(func(transport *http.Transport) {
-		transport.MaxIdleConns, transport.MaxIdleConnsPerHost = 256, 256
+		transport.MaxIdleConns, transport.MaxIdleConnsPerHost = 8192, 8192
 	})
 	client := sts.New(sts.Options{
 		Region: "us-east-1", EndpointResolver: sts.EndpointResolverFromURL(url), HTTPClient: pool,

@@ -18,6 +18,7 @@ use axum::body::Body;
 use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderValue, Method};
 use axum::response::Response;
+use futures_util::FutureExt as _;
 use futures_util::stream::{self, StreamExt as _};
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -43,16 +44,17 @@ where
             CURRENT.sync_scope(current.clone(), || spans::begin(line.method, route, version, &origin));
         request.headers_mut().insert(REQUEST_ID_HEADER, id.clone());
         request.extensions_mut().insert(line.record.clone());
-        let answer = inner.clone().oneshot(request);
-        CURRENT.scope(current, async move {
-            let mut response = answer.await?;
+        // Not `async`: a future that is captured and then awaited has two places in the one around it.
+        let answer = inner.clone().oneshot(request).map(move |answer| {
+            let mut response = answer?;
             response.headers_mut().insert(REQUEST_ID_HEADER, id);
             if response.extensions_mut().remove::<LogAtEndOfBody>().is_some() {
                 return Ok(line.write_at_end(response));
             }
             line.write(&response);
             Ok(response)
-        })
+        });
+        CURRENT.scope(current, answer)
     })
 }
 

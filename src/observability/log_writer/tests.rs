@@ -1,5 +1,6 @@
 use super::*;
 use std::io::Error;
+use std::time::Instant;
 
 /// The time after which a test fails. No result depends on it.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -72,7 +73,7 @@ impl Write for Unread {
 
 #[test]
 fn the_queue_is_limited_in_lines_and_in_bytes() {
-    for (length, most) in [(2, MAX_LINES), (10_000, MAX_BYTES / 10_000)] {
+    for (length, most) in [(2, usize::try_from(MAX_LINES).unwrap()), (10_000, MAX_BYTES / 10_000)] {
         let (disk, dropped) = (Disk::with_room(usize::MAX), Counter::default());
         let (unread, pipe) = std::sync::mpsc::channel();
         let writer = LogWriter::start(Unread(pipe, disk.clone()), dropped.clone()).unwrap();
@@ -106,6 +107,23 @@ fn a_write_has_whole_lines_and_at_most_pipe_buf_bytes() {
     for write in &disk.0.lock().unwrap().1 {
         assert!(write.ends_with(b"\n") && write.len() <= PIPE_BUF, "{} bytes", write.len());
     }
+}
+
+#[test]
+fn lines_that_follow_each_other_soon_are_written_together() {
+    let disk = Disk::with_room(usize::MAX);
+    let writer = LogWriter::start(disk.clone(), Counter::default()).unwrap();
+    let (begun, lines) = (Instant::now(), 50);
+    for _ in 0..lines {
+        writer.push(b"line\n");
+        // The pace of requests: the thread has time to write each line separately.
+        thread::sleep(COLLECT / 10);
+    }
+    let times = begun.elapsed().as_micros() / COLLECT.as_micros();
+    writer.flush(PATIENCE);
+    let count = disk.0.lock().unwrap().1.len() as u128;
+    assert!(count <= times + 3, "{count} writes in {times} times");
+    assert_eq!(disk.text().lines().count(), lines);
 }
 
 /// A non-blocking output that accepts a byte every other time.

@@ -2,10 +2,10 @@
 
 use super::{Header, SignedRequest, check_url};
 use crate::credentials::ValidationError;
-use crate::proof::strict_json::is_strict;
+use crate::proof::strict_json::read_object;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 const MAX_HEADERS: usize = 32;
@@ -89,8 +89,7 @@ fn decode_text(text: &str, member: &'static str) -> Result<Zeroizing<String>, Va
 fn headers(json: &[u8]) -> Result<Vec<Header>, ValidationError> {
     let malformed =
         ValidationError::Invalid(HEADERS, "must hold a JSON object of headers, each once and with one value");
-    let object = is_strict(json).then(|| serde_json::from_slice::<Map<String, Value>>(json).ok()).flatten();
-    let object = object.ok_or(malformed)?;
+    let object = read_object(json).ok_or(malformed)?;
     if object.len() > MAX_HEADERS {
         return Err(ValidationError::Invalid(HEADERS, "must hold at most 32 headers"));
     }

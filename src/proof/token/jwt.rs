@@ -1,6 +1,6 @@
 //! The parts of a JWT (RFC 7519, in the compact form of RFC 7515), read strictly and not verified yet.
 
-use super::super::{ProofError, ProofFailure, strict_json::is_strict};
+use super::super::{ProofError, ProofFailure, strict_json::read_object};
 use crate::credentials::ValidationError;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -53,9 +53,7 @@ impl<'a> UnverifiedToken<'a> {
         let (head_json, payload_json, signature_bytes) =
             (decode(head)?, decode(payload)?, decode(signature)?);
         let object = |json: &[u8]| {
-            let object =
-                is_strict(json).then(|| serde_json::from_slice::<Map<String, Value>>(json).ok()).flatten();
-            object.ok_or_else(|| malformed("must hold JSON objects without duplicate members"))
+            read_object(json).ok_or_else(|| malformed("must hold JSON objects without duplicate members"))
         };
         let (head_members, claims) = (object(&head_json)?, object(&payload_json)?);
         let payload = String::from_utf8(payload_json).map_err(|_| malformed("must be UTF-8"))?;

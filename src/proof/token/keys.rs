@@ -1,6 +1,6 @@
 //! An issuer's public keys (RFC 7517), and the verification of signatures with them.
 
-use super::super::strict_json::is_strict;
+use super::super::strict_json;
 use super::jwt::{Algorithm, UnverifiedToken};
 use aws_lc_rs::signature::{
     ECDSA_P384_SHA384_FIXED, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents,
@@ -52,8 +52,7 @@ impl KeySet {
     /// Parses a key set. `None` if it is malformed or has too many keys. Keys of other kinds are ignored: an
     /// issuer may publish them beside those that are used here.
     pub fn read(document: &[u8]) -> Option<Self> {
-        let strict = is_strict(document).then_some(document)?;
-        let Document { keys } = serde_json::from_slice(strict).ok()?;
+        let Document { keys } = serde_json::from_value(strict_json::read(document)?).ok()?;
         if keys.len() > MAX_KEYS {
             return None;
         }

@@ -12,6 +12,7 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use futures_util::FutureExt as _;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::convert::Infallible;
@@ -64,9 +65,8 @@ where
         let route = request.extensions().get::<MatchedPath>();
         let invocation = route.is_some_and(|route| route.as_str() == PATH);
         let tail = invocation && request.headers().get(LOG_TYPE).is_some_and(|kind| kind == "Tail");
-        let answer = last_line::catch(tail, inner.clone().oneshot(request));
-        async move {
-            let (answer, line) = answer.await;
+        // Not `async`: a future that is captured and then awaited has two places in the one around it.
+        last_line::catch(tail, inner.clone().oneshot(request)).map(move |(answer, line)| {
             let mut response = answer?;
             if invocation {
                 complete(&mut response);
@@ -75,7 +75,7 @@ where
                 response.headers_mut().insert(LOG_RESULT, log_result(&line));
             }
             Ok(response)
-        }
+        })
     })
 }
 
