@@ -169,7 +169,7 @@ async fn an_unreachable_partition_is_a_failure_only_if_it_was_named() {
 async fn the_route_is_reported() {
     let (sandbox, proxy) = (start_sandbox().await, Stub::always(identity()).await);
     let host = proxy.url.strip_prefix("http://").unwrap();
-    let through = format!("  {sandbox}/ through the proxy {host}: STS: it takes credentials");
+    let through = format!("  {sandbox}/ through the proxy {host}: STS: it accepts example credentials");
     for (variables, said) in [
         (&[] as &[(&str, &str)], format!("  {sandbox}/: name, route, clock (")),
         (&[("HTTPS_PROXY", "proxy.example:1")], format!("  {sandbox}/: name, route, clock (")),
