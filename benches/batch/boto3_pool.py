@@ -8,11 +8,16 @@ import boto3
 import botocore.exceptions
 
 
+# One session: it loads the service's description once.
+SESSION = boto3.Session(region_name="us-east-1")
+
+
 def verify(line):
     key = json.loads(line)
-    session = boto3.Session(key["AccessKeyId"], key["SecretAccessKey"], region_name="us-east-1")
     try:
-        session.client("sts").get_caller_identity()
+        client = SESSION.client(
+            "sts", aws_access_key_id=key["AccessKeyId"], aws_secret_access_key=key["SecretAccessKey"])
+        client.get_caller_identity()
         return "valid", None
     except botocore.exceptions.ClientError as error:
         return "invalid", error.response["Error"]["Code"]

@@ -173,10 +173,9 @@ impl Verification {
 
     pub(crate) fn of_token(token: &VerifiedToken) -> Self {
         let arn = token.principal.principal();
-        let claims = RawValue::from_string(token.claims.clone()).ok();
+        let claims = serde_json::from_str(&token.claims).ok();
         let body = claims.and_then(|claims| {
-            let aws_res = TokenIdentity { account: &token.account, arn: &arn };
-            serde_json::to_string(&TokenResponse { aws_res, claims: &claims }).ok()
+            json(&TokenResponse { aws_res: TokenIdentity { account: &token.account, arn: &arn }, claims })
         });
         match body {
             Some(body) => Self::with(StatusCode::OK, body, Some(Verdict::Valid), None),
@@ -258,7 +257,7 @@ impl IntoResponse for Verification {
 }
 
 /// The body of a success, in a buffer that rarely has to grow.
-fn json(body: &VerifyResponse) -> Option<String> {
+fn json(body: &impl Serialize) -> Option<String> {
     let mut text = Vec::with_capacity(1024);
     serde_json::to_writer(&mut text, body).ok()?;
     String::from_utf8(text).ok()

@@ -1,6 +1,6 @@
 //! Takes a request from the queue to its answer: when STS is called, which STS, and when a call is repeated.
 
-use super::{MAX_WAITING, Output, Runner, Waiting};
+use super::{Output, Runner};
 use crate::batch::answer::{Answer, KeyInfo};
 use crate::batch::attempt::{Attempt, AttemptKind, combine};
 use crate::batch::entry::ReadError;
@@ -79,7 +79,7 @@ impl Runner {
             self.enqueue(job);
         }
         let mut wake = self.delayed.first();
-        if now < self.gathered && self.items.is_some() && self.waiting.len() < MAX_WAITING {
+        if now < self.gathered && self.reads_ahead() {
             return Some(earlier(wake, self.gathered));
         }
         while self.in_flight.len() < self.settings.concurrency.max(1) {
@@ -158,7 +158,7 @@ impl Runner {
         let answer = Answer { attempts: job.attempts, ..combine(job.results) };
         self.totals.answered += 1;
         self.known.insert(job.fingerprint, &answer);
-        let Some(Waiting { key, locations }) = self.waiting.remove(&job.fingerprint) else { return Ok(()) };
+        let Some((key, locations)) = self.waiting.remove(&job.fingerprint) else { return Ok(()) };
         locations.iter().try_for_each(|location| self.report(location, &key, &answer, output))
     }
 
@@ -169,7 +169,7 @@ impl Runner {
         reason: ReadError,
         output: &mut impl Output,
     ) -> io::Result<()> {
-        let Some(Waiting { locations, .. }) = self.waiting.remove(&fingerprint) else { return Ok(()) };
+        let Some((_, locations)) = self.waiting.remove(&fingerprint) else { return Ok(()) };
         self.totals.read -= locations.len() as u64;
         self.totals.distinct -= 1;
         locations.iter().try_for_each(|location| self.unreadable(location, reason, output))

@@ -2,18 +2,19 @@
 //! neither files nor terminals: items come through a channel, and answers go to an [`Output`].
 //!
 //! Memory is limited: it holds the waiting and running requests (with their secrets), some bytes for each
-//! distinct request, and the locations of those that have no answer yet.
+//! distinct request, and a limited number of locations that wait for an answer.
 
 mod calls;
 mod output;
 mod prepare;
+mod waiting;
 
 pub use output::{Output, Totals};
 
 use crate::batch::answer::{Answer, KeyInfo, Verdict};
 use crate::batch::attempt::StsPartitions;
 use crate::batch::entry::{Item, Location, ReadError};
-use crate::batch::known::{Fingerprint, KnownAnswers};
+use crate::batch::known::KnownAnswers;
 use crate::batch::pace::Spacing;
 use crate::batch::queue::Delayed;
 use crate::identity::Canaries;
@@ -21,16 +22,13 @@ use crate::proof::ProofVerifier;
 use crate::sts::coalescing::CallKeys;
 use calls::{FinishedCall, Job, Lane};
 use prepare::{Next, Prepared};
-use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
-
-/// The number of distinct requests that are read ahead, to alternate between accounts.
-const MAX_WAITING: usize = 1_024;
+use waiting::WaitingRequests;
 
 /// The number of items that are taken from the channel at once.
 const MAX_ITEMS: usize = 256;
@@ -87,7 +85,7 @@ pub async fn run(
         settings,
         items: Some(items),
         known: KnownAnswers::default(),
-        waiting: HashMap::new(),
+        waiting: WaitingRequests::default(),
         lanes: Vec::new(),
         delayed: Delayed::default(),
         in_flight: JoinSet::new(),
@@ -108,8 +106,7 @@ struct Runner {
     /// `None` once everything was read.
     items: Option<mpsc::Receiver<Item>>,
     known: KnownAnswers,
-    /// The requests without an answer, and the locations that wait for it.
-    waiting: HashMap<Fingerprint, Waiting>,
+    waiting: WaitingRequests,
     /// The requests that can be sent, by partition.
     lanes: Vec<Lane>,
     /// The requests that wait for a time.
@@ -121,11 +118,6 @@ struct Runner {
     totals: Totals,
 }
 
-struct Waiting {
-    key: KeyInfo,
-    locations: Vec<Location>,
-}
-
 impl Runner {
     async fn work(&mut self, output: &mut impl Output) -> Result<(), BatchError> {
         let mut buffer = Vec::with_capacity(MAX_ITEMS);
@@ -135,7 +127,7 @@ impl Runner {
                 return Ok(output.pause(&self.totals)?);
             }
             output.pause(&self.totals)?;
-            let reads = self.waiting.len() < MAX_WAITING;
+            let reads = self.reads_ahead();
             tokio::select! {
                 Some(finished) = self.in_flight.join_next(), if !self.in_flight.is_empty() => {
                     // A task neither panics nor is cancelled.
@@ -146,7 +138,7 @@ impl Runner {
                         self.finish_call(finished, output)?;
                     }
                 }
-                count = receive(self.items.as_mut(), &mut buffer), if reads && self.items.is_some() => {
+                count = receive(self.items.as_mut(), &mut buffer), if reads => {
                     if count == 0 {
                         self.items = None;
                     }
@@ -157,6 +149,11 @@ impl Runner {
                 () = wait_until(wake), if wake.is_some() => {}
             }
         }
+    }
+
+    /// Whether further items are read.
+    fn reads_ahead(&self) -> bool {
+        self.items.is_some() && self.waiting.has_room()
     }
 
     fn take(&mut self, item: Item, output: &mut impl Output) -> io::Result<()> {
@@ -198,10 +195,7 @@ impl Runner {
         if let Some(answer) = self.known.get(&id) {
             return self.report(&location, &key, &answer, output);
         }
-        if let Some(waiting) = self.waiting.get_mut(&id) {
-            waiting.locations.push(location);
-            return Ok(());
-        }
+        let Some(location) = self.waiting.join(&id, location) else { return Ok(()) };
         self.totals.distinct += 1;
         match next {
             Next::Answer(answer) => {
@@ -211,7 +205,7 @@ impl Runner {
             }
             Next::Do(steps) => {
                 self.enqueue(Job::new(id, &key, steps));
-                self.waiting.insert(id, Waiting { key, locations: vec![location] });
+                self.waiting.insert(id, key, location);
                 Ok(())
             }
         }
