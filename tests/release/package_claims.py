@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import tarfile
 import tomllib
@@ -27,9 +28,20 @@ def cargo(*arguments):
     )
 
 
+def forget_the_sandbox(target):
+    """Removes what an earlier run left of the sandbox: Cargo unpacks and builds a package once for each version, also if its
+    content has changed since."""
+    home = pathlib.Path(os.environ.get("CARGO_HOME", pathlib.Path.home() / ".cargo"))
+    # Registries without a host name are those of `cargo package`.
+    unpacked = home.glob(f"registry/src/-*/sts-sandbox-{program.version()}")
+    for folder in [*unpacked, *target.glob("debug/.fingerprint/sts-sandbox-*")]:
+        shutil.rmtree(folder)
+
+
 def check_packages(claims, name, folder):
     """Does everything that publishing does except the upload: both are packaged, and built from their packages."""
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", program.ROOT / "target"))
+    forget_the_sandbox(target)
     done = cargo("package", "--workspace", "--locked", "--offline", "--allow-dirty", "--target-dir", str(target))
     claims.none(f"{name}: both are packaged and build from their packages", done.stderr if done.returncode else None)
     warned = [line for line in done.stderr.splitlines() if "warning" in line]
