@@ -69,11 +69,23 @@ def measured(command, url):
     began = time.perf_counter()
     process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
                                env=clean | {"AWS_ENDPOINT_URL_STS": url, "AWS_EC2_METADATA_DISABLED": "true"})
-    for line in process.stdout:
+    memory = 0
+    for number, line in enumerate(process.stdout):
+        if number % 1000 == 0:
+            memory = max(memory, peak_memory(process.pid))
         row = json.loads(line)
         verdicts[row["verdict"] if row["verdict"] == "valid" else f"{row['verdict']} {row['error_code']}"] += 1
     _, _, usage = os.wait4(process.pid, 0)
-    return Result(time.perf_counter() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, verdicts)
+    return Result(time.perf_counter() - began, usage.ru_utime + usage.ru_stime, memory, verdicts)
+
+
+def peak_memory(pid):
+    """In MiB. Not `ru_maxrss`: a process inherits that of this one."""
+    with contextlib.suppress(OSError):
+        for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+    return 0
 
 
 def row(name, run, count):
