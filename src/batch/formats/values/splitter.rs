@@ -39,6 +39,9 @@ pub(super) struct Splitter {
     /// The last character of the object that is neither white space nor in a string.
     last: u8,
     string: Text,
+    /// The number of open arrays around the values, and the line of the first one. An array of findings does
+    /// not count.
+    arrays: (u64, u32),
     /// Whether the array is the `findings` of an object.
     in_findings: bool,
     /// The text before the findings, where it began, and whether it is too long.
@@ -65,6 +68,7 @@ impl Default for Splitter {
             open: Vec::new(),
             last: 0,
             string: Text::Outside,
+            arrays: (0, 1),
             in_findings: false,
             envelope: (Zeroizing::default(), (1, None), false),
             line: 1,
@@ -87,6 +91,10 @@ impl Splitter {
     }
 
     fn begin(&mut self, began: (u32, Option<u32>)) {
+        if self.state == State::Lost {
+            // The ends of the arrays may have been ignored.
+            self.arrays.0 = 0;
+        }
         self.state = State::Object { tail: false };
         self.text.clear();
         self.text.push(b'{');
@@ -133,7 +141,12 @@ impl Splitter {
                 (self.text, self.began, self.too_long) = std::mem::take(&mut self.envelope);
                 self.keep(b']');
             }
-            b',' | b'[' | b']' => {}
+            b'[' => {
+                let (count, line) = self.arrays;
+                self.arrays = if count == 0 { (1, self.line) } else { (count + 1, line) };
+            }
+            b']' => self.arrays.0 = self.arrays.0.saturating_sub(1),
+            b',' => {}
             byte if byte.is_ascii_whitespace() => {}
             byte => {
                 self.began = self.here();
@@ -157,7 +170,7 @@ impl Splitter {
         }
         self.state = State::Between;
         let found = self.other_value();
-        if before == Text::Outside && matches!(byte, b'{' | b']') {
+        if before == Text::Outside && matches!(byte, b'{' | b'[' | b']') {
             self.take_between(byte);
         }
         found
@@ -262,12 +275,17 @@ impl Splitter {
     /// Ends the value that is open at the end of the file.
     pub(super) fn end(&mut self) -> Option<(u32, Value)> {
         match std::mem::replace(&mut self.state, State::Between) {
-            State::Object { tail } => self.object_value(tail, Value::CutOff),
+            State::Object { tail } => {
+                self.arrays.0 = 0;
+                self.object_value(tail, Value::CutOff)
+            }
             State::Other => self.other_value(),
             // Findings without an end: some findings, and text after them, may be missing.
             State::Between | State::Lost if std::mem::take(&mut self.in_findings) => {
                 Some((self.envelope.1.0, Value::CutOff))
             }
+            // So are values of an array without an end.
+            State::Between if std::mem::take(&mut self.arrays.0) > 0 => Some((self.arrays.1, Value::CutOff)),
             State::Between | State::Lost => None,
         }
     }

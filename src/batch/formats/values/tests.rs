@@ -91,6 +91,13 @@ fn a_broken_object_costs_no_other() {
         ),
         ("[42, \"a{b\", {\"c\":1}]", &[(1, "Other"), (1, "{\"c\":1}")]),
         ("{\"a\":", &[(1, "CutOff")]),
+        // An array that is cut off between its values, and one that is cut off in a value.
+        ("\n[{\"a\":1},\n", &[(2, "{\"a\":1}"), (2, "CutOff")]),
+        ("[\n\n[{\"a\":1}]", &[(3, "{\"a\":1}"), (1, "CutOff")]),
+        ("[[{\"a\":1}], []] []", &[(1, "{\"a\":1}")]),
+        ("[1[{\"a\":1}]]", &[(1, "Other"), (1, "{\"a\":1}")]),
+        ("[{\"a\":1},{\"a", &[(1, "{\"a\":1}"), (1, "CutOff")]),
+        ("[{\"a\":\"x\n]\n{\"b\":1}\n", &[(1, "CutOff"), (3, "{\"b\":1}")]),
         ("{\"findings\":[{\"a\":1}],\"x\n{\"b\":1}", &[(1, "{\"a\":1}"), (2, "{\"b\":1}")]),
     ] {
         let expected: Vec<_> = expected.iter().map(|(line, text)| (*line, (*text).to_owned())).collect();
