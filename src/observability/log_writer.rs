@@ -41,6 +41,8 @@ pub(crate) struct LogWriter {
     changed: Condvar,
     /// Counts the dropped lines.
     dropped: Counter,
+    /// How long lines are collected.
+    collect: Duration,
 }
 
 /// The lines that wait to be written.
@@ -72,7 +74,15 @@ impl LogWriter {
     ///
     /// No further thread can be started.
     pub(crate) fn start(output: impl Write + Send + 'static, dropped: Counter) -> io::Result<Arc<Self>> {
-        let writer = Arc::new(Self { queue: Mutex::default(), changed: Condvar::new(), dropped });
+        Self::start_collecting(output, dropped, COLLECT)
+    }
+
+    fn start_collecting(
+        output: impl Write + Send + 'static,
+        dropped: Counter,
+        collect: Duration,
+    ) -> io::Result<Arc<Self>> {
+        let writer = Arc::new(Self { queue: Mutex::default(), changed: Condvar::new(), dropped, collect });
         let own = writer.clone();
         thread::Builder::new().name("log".to_owned()).spawn(move || own.work(output))?;
         Ok(writer)
@@ -153,7 +163,7 @@ impl LogWriter {
         }
         let mut queue = self.queue();
         if !first {
-            let collected = self.changed.wait_timeout_while(queue, COLLECT, |queue| !queue.hurried);
+            let collected = self.changed.wait_timeout_while(queue, self.collect, |queue| !queue.hurried);
             queue = collected.unwrap_or_else(PoisonError::into_inner).0;
         }
         while queue.text.is_empty() {

@@ -112,18 +112,20 @@ fn a_write_has_whole_lines_and_at_most_pipe_buf_bytes() {
 #[test]
 fn lines_that_follow_each_other_soon_are_written_together() {
     let disk = Disk::with_room(usize::MAX);
-    let writer = LogWriter::start(disk.clone(), Counter::default()).unwrap();
-    let (begun, lines) = (Instant::now(), 50);
-    for _ in 0..lines {
-        writer.push(b"line\n");
-        // The pace of requests: the thread has time to write each line separately.
-        thread::sleep(COLLECT / 10);
+    // Collects until the flush.
+    let writer = LogWriter::start_collecting(disk.clone(), Counter::default(), PATIENCE).unwrap();
+    writer.push(b"first\n");
+    let begun = Instant::now();
+    while disk.text().is_empty() {
+        assert!(begun.elapsed() < PATIENCE, "the first line is collected, too");
+        thread::yield_now();
     }
-    let times = begun.elapsed().as_micros() / COLLECT.as_micros();
+    for _ in 0..50 {
+        writer.push(b"line\n");
+    }
     writer.flush(PATIENCE);
-    let count = disk.0.lock().unwrap().1.len() as u128;
-    assert!(count <= times + 3, "{count} writes in {times} times");
-    assert_eq!(disk.text().lines().count(), lines);
+    let writes = disk.0.lock().unwrap().1.clone();
+    assert_eq!(writes, [b"first\n".to_vec(), b"line\n".repeat(50)]);
 }
 
 /// A non-blocking output that accepts a byte every other time.
