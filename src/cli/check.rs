@@ -7,7 +7,6 @@
 //! `*` stands for the regions of every partition, and some partitions are isolated from the internet. So a
 //! partition without a reachable region is skipped, unless the regions were named or it is the partition of the
 //! default region.
-//! region can be reached is skipped if the regions were not named and it is not that of the default region.
 
 use crate::credentials::VerifyRequest;
 use crate::sts::partitions::partition_of;
