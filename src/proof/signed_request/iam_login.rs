@@ -2,10 +2,9 @@
 
 use super::{Header, SignedRequest, check_url};
 use crate::credentials::ValidationError;
-use crate::proof::strict_json::read_object;
+use crate::proof::strict_json::{Json, read_object};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use serde_json::Value;
 use zeroize::Zeroizing;
 
 const MAX_HEADERS: usize = 32;
@@ -90,13 +89,14 @@ fn headers(json: &[u8]) -> Result<Vec<Header>, ValidationError> {
     let malformed =
         ValidationError::Invalid(HEADERS, "must hold a JSON object of headers, each once and with one value");
     let object = read_object(json).ok_or(malformed)?;
-    if object.len() > MAX_HEADERS {
+    let members = object.into_members();
+    if members.len() > MAX_HEADERS {
         return Err(ValidationError::Invalid(HEADERS, "must hold at most 32 headers"));
     }
-    let mut headers: Vec<Header> = Vec::with_capacity(object.len());
-    for (name, value) in object {
+    let mut headers: Vec<Header> = Vec::with_capacity(members.len());
+    for (name, value) in members {
         let name = name.to_ascii_lowercase();
-        let value = one_value(value).filter(|value| is_header_value(value)).ok_or(malformed)?;
+        let value = one_value(&value).filter(|value| is_header_value(value)).ok_or(malformed)?;
         if !is_header_name(&name) || headers.iter().any(|(known, _)| *known == name) {
             return Err(malformed);
         }
@@ -106,11 +106,17 @@ fn headers(json: &[u8]) -> Result<Vec<Header>, ValidationError> {
 }
 
 /// A string, a number, or an array with one of these: Go's `http.Header` has arrays.
-fn one_value(value: Value) -> Option<Zeroizing<String>> {
+fn one_value(value: &Json<'_>) -> Option<Zeroizing<String>> {
+    let value = match value {
+        Json::Array(values) => match &values[..] {
+            [value] => value,
+            _ => return None,
+        },
+        value => value,
+    };
     match value {
-        Value::String(text) => Some(Zeroizing::new(text)),
-        Value::Number(number) => Some(Zeroizing::new(number.to_string())),
-        Value::Array(mut values) if values.len() == 1 && !values[0].is_array() => one_value(values.remove(0)),
+        Json::Text(text) => Some(Zeroizing::new(text.clone().into_owned())),
+        Json::Number(number) => Some(Zeroizing::new(number.to_string())),
         _ => None,
     }
 }

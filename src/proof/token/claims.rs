@@ -1,8 +1,8 @@
 //! Checks the claims of a token: its audience, its times, and its principal (steps 4 and 5 of a token).
 
 use super::super::ProofError;
+use super::super::strict_json::{Json, Object};
 use crate::identity::{CallerArn, is_account_id};
-use serde_json::{Map, Value};
 use std::slice;
 use std::time::Duration;
 
@@ -42,18 +42,18 @@ pub(super) struct Claims {
 }
 
 impl Claims {
-    pub fn read(claims: &Map<String, Value>, expected: &Expected<'_>) -> Result<Self, ProofError> {
+    pub fn read(claims: &Object<'_>, expected: &Expected<'_>) -> Result<Self, ProofError> {
         let audience = audience(claims).ok_or(ProofError::AudienceMismatch)?;
         if !expected.audiences.iter().any(|name| name == audience) {
             return Err(ProofError::AudienceMismatch);
         }
         let useful_until = check_times(claims, expected)?;
-        let token_id = text(claims, "jti").filter(|id| !id.is_empty());
+        let token_id = claims.text("jti").filter(|id| !id.is_empty());
         let token_id = token_id.ok_or(ProofError::TokenNotAllowed("jti must be a string"))?.to_owned();
-        let aws = claims.get(AWS_CLAIMS).and_then(Value::as_object);
+        let aws = claims.get(AWS_CLAIMS).and_then(Json::as_object);
         let aws =
             aws.ok_or(ProofError::TokenNotAllowed("the claim https://sts.amazonaws.com/ must be an object"))?;
-        let account = text(aws, "aws_account").filter(|account| is_account_id(account));
+        let account = aws.text("aws_account").filter(|account| is_account_id(account));
         let account = account.ok_or(ProofError::TokenNotAllowed("aws_account must have twelve digits"))?;
         let principal = principal(claims, aws)?;
         if principal.account != account {
@@ -74,11 +74,11 @@ impl Claims {
 }
 
 /// The only audience of a token (RFC 7519, section 4.1.3: a string, or an array of strings).
-fn audience(claims: &Map<String, Value>) -> Option<&str> {
+fn audience<'a>(claims: &'a Object<'_>) -> Option<&'a str> {
     match claims.get("aud")? {
-        Value::String(name) => Some(name),
-        Value::Array(names) => match &names[..] {
-            [Value::String(name)] => Some(name),
+        Json::Text(name) => Some(name),
+        Json::Array(names) => match &names[..] {
+            [name] => name.as_text(),
             _ => None,
         },
         _ => None,
@@ -86,7 +86,7 @@ fn audience(claims: &Map<String, Value>) -> Option<&str> {
 }
 
 /// Checks the times of a token. Returns when it expires.
-fn check_times(claims: &Map<String, Value>, expected: &Expected<'_>) -> Result<i64, ProofError> {
+fn check_times(claims: &Object<'_>, expected: &Expected<'_>) -> Result<i64, ProofError> {
     let seconds = |name| claims.get(name).and_then(whole_seconds);
     let (Some(expires), Some(issued)) = (seconds("exp"), seconds("iat")) else {
         return Err(ProofError::TokenNotAllowed("exp and iat must be whole numbers of seconds"));
@@ -105,43 +105,40 @@ fn check_times(claims: &Map<String, Value>, expected: &Expected<'_>) -> Result<i
 }
 
 /// A whole number of any size: values beyond the range are clamped.
-fn whole_seconds(value: &Value) -> Option<i64> {
-    value.as_i64().or_else(|| value.as_u64().map(|_| i64::MAX))
+fn whole_seconds(value: &Json<'_>) -> Option<i64> {
+    let Json::Number(number) = value else { return None };
+    number.as_i64().or_else(|| number.as_u64().map(|_| i64::MAX))
 }
 
 /// The principal: `principal_id`, or else the subject if that is the ARN of an identity.
-fn principal(claims: &Map<String, Value>, aws: &Map<String, Value>) -> Result<CallerArn, ProofError> {
+fn principal(claims: &Object<'_>, aws: &Object<'_>) -> Result<CallerArn, ProofError> {
     let none = ProofError::TokenNotAllowed("principal_id must be the ARN of a principal");
     let named = match (aws.get("principal_id"), aws.get("subject_mode")) {
-        (Some(principal), _) => principal.as_str(),
-        (None, None) => text(claims, "sub"),
-        (None, Some(mode)) if mode.as_str() == Some("AWSIdentity") => text(claims, "sub"),
+        (Some(principal), _) => principal.as_text(),
+        (None, None) => claims.text("sub"),
+        (None, Some(mode)) if mode.as_text() == Some("AWSIdentity") => claims.text("sub"),
         (None, Some(_)) => None,
     };
     named.and_then(|arn| CallerArn::parse(arn).ok()).ok_or(none)
 }
 
-fn org_id(value: Option<&Value>) -> Result<Option<String>, ProofError> {
-    if value.is_some_and(Value::is_array) {
+fn org_id(value: Option<&Json<'_>>) -> Result<Option<String>, ProofError> {
+    if matches!(value, Some(Json::Array(_))) {
         return Err(NO_ORGANISATION);
     }
     Ok(names(value)?.pop())
 }
 
 /// A name, or several in an array. Null and an empty text are none. A gate tells them in one header, by commas.
-fn names(value: Option<&Value>) -> Result<Vec<String>, ProofError> {
+fn names(value: Option<&Json<'_>>) -> Result<Vec<String>, ProofError> {
     let values = match value {
-        None | Some(Value::Null) => &[],
-        Some(Value::String(text)) if text.is_empty() => &[],
-        Some(Value::Array(values)) => &values[..],
+        None | Some(Json::Null) => &[],
+        Some(Json::Text(text)) if text.is_empty() => &[],
+        Some(Json::Array(values)) => &values[..],
         Some(one) => slice::from_ref(one),
     };
     let is_name =
         |text: &&str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',');
-    let name = |value: &Value| value.as_str().filter(is_name).map(str::to_owned);
+    let name = |value: &Json<'_>| value.as_text().filter(is_name).map(str::to_owned);
     values.iter().map(name).collect::<Option<_>>().ok_or(NO_ORGANISATION)
-}
-
-fn text<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
-    object.get(name).and_then(Value::as_str)
 }

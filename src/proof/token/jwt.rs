@@ -1,10 +1,12 @@
 //! The parts of a JWT (RFC 7519, in the compact form of RFC 7515), read strictly and not verified yet.
 
-use super::super::{ProofError, ProofFailure, strict_json::read_object};
+use super::super::{
+    ProofError, ProofFailure,
+    strict_json::{Object, read_object},
+};
 use crate::credentials::ValidationError;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use serde_json::{Map, Value};
 
 /// The maximum length of a token.
 pub(crate) const MAX_TOKEN_BYTES: usize = 16 * 1024;
@@ -22,57 +24,74 @@ pub(super) enum Algorithm {
     Es384,
 }
 
-/// A token that was read but not verified.
-pub(super) struct UnverifiedToken<'a> {
-    pub algorithm: Algorithm,
-    pub key_id: String,
+/// The decoded parts of a token.
+pub(super) struct TokenParts<'a> {
+    head: Vec<u8>,
     /// The payload as it was signed.
     pub payload: String,
-    /// The payload, parsed.
-    pub claims: Map<String, Value>,
+    pub signature: Vec<u8>,
     /// The bytes that the signature covers.
     pub signed: &'a [u8],
-    pub signature: Vec<u8>,
+    /// The name under which the token was posted.
+    member: &'static str,
+}
+
+/// A token that was read but not verified.
+pub(super) struct UnverifiedToken<'a> {
+    pub parts: &'a TokenParts<'a>,
+    pub algorithm: Algorithm,
+    pub key_id: String,
+    /// The payload, parsed.
+    pub claims: Object<'a>,
+}
+
+fn malformed(member: &'static str, what: &'static str) -> ProofFailure {
+    ValidationError::Invalid(member, what).into()
+}
+
+impl<'a> TokenParts<'a> {
+    /// Splits a token. `member` is the name under which it was posted.
+    pub fn decode(token: &'a str, member: &'static str) -> Result<Self, ProofFailure> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(malformed(member, "must be at most 16384 characters"));
+        }
+        let parts = token.split_once('.').and_then(|(head, rest)| Some((head, rest.split_once('.')?)));
+        let Some((head, (payload, signature))) = parts.filter(|(_, (_, last))| !last.contains('.')) else {
+            return Err(malformed(member, "must be a JWT of three parts"));
+        };
+        let decode = |part: &str| {
+            let decoded = BASE64_URL_SAFE_NO_PAD.decode(part);
+            decoded.map_err(|_| malformed(member, "must be base64url without padding"))
+        };
+        let signed = &token.as_bytes()[..head.len() + 1 + payload.len()];
+        let (head, payload, signature) = (decode(head)?, decode(payload)?, decode(signature)?);
+        let payload = String::from_utf8(payload).map_err(|_| malformed(member, "must be UTF-8"))?;
+        Ok(Self { head, payload, signature, signed, member })
+    }
 }
 
 impl<'a> UnverifiedToken<'a> {
-    /// Step 1 of a token: splits it and checks its head. `member` is the name under which it was posted.
-    pub fn read(token: &'a str, member: &'static str) -> Result<Self, ProofFailure> {
-        let malformed = |what| ProofFailure::from(ValidationError::Invalid(member, what));
-        if token.len() > MAX_TOKEN_BYTES {
-            return Err(malformed("must be at most 16384 characters"));
-        }
-        let parts: Vec<&str> = token.split('.').collect();
-        let [head, payload, signature] = parts[..] else {
-            return Err(malformed("must be a JWT of three parts"));
+    /// Step 1 of a token: reads its parts and checks its head.
+    pub fn read(parts: &'a TokenParts<'a>) -> Result<Self, ProofFailure> {
+        let object = |json| {
+            let object = read_object(json);
+            object.ok_or_else(|| malformed(parts.member, "must hold JSON objects without duplicate members"))
         };
-        let payload_length = payload.len();
-        let decode = |part: &str| {
-            BASE64_URL_SAFE_NO_PAD.decode(part).map_err(|_| malformed("must be base64url without padding"))
-        };
-        let (head_json, payload_json, signature_bytes) =
-            (decode(head)?, decode(payload)?, decode(signature)?);
-        let object = |json: &[u8]| {
-            read_object(json).ok_or_else(|| malformed("must hold JSON objects without duplicate members"))
-        };
-        let (head_members, claims) = (object(&head_json)?, object(&payload_json)?);
-        let payload = String::from_utf8(payload_json).map_err(|_| malformed("must be UTF-8"))?;
-        let (algorithm, key_id) = check_head(&head_members)?;
-        let signed = &token.as_bytes()[..head.len() + 1 + payload_length];
-        Ok(Self { algorithm, key_id, payload, claims, signed, signature: signature_bytes })
+        let (head, claims) = (object(&parts.head)?, object(parts.payload.as_bytes())?);
+        let (algorithm, key_id) = check_head(&head)?;
+        Ok(Self { parts, algorithm, key_id, claims })
     }
 }
 
-fn check_head(head: &Map<String, Value>) -> Result<(Algorithm, String), ProofError> {
-    if FORBIDDEN_MEMBERS.iter().any(|name| head.contains_key(*name)) {
+fn check_head(head: &Object<'_>) -> Result<(Algorithm, String), ProofError> {
+    if FORBIDDEN_MEMBERS.iter().any(|name| head.get(name).is_some()) {
         return Err(ProofError::TokenNotAllowed("its head has crit, jku, jwk, x5u or x5c"));
     }
-    let algorithm = match head.get("alg").and_then(Value::as_str) {
+    let algorithm = match head.text("alg") {
         Some("RS256") => Algorithm::Rs256,
         Some("ES384") => Algorithm::Es384,
         _ => return Err(ProofError::TokenNotAllowed("alg must be RS256 or ES384")),
     };
-    let key_id = head.get("kid").and_then(Value::as_str);
-    let key_id = key_id.ok_or(ProofError::TokenNotAllowed("kid must be a string"))?;
+    let key_id = head.text("kid").ok_or(ProofError::TokenNotAllowed("kid must be a string"))?;
     Ok((algorithm, key_id.to_owned()))
 }

@@ -52,7 +52,8 @@ impl KeySet {
     /// Parses a key set. `None` if it is malformed or has too many keys. Keys of other kinds are ignored: an
     /// issuer may publish them beside those that are used here.
     pub fn read(document: &[u8]) -> Option<Self> {
-        let Document { keys } = serde_json::from_value(strict_json::read(document)?).ok()?;
+        strict_json::read(document)?;
+        let Document { keys } = serde_json::from_slice(document).ok()?;
         if keys.len() > MAX_KEYS {
             return None;
         }
@@ -63,9 +64,9 @@ impl KeySet {
     /// Whether the token is signed with one of these keys: one with its key ID and its algorithm. Several keys
     /// may have the same ID, because AWS's key IDs do not differ from key to key.
     pub fn verifies(&self, token: &UnverifiedToken<'_>) -> bool {
-        let UnverifiedToken { key_id, algorithm, signed, signature, .. } = token;
+        let UnverifiedToken { key_id, algorithm, parts, .. } = token;
         let mut keys = self.0.iter().filter(|key| key.id == *key_id && key.algorithm == *algorithm);
-        keys.any(|key| key.public.verify_sig(signed, signature).is_ok())
+        keys.any(|key| key.public.verify_sig(parts.signed, &parts.signature).is_ok())
     }
 }
 

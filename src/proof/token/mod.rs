@@ -17,8 +17,7 @@ use crate::identity::CallerArn;
 use crate::sts::Transport;
 use claims::{Claims, Expected};
 use issuers::Issuers;
-use jwt::UnverifiedToken;
-use serde_json::Value;
+use jwt::{TokenParts, UnverifiedToken};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
 
@@ -84,30 +83,27 @@ impl TokenVerifier {
         now: SystemTime,
         deadline: Instant,
     ) -> Result<VerifiedToken, ProofFailure> {
-        let token = UnverifiedToken::read(token, member)?;
-        let issuer = token
-            .claims
-            .get("iss")
-            .and_then(Value::as_str)
-            .filter(|issuer| self.settings.issuers.accepts(issuer));
-        let issuer = issuer.ok_or(ProofError::IssuerNotAllowed)?;
+        let parts = TokenParts::decode(token, member)?;
+        let token = UnverifiedToken::read(&parts)?;
+        let issuer = token.claims.text("iss").filter(|issuer| self.settings.issuers.accepts(issuer));
+        let issuer = issuer.ok_or(ProofError::IssuerNotAllowed)?.to_owned();
         let expected = Expected {
             audiences: &self.settings.audiences,
             max_age: self.settings.max_age,
-            partition: partition_of_issuer(issuer).unwrap_or(&self.settings.default_partition),
+            partition: partition_of_issuer(&issuer).unwrap_or(&self.settings.default_partition),
             now: now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs().cast_signed()),
         };
         let claims = Claims::read(&token.claims, &expected)?;
-        self.issuers.verify(issuer, &token, deadline).await?;
+        self.issuers.verify(&issuer, &token, deadline).await?;
         Ok(VerifiedToken {
             account: claims.account,
             principal: claims.principal,
             org_id: claims.org_id,
             org_paths: claims.org_paths,
-            issuer: issuer.to_owned(),
+            issuer,
             token_id: claims.token_id,
             useful_until: UNIX_EPOCH + Duration::from_secs(claims.useful_until.max(0).unsigned_abs()),
-            claims: token.payload,
+            claims: parts.payload,
         })
     }
 }
