@@ -158,7 +158,6 @@ pub(super) struct PostedFields {
 impl PostedFields {
     /// Checks the values. A body without a proof is treated as credentials, even if it is incomplete. If
     /// credentials are not accepted, their values are not checked.
-    /// them is looked at.
     pub fn check(self, credentials_accepted: bool) -> Result<Posted, ValidationError> {
         let Self { credentials, mut proofs } = self;
         let given = credentials.first_name();

@@ -8,7 +8,6 @@
 //! client that has filled the system's buffer with more than its request may have left without any sign. So the
 //! first bytes of the response, which are the same for all responses, are sent early. The system of a client
 //! that has left then resets the connection.
-//! begins the same for all. The system of a client that has left resets the connection then.
 
 use super::exchange::Exchange;
 use crate::http::connection::ClientConnection;

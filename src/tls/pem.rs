@@ -43,7 +43,7 @@ enum Kind {
     Other,
 }
 
-/// Why a file cannot be used. No text of it repeats the file.
+/// Why a file cannot be used. No text repeats the file's contents.
 #[derive(Debug, thiserror::Error)]
 pub enum PemError {
     /// The file is not there, may not be read, or is too large to be one.
@@ -108,7 +108,7 @@ fn read(file: &Path) -> Result<String, PemError> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// A block: its label, and what stands between its markers.
+/// A block: its label, and the text between its markers.
 struct Block<'a> {
     kind: Kind,
     label: &'a str,
