@@ -29,7 +29,8 @@ def contenders(url):
 
 
 def over_connections(sts, cleanup, seconds):
-    """The maximum rate over each number of connections. With thousands of connections the first answers take a while."""
+    """The maximum rate over each number of connections. With thousands of connections the first answers take a
+    while."""
     all_of_them = started(contenders(sts.url), cleanup)
     for number in CONNECTIONS:
         for contender in all_of_them:
