@@ -165,7 +165,7 @@ def by_part(counts):
 
 
 def allocations(counts):
-    """How often the program's own allocator was asked for memory: through the one function that the crate of mimalloc calls."""
+    """How often the program's own allocator was called: through the one function that the mimalloc crate calls."""
     return sum(times for (name, _), times in counts.times.items() if name in ("mi_malloc_aligned", "mi_zalloc_aligned"))
 
 

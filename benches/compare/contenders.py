@@ -74,7 +74,8 @@ def node(url):
 
 
 def boto3(url):
-    """An image of it needs Python, its standard library and the packages. Two connections, because it is slower with more."""
+    """An image of it needs Python, its standard library and the packages. Two connections, because it is slower with
+    more."""
     python = pathlib.Path(os.environ["BENCH_WORK"]) / "venv" / "bin" / "python"
     packages = next(python.parent.parent.glob("lib/python*/site-packages"))
     own = [path for path in packages.iterdir() if not path.name.startswith(("pip", "setuptools", "_distutils"))]

@@ -10,7 +10,7 @@ from machine import median
 
 INK, GRID, PAGE = "#1f2328", "#d1d9e0", "#ffffff"
 ON_DARK = {INK: "#e6edf3", GRID: "#3d444d", PAGE: "#0d1117"}
-# By the beginning of a contender's name; each with a mark of its own, for who sees no colours.
+# By the beginning of a contender's name; each has its own marker, for readers who do not see the colours.
 LINES = {"sts-verify": ("#0969da", "o"), "Go": ("#bc4c00", "s"), "floor": ("#8250df", "^")}
 LINES_ON_DARK = {"#0969da": "#58a6ff", "#bc4c00": "#f0883e", "#8250df": "#bc8cff"}
 SIZE = (7.2, 4.0)  # inches of 72 points; the texts have 12 of these, and the SVG is as large
@@ -26,7 +26,7 @@ def logarithmic_with_zero(axes):
 
 
 def even_to_one_kib(axes):
-    """Logarithmic above it."""
+    """Linear up to one KiB, logarithmic above."""
     axes.set_xscale("symlog", base=2, linthresh=1024, linscale=2)
 
 
@@ -41,7 +41,7 @@ FIGURES = {
 
 
 def draw(data, directory):
-    """Gives the files that it wrote."""
+    """Draws all figures, and returns the paths of the files."""
     matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "sts-verify", "font.size": TEXT, "text.color": INK,
                                 "font.family": "sans-serif", "axes.labelcolor": INK, "axes.edgecolor": INK, "xtick.color": INK,
                                 "ytick.color": INK, "figure.facecolor": PAGE, "axes.facecolor": PAGE, "grid.color": GRID})
@@ -59,7 +59,7 @@ def figure(data, axis, directory):
     axes.xaxis.set_major_locator(FixedLocator(sorted(points)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(lambda point, _: written(round(point)))
-    # Equal ratios are equal distances: it is ratios that contenders are compared by.
+    # Equal ratios are equal distances, because contenders are compared by ratios.
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_minor_locator(NullLocator())
@@ -79,7 +79,7 @@ def figure(data, axis, directory):
 
 
 def line(axes, contender, measured):
-    """The medians, with everything between the least and the most that was measured shaded."""
+    """The medians, with the range of the measurements shaded."""
     colour, mark = next(look for start, look in LINES.items() if contender.startswith(start))
     points = sorted(measured, key=int)
     places = [int(point) for point in points]

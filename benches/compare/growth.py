@@ -1,5 +1,5 @@
-"""How the cost of an answer grows: with the connections, with STS's latency, with the session token. Measures the service, Go and the
-floor in turn, and keeps what it measured beside the figures that are drawn from it."""
+"""How the cost of an answer grows: with the connections, with STS's latency, and with the session token. Measures the
+service, Go and the floor in turn, and stores the data beside the figures that are drawn from it."""
 
 import datetime
 import json
@@ -19,7 +19,7 @@ CONNECTIONS = (1, 4, 16, 64, 256, 1000, 4000)
 DELAYS = (0, 10, 100, 1000)  # milliseconds
 RATE = 400  # requests a second: with the greatest delay fewer are in flight than the service allows
 TOKENS = (0, 400, 1024, 4096, 8192, 16384)  # characters
-# More at once than are allowed by default.
+# More connections and requests at once than the defaults allow.
 ROOM = {"STS_VERIFY_MAX_IN_FLIGHT": 8192, "STS_VERIFY_MAX_CONNECTIONS_PER_ADDRESS": 8192}
 
 
@@ -29,7 +29,8 @@ def contenders(url):
 
 
 def over_connections(sts, cleanup, seconds):
-    """As many requests as are answered, over so many connections. Thousands of them take a while until the first has its answer."""
+    """The maximum rate over each number of connections. With thousands of connections the first answers take a
+    while."""
     all_of_them = started(contenders(sts.url), cleanup)
     for number in CONNECTIONS:
         for contender in all_of_them:
@@ -38,7 +39,7 @@ def over_connections(sts, cleanup, seconds):
 
 
 def over_delays(sts, cleanup, seconds):
-    """A steady rate of requests, of which more are in flight the later STS answers."""
+    """A steady rate of requests: the later STS answers, the more of them are in flight."""
     for delay in DELAYS:
         all_of_them = started(contenders(sts.late[delay] if delay else sts.url), cleanup)
         for contender in all_of_them:
@@ -104,6 +105,6 @@ def keep(data):
 
 
 def draw():
-    """Draws what the last run kept."""
+    """Draws the figures from the data of the last run."""
     for file in figures.draw(json.loads(DATA.read_text()), DOCS):
         print(file)

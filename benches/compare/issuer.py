@@ -1,4 +1,4 @@
-"""An issuer of web identity tokens: the keys, the documents that it serves, and files of tokens for the load generator."""
+"""An issuer of web identity tokens: its keys, its documents, and files of tokens for the load generator."""
 
 import json
 import pathlib
@@ -12,7 +12,7 @@ import questions
 
 ALGORITHMS = ("RS256", "ES384")
 TOKENS = 200  # of each algorithm
-LIFETIME = 900  # seconds; the service takes none that is older
+LIFETIME = 900  # seconds; the service accepts no older tokens
 
 
 class Issuer:

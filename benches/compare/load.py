@@ -1,4 +1,4 @@
-"""The two load generators: wrk, which sends the next request after each answer, and open-loop, which sends at a steady rate."""
+"""The load generators: wrk sends the next request after each answer, and open-loop sends at a steady rate."""
 
 import json
 import os

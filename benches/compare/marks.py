@@ -82,8 +82,8 @@ def at_one_rate(cleanup, sts):
 
 
 def connections(cleanup, sts, files):
-    """The same load over few and many connections, in turn; for many, with higher limits of requests in flight and of connections per
-    address. The same for the floor."""
+    """The same load over few and many connections, in turn; for many, with higher limits of requests in flight and of
+    connections per address. The same for the floor."""
     if files < 3 * MANY:
         yield f"- not measured: {MANY} connections need {3 * MANY} open files, {files} are allowed (ulimit -n)"
         return

@@ -25,7 +25,7 @@ ACCOUNT = "123456789012"
 ARN = f"arn:aws:sts::{ACCOUNT}:assumed-role/bench-role/bench-session"
 PRINCIPAL = f"arn:aws:iam::{ACCOUNT}:role/bench-role"
 PRINCIPAL_NAME = "bench-role"  # in every good answer
-AUDIENCE = "bench"  # whom proofs are made out for
+AUDIENCE = "bench"  # the audience of the proofs
 HEADERS = {
     "x-amzn-RequestId": "1020a616-1656-464c-9563-6690998cea47",
     "x-amz-sts-extended-request-id": "MTp1cy1lYXN0LTE6UzoxNzk1NDc3NDU1OTM2OlI6dVNhWkE0S2E=",
@@ -90,7 +90,7 @@ class _Documents(http.server.BaseHTTPRequestHandler):
 
 
 def serve_documents(documents):
-    """Serves these texts by their paths in a thread of this process, and gives its port. More may be added later."""
+    """Serves these texts by their paths in a thread of this process, and returns its port. More may be added later."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Documents)
     server.documents = documents
     threading.Thread(target=server.serve_forever, daemon=True).start()

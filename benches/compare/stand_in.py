@@ -1,5 +1,5 @@
-"""The stand-in for STS: nginx with a recorded answer of STS, on one port for TCP and one for TLS, and with a delay on further ports. It
-also serves the documents of a token issuer."""
+"""The stand-in for STS: nginx with a recorded answer of STS, on one port for TCP and one for TLS, and with a delay on
+further ports. It also serves the documents of a token issuer."""
 
 import http.client
 import os
@@ -16,7 +16,7 @@ from issuer import Issuer
 from machine import Program, free_port
 
 HERE = pathlib.Path(__file__).parent
-# nginx can wait only before it refuses: so it refuses everybody, and answers that.
+# nginx can delay only refusals (auth_delay). So every request is refused, and the error page is the answer.
 LATE = """\
     server {
         listen 127.0.0.1:%PORT% backlog=8192;
@@ -43,7 +43,7 @@ def fill(template, words):
 
 
 class StandIn:
-    """With `delays`, in milliseconds, it answers that late at the addresses in `late`."""
+    """`late` has an address for each of `delays`, in milliseconds, at which the answers have that delay."""
 
     def __init__(self, files, delays=()):
         self.directory = pathlib.Path(tempfile.mkdtemp(dir=os.environ["BENCH_WORK"], prefix="nginx-"))

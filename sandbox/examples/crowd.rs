@@ -4,8 +4,8 @@
 //! cargo run --release -p sts-sandbox --example crowd -- 10000 500
 //! ```
 //!
-//! The first line is its URL; the others are the callers, one JSON object each. Without a second number nothing is throttled.
-//! It runs until its standard input ends.
+//! The first line is its URL; the others are the callers, one JSON object each. Without a second number nothing
+//! is throttled. It runs until its standard input ends.
 
 use std::io::{BufWriter, Read as _, Write as _};
 

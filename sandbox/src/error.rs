@@ -1,8 +1,8 @@
 //! The errors of STS: a status, a code and a message.
 //!
-//! The messages are those that STS was recorded to send, dots and trailing spaces included; those that were not recorded
-//! (marked so below) are worded as STS and its sister services word them in public reports. Clients compare these texts,
-//! so they are written once, here.
+//! The messages are those that STS was recorded to send, dots and trailing spaces included; those that were not
+//! recorded (marked so below) are worded as STS and its sister services word them in public reports. Clients
+//! compare these texts, so they are written once, here.
 
 use std::borrow::Cow;
 
@@ -42,7 +42,7 @@ impl StsError {
         Self { status, code: Cow::Borrowed(code), message: Cow::Owned(message) }
     }
 
-    /// What STS says to an account that asks too often: status 400, code `Throttling`.
+    /// The error for an account that sends too many requests: status 400, code `Throttling`.
     #[must_use]
     pub const fn throttling() -> Self {
         Self::fixed(StatusCode::BAD_REQUEST, "Throttling", "Rate exceeded")
@@ -114,7 +114,7 @@ impl StsError {
         )
     }
 
-    /// A session that is over.
+    /// A session that has expired.
     pub(crate) const fn expired() -> Self {
         Self::fixed(
             StatusCode::FORBIDDEN,
@@ -123,23 +123,24 @@ impl StsError {
         )
     }
 
-    /// What a caller that fails now and then gets when it fails.
+    /// The error of a caller that fails now and then.
     pub(crate) const fn internal_failure() -> Self {
         Self::fixed(StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure", "An internal error occurred.")
     }
 
-    /// An action or version that STS does not have (not recorded). The sandbox says so of those that it does not have.
+    /// An action or version that STS does not have (not recorded). The sandbox also answers this for those that
+    /// only the sandbox lacks.
     pub(crate) fn invalid_action(action: &str, version: &str) -> Self {
         let message = format!("Could not find operation {action} for version {version}");
         Self::worded(StatusCode::BAD_REQUEST, "InvalidAction", message)
     }
 
-    /// A parameter that is not as the operation's model says.
+    /// A parameter that violates the operation's model.
     pub(crate) fn validation(message: String) -> Self {
         Self::worded(StatusCode::BAD_REQUEST, "ValidationError", message)
     }
 
-    /// A parameter that is not of its type (not recorded).
+    /// A parameter of a wrong type (not recorded).
     pub(crate) const fn malformed_input() -> Self {
         Self::fixed(
             StatusCode::BAD_REQUEST,

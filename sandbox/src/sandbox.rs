@@ -46,8 +46,8 @@ impl Sandbox {
         Ok(Self { url, sts, stop: Some(stop), served })
     }
 
-    /// The URL for `AWS_ENDPOINT_URL_STS` or an SDK's endpoint URL, such as `http://127.0.0.1:43210`. It is also the
-    /// issuer of web identity tokens.
+    /// The URL for `AWS_ENDPOINT_URL_STS` or an SDK's endpoint URL, such as `http://127.0.0.1:43210`. It is
+    /// also the issuer of web identity tokens.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url

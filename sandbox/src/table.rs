@@ -1,5 +1,5 @@
 //! The sandbox's own callers, for first steps and demonstrations. All credentials here are invented: no AWS
-//! account ever had them, and their names end in EXAMPLE so that secret scanners ignore them.
+//! account ever had them, and they end in EXAMPLE so that secret scanners ignore them.
 
 use std::{fmt::Write as _, time::Duration};
 

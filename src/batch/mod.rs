@@ -1,10 +1,10 @@
 //! Verifies many credentials at once: reads lists of them, calls STS once for each, and reports the results.
 //!
 //! ```text
-//! formats ─▶ entry ─▶ runner   each distinct request once; the accounts take turns (queue), as fast as STS allows (pace)
+//! formats ─▶ entry ─▶ runner   each distinct request once; accounts take turns (queue); rate control (pace)
 //!                  ─▶ steps    the calls for a request, one after the other
 //!                  ─▶ proofs   the checks of a proof before STS is called, and the verification of tokens
-//!                  ─▶ attempt  one call to one partition's STS, and the combination of several partitions' answers
+//!                  ─▶ attempt  one call to a partition's STS; combines the answers of several partitions
 //!                  ─▶ known    the answers, for the locations that are read later
 //!                  ─▶ report   a row for each location
 //! ```

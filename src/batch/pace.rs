@@ -199,7 +199,7 @@ mod tests {
         let rates = simulate(40, |_| 500, Duration::from_millis(2));
         let answered: u32 = rates.iter().map(|(answered, _)| answered).sum();
         let throttled: u32 = rates[1..].iter().map(|(_, throttled)| throttled).sum();
-        // 40 seconds of 500. The contract requires 1 / 1.3 of that.
+        // 40 seconds at 500 calls per second.
         assert!(answered > 40 * 500 * 88 / 100, "{answered}");
         assert!(throttled < answered / 50, "{throttled} of {answered}");
     }

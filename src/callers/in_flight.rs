@@ -1,15 +1,16 @@
 //! Limits how many requests wait for STS at once, and shares the permits among regions and among callers.
 //!
-//! While permits are free, every request gets one: a single region or a single caller may hold all of them. When none is
-//! free, a new request can take the permit of another one, which is then rejected instead. So neither a region that does not
-//! answer nor a caller that sends requests without end keeps others out, even if it holds all permits by then. Network
-//! switches share their buffers by the same rule ("longest queue drop").
+//! While permits are free, every request gets one: a single region or a single caller may hold all of them.
+//! When none is free, a new request can take the permit of another one, which is then rejected instead. So
+//! neither a region that does not answer nor a caller that sends requests without end keeps others out, even if
+//! it holds all permits by then. Network switches share their buffers by the same rule ("longest queue drop").
 //!
-//! The request that loses its permit is found by comparing loads. The load of a request is the number of permits that its
-//! region holds or that its caller holds, whichever is greater. What both requests have in common does not count: two requests
-//! to one region are compared by their callers, and two requests of one caller by their regions. The request with the
-//! greatest load loses its permit, the newest one first, if its load is at least [`FACTOR`] times that of the new request.
-//! With a smaller factor, two equal callers would take permits from each other all the time and waste the calls made so far.
+//! The request that loses its permit is found by comparing loads. The load of a request is the number of
+//! permits that its region holds or that its caller holds, whichever is greater. What both requests have in
+//! common does not count: two requests to one region are compared by their callers, and two requests of one
+//! caller by their regions. The request with the greatest load loses its permit, the newest one first, if its
+//! load is at least [`FACTOR`] times that of the new request. With a smaller factor, two equal callers would
+//! take permits from each other all the time and waste the calls made so far.
 
 use super::CallerId;
 use std::collections::{BTreeMap, HashMap};

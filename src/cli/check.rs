@@ -1,8 +1,8 @@
 //! `sts-verify check`: for the person who installs the service. Calls the STS of each allowed region once, the
 //! way the service would, with made-up credentials, and reports what works and what does not.
 //!
-//! STS checks the clock, then the scope, then the key (the order in `contract.md`). So InvalidClientTokenId is
-//! the expected answer: it shows that the host name, the route, TLS, the proxy and the clock are all right.
+//! STS checks the clock, then the scope, then the key, as `sandbox/src/check.rs` does. So InvalidClientTokenId
+//! is the expected answer: it shows that the host name, the route, TLS, the proxy and the clock are all right.
 //!
 //! `*` stands for the regions of every partition, and some partitions are isolated from the internet. So a
 //! partition without a reachable region is skipped, unless the regions were named or it is the partition of the
@@ -175,7 +175,7 @@ fn problem_of(call: CallOutcome, proxied: bool) -> Option<Problem> {
     }
 }
 
-/// The cause of STS's rejection, by the table in the README.
+/// The likely cause of a rejection by STS, in the words of the check's output.
 fn cause_of(rejection: &Rejection) -> &'static str {
     let message = rejection.message.as_deref().unwrap_or_default();
     match rejection.code.as_str() {

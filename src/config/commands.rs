@@ -8,8 +8,8 @@ use std::path::PathBuf;
 /// The contents and the form of the log on stdout.
 #[derive(Debug, Clone, Args)]
 pub struct LogArgs {
-    /// What to log: a level (error, warn, info, debug, trace), or levels by module as in `info,sts_verify=debug`.
-    /// The AWS SDK never logs below info: its lines name access keys
+    /// What to log: a level (error, warn, info, debug, trace), or levels by module as in
+    /// `info,sts_verify=debug`. The AWS SDK never logs below info: its lines name access keys
     #[arg(long, env = "STS_VERIFY_LOG", default_value = "info", value_name = "LEVEL", value_parser = parse::log_filter)]
     pub log: tracing_subscriber::filter::Targets,
     /// The form of a log line

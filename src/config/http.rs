@@ -47,7 +47,8 @@ pub struct HttpArgs {
     /// The maximum length of a request body, in bytes
     #[arg(long, env = "STS_VERIFY_MAX_BODY_BYTES", default_value = "65536", value_name = "BYTES", value_parser = parse::count)]
     pub max_body_bytes: usize,
-    /// The maximum number of requests that wait for STS at once; further ones get 503 with Retry-After. If all permits are held, a new request can take one from the region or caller that holds most
+    /// The maximum number of requests that wait for STS at once; further ones get 503 with Retry-After. If all
+    /// permits are held, a new request can take one from the region or caller that holds most
     #[arg(long, env = "STS_VERIFY_MAX_IN_FLIGHT", default_value = "512", value_name = "N", value_parser = parse::count)]
     pub max_in_flight: usize,
     /// How long the head of a request may take to arrive, and its body after that

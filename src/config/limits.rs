@@ -16,19 +16,24 @@ const LONGEST_EXPIRED: Duration = Duration::from_mins(10);
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Limits")]
 pub struct LimitArgs {
-    /// How many requests one caller may send, as in 10/s, 100/m or 1000/h; above that it gets 429 with Retry-After. A caller is identified by its API key if keys are used, else by its address [default: no limit]
+    /// How many requests one caller may send, as in 10/s, 100/m or 1000/h; above that it gets 429 with
+    /// Retry-After. A caller is identified by its API key if keys are used, else by its address
+    /// [default: no limit]
     #[arg(long, env = "STS_VERIFY_RATE_LIMIT", value_name = "N/UNIT", value_parser = parse::rate)]
     pub rate_limit: Option<Rate>,
     /// How many requests at once a caller may send after a pause [default: the number in the rate limit]
     #[arg(long, env = "STS_VERIFY_RATE_BURST", value_name = "N", value_parser = parse::rate_count)]
     pub rate_burst: Option<NonZeroU32>,
-    /// The number of trusted proxies that append to X-Forwarded-For. The client address, which identifies callers without an API key, is then the entry that the first of them appended, counted from the right; with 0 it is the peer's
+    /// The number of trusted proxies that append to X-Forwarded-For. The client address, which identifies
+    /// callers without an API key, is then the entry that the first of them appended, counted from the right;
+    /// with 0 it is the peer's
     #[arg(long, env = "STS_VERIFY_TRUSTED_PROXIES", default_value = "0", value_name = "N", value_parser = parse::proxies)]
     pub trusted_proxies: usize,
     /// The maximum number of open connections; further ones are rejected at once
     #[arg(long, env = "STS_VERIFY_MAX_CONNECTIONS", default_value = "8192", value_name = "N", value_parser = parse::count)]
     pub max_connections: usize,
-    /// The maximum number of open connections of one client address, where an IPv6 network of 64 bits counts as one; further ones get 429. Not applied behind trusted proxies, whose addresses all clients share
+    /// The maximum number of open connections of one client address, where an IPv6 network of 64 bits counts as
+    /// one; further ones get 429. Not applied behind trusted proxies, whose addresses all clients share
     #[arg(long, env = "STS_VERIFY_MAX_CONNECTIONS_PER_ADDRESS", default_value = "1024", value_name = "N", value_parser = parse::count)]
     pub max_connections_per_address: usize,
     /// The memory in bytes that all bodies being read may take together; a request whose body does not fit gets

@@ -1,5 +1,5 @@
-//! The proxy variables. They are read once, here, in the order of curl and boto3: the name in lower case takes precedence, and
-//! an empty variable is not set.
+//! The proxy variables. They are read once, here, in the order of curl and boto3: the name in lower case takes
+//! precedence, and an empty variable is not set.
 
 use super::environment::text;
 use crate::sts::{Proxies, Proxy};

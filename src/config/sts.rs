@@ -21,7 +21,8 @@ pub struct StsArgs {
     /// AWS_DEFAULT_PROFILE is read if this is not set [default: default]
     #[arg(long, env = "AWS_PROFILE", value_name = "NAME", value_parser = parse::profile_name)]
     pub profile: Option<String>,
-    /// The AWS config file. The credentials file is never opened. The sandbox reads neither [default: ~/.aws/config]
+    /// The AWS config file. The credentials file is never opened. The sandbox reads neither
+    /// [default: ~/.aws/config]
     #[arg(long, env = "AWS_CONFIG_FILE", value_name = "FILE")]
     pub config_file: Option<PathBuf>,
     /// The region to use when a request names none. AWS_DEFAULT_REGION is read if this is not set [default:

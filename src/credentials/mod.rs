@@ -6,7 +6,8 @@
 //! [`ValidationError`], whose text names a field and never contains any part of the input: serde's own messages
 //! repeat the input, so none of them leaves this module.
 //!
-//! Other formats use the same rules: [`Name`] and [`NameRule`] for their names, [`CredentialFields`] for their values.
+//! Other formats use the same rules: [`Name`] and [`NameRule`] for their names, [`CredentialFields`] for their
+//! values.
 
 mod fields;
 mod json;

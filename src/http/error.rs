@@ -1,7 +1,7 @@
 //! The only map from errors to HTTP statuses and bodies.
 //!
-//! Every body that is not a success has the shape of [`ErrorBody`], the one in which the Lambda function reported
-//! botocore's errors.
+//! Every body that is not a success has the shape of [`ErrorBody`], the one in which the Lambda function
+//! reported botocore's errors.
 
 mod messages;
 

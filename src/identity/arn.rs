@@ -76,7 +76,8 @@ impl PrincipalKind {
         ALL.into_iter().find(|kind| kind.service() == service && kind.resource() == resource)
     }
 
-    /// The kind in a list of verified keys, where a session counts as one: `user`, `assumed-role`, `federated-user`, `root`.
+    /// The kind in a list of verified keys, where a session counts as one: `user`, `assumed-role`,
+    /// `federated-user`, `root`.
     #[must_use]
     pub fn caller_type(self) -> &'static str {
         match self {
@@ -85,7 +86,8 @@ impl PrincipalKind {
         }
     }
 
-    /// The kind of the principal, where a role counts and not its session: `user`, `role`, `federated-user`, `root`.
+    /// The kind of the principal, where a role counts and not its session: `user`, `role`, `federated-user`,
+    /// `root`.
     #[must_use]
     pub fn principal_type(self) -> &'static str {
         match self {

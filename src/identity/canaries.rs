@@ -1,7 +1,7 @@
 //! Accounts that hold decoys: keys that are left to be found, and that alert their owner when they are used.
 //!
-//! The accounts are those that TruffleHog publishes (`pkg/detectors/aws/access_keys/canary.go`, read in November 2026):
-//! ten of canarytokens.org and sixteen of services like it.
+//! The accounts are those that TruffleHog publishes (`pkg/detectors/aws/access_keys/canary.go`, read in
+//! November 2026): ten of canarytokens.org and sixteen of services like it.
 
 use super::is_account_id;
 use std::collections::HashSet;

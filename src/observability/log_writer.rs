@@ -4,8 +4,8 @@
 //! bounded queue. A line is dropped and counted if the queue is full, or if it cannot be written (a closed
 //! pipe, a full disk).
 //!
-//! Waking the thread costs more than writing a line. So it is woken only for the first line after a pause; lines
-//! that follow soon are collected and written together.
+//! Waking the thread costs more than writing a line. So it is woken only for the first line after a pause;
+//! lines that follow soon are collected and written together.
 
 use memchr::{memchr, memchr_iter, memrchr};
 use prometheus_client::metrics::counter::Counter;

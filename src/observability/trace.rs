@@ -1,8 +1,9 @@
 //! The trace of a request: the one in W3C's `traceparent`, else the one in ALB's `X-Amzn-Trace-Id`, else a new
 //! one.
 //!
-//! A malformed header is ignored. OpenTelemetry's own propagator is not used, since it accepts malformed headers (a version of
-//! one digit, ids that are too short or have a sign, a dash at the end) and the first of several. Sources:
+//! A malformed header is ignored. OpenTelemetry's own propagator is not used, since it accepts malformed
+//! headers (a version of one digit, ids that are too short or have a sign, a dash at the end) and the first of
+//! several. Sources:
 //! <https://www.w3.org/TR/trace-context/>,
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-request-tracing.html>,
 //! <https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader>.

@@ -1,6 +1,6 @@
 //! The policies of the gates: the policies file, and the decision about one principal.
 //!
-//! The file is TOML; `proofs.md` lists its members. [`Policies::from_toml`] checks the whole file, so that a
+//! The file is TOML; docs/gates.md lists its members. [`Policies::from_toml`] checks the whole file, so that a
 //! decision never fails.
 
 mod file;

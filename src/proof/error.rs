@@ -3,7 +3,7 @@
 use crate::credentials::ValidationError;
 use crate::sts::{StsFailure, Verdict};
 
-/// A well-formed proof that is not valid for this service: the rows of the table in proofs.md. STS was not
+/// A well-formed proof that is not valid for this service: the rows of the table in docs/proofs.md. STS was not
 /// called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum ProofError {

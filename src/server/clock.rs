@@ -15,7 +15,7 @@ const PROBE: Duration = Duration::from_secs(2);
 /// What is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Due {
-    /// To see whether the client is there.
+    /// Check whether the client is still there.
     Probe,
     /// Close a connection that is not used.
     Idle,

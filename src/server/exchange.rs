@@ -105,7 +105,8 @@ impl Exchange {
         }
     }
 
-    /// Whether the handler uses what the client sends. It does not use bytes that are discarded, nor a next request.
+    /// Whether the handler uses what the client sends. It does not use bytes that are discarded, nor a next
+    /// request.
     pub(super) fn takes_input(&self) -> bool {
         matches!(self.state().unread, Unread::InUse)
     }

@@ -1,9 +1,10 @@
-//! Reloads files when they change: API keys, the certificate with its key, policies, CA bundles. No connection is closed for this, and
-//! after an error the previous content stays in use.
+//! Reloads files when they change: API keys, the certificate with its key, policies, CA bundles. No connection
+//! is closed for this, and after an error the previous content stays in use.
 //!
 //! The contents of the files are compared every three seconds. This works if a file is rewritten, replaced, or
-//! reached through a link that changes (Kubernetes' `..data`), and does not depend on notifications of the file system. A change is loaded
-//! when the content is the same twice in a row, so that a file is not read while it is written. SIGHUP reloads all files at once.
+//! reached through a link that changes (Kubernetes' `..data`), and does not depend on notifications of the file
+//! system. A change is loaded when the content is the same twice in a row, so that a file is not read while it
+//! is written. SIGHUP reloads all files at once.
 
 use crate::observability::metrics::{Metrics, ReloadedFile};
 use sha2::{Digest as _, Sha256};
@@ -18,13 +19,15 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tracing::{error, info};
 use zeroize::Zeroizing;
 
-/// The time between two comparisons. A change is loaded after at most two of them, plus the time to read the files.
+/// The time between two comparisons. A change is loaded after at most two of them, plus the time to read the
+/// files.
 const INTERVAL: Duration = Duration::from_secs(3);
 
 /// Reloads the files. Returns the number of their entries, or why they cannot be used.
 type Load = Box<dyn Fn() -> Result<usize, String> + Send + Sync>;
 
-/// The contents of files at one moment, as a SHA-256 digest. For a file that cannot be read, it covers the kind of error.
+/// The contents of files at one moment, as a SHA-256 digest. For a file that cannot be read, it covers the kind
+/// of error.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Contents([u8; 32]);
 
@@ -78,7 +81,8 @@ fn contents(path: &Path) -> Vec<io::Result<Zeroizing<Vec<u8>>>> {
 }
 
 impl WatchedFiles {
-    /// Creates the entry for files that have been loaded. `loaded` has to be read before that, so that no change is missed.
+    /// Creates the entry for files that have been loaded. `loaded` has to be read before that, so that no
+    /// change is missed.
     pub fn new(
         file: ReloadedFile,
         paths: Vec<PathBuf>,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 /// The purpose of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Operation {
-    /// To be connected.
+    /// To connect.
     Connect,
     /// To mark a proof as used.
     Take,

@@ -2,11 +2,11 @@
 //! credentials.
 //!
 //! The endpoint rules are the AWS SDK's own (aws-sdk-sts), and so is the signature (aws-sigv4), except that
-//! [`super::signature`] writes the canonical request. The SDK's client for
-//! operations is not used: nothing else that it does for a call (retries, a clock learnt from answers, identity
-//! caches, a response parser) is wanted here, it makes more copies of the secrets, and it takes twice the time
-//! (`docs/performance.md` has the figures). The SDK's connector is not used either, because the total number of
-//! its connections cannot be limited ([`super::pool`]).
+//! [`super::signature`] writes the canonical request. The SDK's client for operations is not used: nothing else
+//! that it does for a call (retries, a clock learnt from answers, identity caches, a response parser) is wanted
+//! here, it makes more copies of the secrets, and it takes twice the time (`docs/performance.md` has the
+//! figures). The SDK's connector is not used either, because the total number of its connections cannot be
+//! limited ([`super::pool`]).
 
 use super::call::{SignedCall, StsCall};
 use super::fair_semaphore::Permit;

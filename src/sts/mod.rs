@@ -101,7 +101,8 @@ pub struct Identity {
     pub account: String,
     /// The ARN.
     pub arn: String,
-    /// The request id inside the XML, as boto3 takes it; absent when there is no such element, empty when it is.
+    /// The request id inside the XML, as boto3 takes it; absent when there is no such element, empty when it
+    /// is.
     pub request_id: Option<String>,
     /// The HTTP status of the answer.
     pub status: u16,

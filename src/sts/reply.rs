@@ -194,7 +194,8 @@ fn append(buffer: &mut Zeroizing<Vec<u8>>, bytes: &[u8]) {
     buffer.extend_from_slice(bytes);
 }
 
-/// The standard reason phrase of a status, as Python's `http.client.responses` has it; empty for an unknown one.
+/// The standard reason phrase of a status, as Python's `http.client.responses` has it; empty for an unknown
+/// one.
 fn reason_phrase(status: u16) -> &'static str {
     http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or_default()
 }

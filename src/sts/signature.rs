@@ -1,8 +1,9 @@
 //! Signs the GetCallerIdentity request. Everything in it except the credentials and the time is known at start.
 //!
-//! The signing key and the last step are aws-sigv4's, and a property test compares the result with aws-sigv4's signature of
-//! the whole request. aws-sigv4 is not used for the canonical request, because it would build the parts that never change (the URL and the
-//! headers in canonical form) for each call. This took a third of the allocations of an answer, and made copies of the session token.
+//! The signing key and the last step are aws-sigv4's, and a property test compares the result with aws-sigv4's
+//! signature of the whole request. aws-sigv4 is not used for the canonical request, because it would build the
+//! parts that never change (the URL and the headers in canonical form) for each call. This took a third of the
+//! allocations of an answer, and made copies of the session token.
 
 use crate::credentials::Credentials;
 use aws_sigv4::sign::v4::{calculate_signature, generate_signing_key};
@@ -31,16 +32,16 @@ pub(super) struct Signer {
 }
 
 impl Signer {
-    /// Creates the signer for a POST of this body to this path of a host. `None` if the path differs from its canonical form, or
-    /// has a query.
+    /// Creates the signer for a POST of this body to this path of a host. `None` if the path differs from its
+    /// canonical form, or has a query.
     pub fn new(region: &str, host: &str, path: &str, content_type: &str, body: &str) -> Option<Self> {
         let before_time = format!("POST\n{path}\n\ncontent-type:{content_type}\nhost:{host}\nx-amz-date:");
         let body_digest = hex::encode(Sha256::digest(body));
         is_canonical(path).then_some(Self { region: region.to_owned(), before_time, body_digest })
     }
 
-    /// Adds the headers of the signature to a request. Credentials are printable and have no spaces, so a header's value is its own
-    /// canonical form.
+    /// Adds the headers of the signature to a request. Credentials are printable and have no spaces, so a
+    /// header's value is its own canonical form.
     pub fn sign(
         &self,
         credentials: &Credentials,

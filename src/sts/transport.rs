@@ -83,7 +83,8 @@ impl Transport {
     ///
     /// # Errors
     ///
-    /// [`SetupError`] when there is nothing to check the certificate of STS against, or a proxy would not be used.
+    /// [`SetupError`] when there is nothing to check the certificate of STS against, or a proxy would not be
+    /// used.
     pub fn new(settings: &StsSettings) -> Result<Self, SetupError> {
         let endpoint =
             Url::parse(settings.endpoint_url.as_deref().unwrap_or(AWS)).map_err(|_| SetupError::NoUrl)?;

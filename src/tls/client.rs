@@ -8,12 +8,13 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// The CA certificates to trust for a server, and the client configuration with the current ones. Clones share it.
+/// The CA certificates to trust for a server, and the client configuration with the current ones. Clones share
+/// it.
 #[derive(Debug, Clone)]
 pub struct ClientTls {
     trust: Trust,
-    /// The configuration of new connections. It is replaced as a whole, because it caches TLS sessions: a session
-    /// must not be resumed with a server that is no longer trusted.
+    /// The configuration of new connections. It is replaced as a whole, because it caches TLS sessions: a
+    /// session must not be resumed with a server that is no longer trusted.
     config: Arc<RwLock<Arc<ClientConfig>>>,
 }
 
@@ -55,15 +56,15 @@ impl ClientTls {
     ///
     /// # Errors
     ///
-    /// [`ClientTlsError`], if the bundle cannot be read completely, or if connections use TLS and the system has no CA
-    /// certificates.
+    /// [`ClientTlsError`], if the bundle cannot be read completely, or if connections use TLS and the system
+    /// has no CA certificates.
     pub fn read(trust: Trust) -> Result<Self, ClientTlsError> {
         let (config, _) = trust.config(false)?;
         Ok(Self { trust, config: Arc::new(RwLock::new(config)) })
     }
 
-    /// Reads the CA certificates again, and returns their number. After an error, the previous ones stay in use. Open
-    /// connections continue.
+    /// Reads the CA certificates again, and returns their number. After an error, the previous ones stay in
+    /// use. Open connections continue.
     ///
     /// # Errors
     ///
@@ -87,8 +88,8 @@ impl ClientTls {
     }
 }
 
-/// The files and folders of the CA certificates that a setting names: the bundle, or the values of the variables for the system's
-/// certificates.
+/// The files and folders of the CA certificates that a setting names: the bundle, or the values of the
+/// variables for the system's certificates.
 #[must_use]
 pub fn trusted_files(bundle: Option<&Path>) -> Vec<PathBuf> {
     if let Some(bundle) = bundle {

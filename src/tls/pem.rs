@@ -1,9 +1,9 @@
 //! Reads PEM files: all of a file, or nothing of it.
 //!
-//! PEM parsers skip what they do not recognise: a block that begins on the line on which the previous one ends, a marker
-//! with a dash missing, a block without an end, a first block after a byte order mark. A chain is then served without its
-//! intermediates, or a CA is not trusted, without an error. Here the blocks are found first and then decoded by rustls's
-//! parser, and whatever looks like part of a block that was not found is an error.
+//! PEM parsers skip what they do not recognise: a block that begins on the line on which the previous one ends,
+//! a marker with a dash missing, a block without an end, a first block after a byte order mark. A chain is then
+//! served without its intermediates, or a CA is not trusted, without an error. Here the blocks are found first
+//! and then decoded by rustls's parser, and whatever looks like part of a block that was not found is an error.
 
 use rustls::RootCertStore;
 use rustls_pki_types::pem::{PemObject, SectionKind};
@@ -18,8 +18,8 @@ const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
 const DASHES: &str = "-----";
 const BEGIN: &str = "-----BEGIN ";
 
-/// The labels that are known. Any other may stand for a certificate or a key in a form that is not read here (`PKCS7`,
-/// `TRUSTED CERTIFICATE`), so it is an error.
+/// The labels that are known. Any other may stand for a certificate or a key in a form that is not read here
+/// (`PKCS7`, `TRUSTED CERTIFICATE`), so it is an error.
 const LABELS: [(&str, Kind); 12] = [
     ("CERTIFICATE", Kind::Certificate),
     ("X509 CERTIFICATE", Kind::Certificate),
@@ -43,7 +43,7 @@ enum Kind {
     Other,
 }
 
-/// Why a file cannot be used. No text of it repeats the file.
+/// Why a file cannot be used. No text repeats the file's contents.
 #[derive(Debug, thiserror::Error)]
 pub enum PemError {
     /// The file is not there, may not be read, or is too large to be one.
@@ -108,7 +108,7 @@ fn read(file: &Path) -> Result<String, PemError> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// A block: its label, and what stands between its markers.
+/// A block: its label, and the text between its markers.
 struct Block<'a> {
     kind: Kind,
     label: &'a str,
@@ -157,8 +157,8 @@ fn blocks(text: &str) -> Result<Vec<Block<'_>>, PemError> {
     Ok(blocks)
 }
 
-/// Text between blocks is allowed. But BEGIN or END after a dash is a damaged marker: a dash is missing, its other half is,
-/// or a word processor has replaced the dashes.
+/// Text between blocks is allowed. But BEGIN or END after a dash is a damaged marker: a dash is missing, its
+/// other half is, or a word processor has replaced the dashes.
 fn no_lost_marker(text: &str, from: usize, to: usize) -> Result<(), PemError> {
     let comment = text[from..to].to_ascii_uppercase();
     let dash =

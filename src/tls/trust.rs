@@ -43,8 +43,8 @@ pub(super) fn client_config_with_roots(roots: RootCertStore) -> Result<ClientCon
     Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
-/// webpki's rules, and one of OpenSSL's: a server may present a certificate that is in the bundle itself, even if it is
-/// marked as a CA's. `openssl req -x509` makes such certificates, and boto3 trusts them.
+/// webpki's rules, and one of OpenSSL's: a server may present a certificate that is in the bundle itself, even
+/// if it is marked as a CA's. `openssl req -x509` makes such certificates, and boto3 trusts them.
 ///
 /// This adds no trust: a CA in the bundle can issue a certificate for any server.
 #[derive(Debug)]

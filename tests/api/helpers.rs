@@ -139,7 +139,7 @@ pub fn someone() -> Value {
     json!({"stsAccessKey": ACCESS_KEY, "stsSecretKey": SECRET_KEY, "stsSessionToken": TOKEN})
 }
 
-/// The sandbox's caller with this description in the table.
+/// The sandbox's caller with this access key ID.
 pub fn caller(access_key_id: &str) -> &'static Caller {
     TABLE
         .iter()

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
-/// The largest thing that is served.
+/// The request with the largest response.
 const LARGE: &str = "GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n";
 
 async fn timed_out(app: &App) -> f64 {
@@ -40,7 +40,7 @@ async fn unread_answers_time_out_pipelined_or_not() {
     }
 }
 
-/// What a client may send for as long as it reads nothing, byte by byte: a next request, and a body that nobody wants.
+/// The client reads nothing and sends further bytes one by one: those of a next request, or of an unwanted body.
 #[tokio::test]
 async fn a_client_that_goes_on_sending_what_nobody_wants_is_given_up_all_the_same() {
     let app = App::with_sandbox(&["--write-timeout=300ms", "--read-timeout=1h", "--keep-alive=1h"]).await;
@@ -53,7 +53,7 @@ async fn a_client_that_goes_on_sending_what_nobody_wants_is_given_up_all_the_sam
         let mut pieces = more.as_bytes().chunks(1).take(400);
         while timed_out(&app).await < before + 0.5 {
             let piece = pieces.next().unwrap_or_else(|| panic!("{number}: it holds its connection for ever"));
-            // It fails once it was given up.
+            // This fails once the service has closed the connection.
             let _ = stream.write_all(piece).await;
             tokio::time::sleep(Duration::from_millis(25)).await;
         }

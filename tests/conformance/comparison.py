@@ -26,8 +26,8 @@ def ask_function(question):
 
 
 def differences_of(expected, ours, verdict="indeterminate", chance=()):
-    """How the service's answer differs from the function's envelope or crash. The values of the members named in
-    `chance` are new in each answer; only that they are there, and where, is compared."""
+    """How the service's answer differs from the function's envelope or crash. The members named in `chance` have a new
+    value in each answer, so only their presence and their position are compared."""
     if isinstance(expected, Exception):
         wanted = wanted_for_crash(expected)
     else:
@@ -51,7 +51,7 @@ def without(names, value):
 
 
 def difference(place, wanted, given):
-    """The first place where two values differ, and what stands there."""
+    """The first place where two values differ, with both values."""
     if wanted == given:
         return None
     if isinstance(wanted, list) and isinstance(given, list):
@@ -65,7 +65,7 @@ def difference(place, wanted, given):
 
 
 def wanted_for_crash(error):
-    """By the contract's table."""
+    """The documented answer where the function crashed with this exception."""
     status, name = CRASHES.get(type(error).__name__, UNREADABLE)
     body = [("exception", name), ("error_code", name), ("error_message", str(error))]
     return {"status": status, "verdict": "indeterminate", "body": body} | function.HEADERS

@@ -1,4 +1,5 @@
-"""Environments and profiles: compares the credentials that boto3 reads with those that the service reads from the same as JSON."""
+"""Environments and profiles: boto3 reads them, the service gets them as JSON, and both have to find the same
+credentials."""
 
 import configparser
 import os

@@ -1,6 +1,6 @@
-"""What a caller of the sandbox must meet, read from the one line that the table has about it.
+"""The expected answer for a caller of the sandbox, derived from its description in the table.
 
-The contract's words are here, the sandbox's credentials are not: those are the program's own.
+STS's recorded messages are repeated here. The credentials are read from the table that the program prints.
 """
 
 import re

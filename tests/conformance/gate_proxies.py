@@ -85,7 +85,7 @@ class Nginx(Proxy):
             return once(text, f"listen {PUBLIC};", f"listen {self.address};")
 
         path = self.written("nginx.conf", change)
-        # What Debian compiled in as folders belongs to root.
+        # The folders that Debian compiled in belong to root.
         own = "".join(f"{name}_temp_path {self.folder};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         text = path.read_text().replace("http {", f"http {{ access_log off; {own}", 1)
         path.write_text(text)

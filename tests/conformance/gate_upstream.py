@@ -71,7 +71,8 @@ class Answer:
 
 
 def alike(name):
-    """A name as an upstream may read it: CGI and similar interfaces treat `-`, `_` and `.` as equal, and ignore case."""
+    """A name as an upstream may read it: CGI and similar interfaces treat `-`, `_` and `.` as equal, and ignore
+    case."""
     return "".join(character if character.isalnum() else "-" for character in name.lower())
 
 

@@ -1,4 +1,4 @@
-"""An HTTP server that answers every GET and every POST with a JSON document, in place of services that cannot be had here."""
+"""An HTTP server that answers every GET and POST with a JSON document, in place of services that need an account."""
 
 import contextlib
 import http.server
@@ -8,7 +8,7 @@ import threading
 
 @contextlib.contextmanager
 def json_stub(get=None, post=None):
-    """Gives its URL, and the bodies that were posted so far."""
+    """Yields the server's URL, and the bodies that were posted so far."""
     posted = []
 
     class Handler(http.server.BaseHTTPRequestHandler):

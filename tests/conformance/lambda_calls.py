@@ -8,12 +8,12 @@ from report import equal
 from service import ROOT
 
 CHANCE = ("RequestId", "date", "x-amzn-requestid", "x-amz-sts-extended-request-id")
-# Those of the program that invokes: any will do, and none.
+# The credentials of the invoking program. The service needs none and ignores them.
 INVOKER = {"aws_access_key_id": "AKIAINVOKER00EXAMPLE", "aws_secret_access_key": "invoker/NotARealSecret/EXAMPLEKEY"}
 
 
 def rest_event(body, **more):
-    """The proxy event of an API Gateway REST API, as far as it matters, and some of what does not."""
+    """The proxy event of an API Gateway REST API: the members that matter, and some that do not."""
     return {"resource": "/verify", "path": "/verify", "httpMethod": "POST", "multiValueHeaders": {},
             "headers": {"Content-Type": "application/json"}, "queryStringParameters": None,
             "requestContext": {"stage": "prod", "identity": {"accessKey": None}}, "body": body,
@@ -47,7 +47,7 @@ def told_as_lambda_tells(error, code, status):
 
 
 def without_chance(text):
-    """A body with the values taken out that are new in each answer, as pairs: their places and the order stay."""
+    """A body as pairs, in order, without the values that are new in each answer."""
     def mask(pairs):
         return [(name, "*" if name in CHANCE else value) for name, value in pairs]
     return json.loads(text, object_pairs_hook=mask)

@@ -1,5 +1,6 @@
-"""Proofs of identity that real clients make with the sandbox's callers: web identity tokens, verified by joserfc with the
-keys that the sandbox serves, and signed requests that are bound to their receiver, sent on as the receiver would."""
+"""Proofs of identity that real clients make with the sandbox's callers: web identity tokens, verified by joserfc with
+the keys that the sandbox serves, and signed requests that are bound to their receiver, sent on as the receiver
+would."""
 
 import base64
 import json

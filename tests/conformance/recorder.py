@@ -25,7 +25,8 @@ class Recorder:
         threading.Thread(target=self.accept, daemon=True).start()
 
     def take(self):
-        """The requests since the last call: request line, the proxy's user and password, the region of the signature."""
+        """The requests since the last call: request line, the proxy's user and password, the region of the
+        signature."""
         seen, self.seen = self.seen, set()
         return sorted(seen, key=str)
 

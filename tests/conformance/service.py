@@ -10,7 +10,7 @@ import threading
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WORK = ROOT / "target" / "conformance"
-KEPT = ("STS_VERIFY_BIN", "AWS_CLI_1", "AWS_CLI_2")  # what tests/conformance/run tells
+KEPT = ("STS_VERIFY_BIN", "AWS_CLI_1", "AWS_CLI_2")  # set by tests/conformance/run
 START_LIMIT = 60  # seconds; only to fail rather than hang
 
 

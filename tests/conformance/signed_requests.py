@@ -144,7 +144,8 @@ class Scene:
             equal(self.send(self.user, late=minutes).status, 200, f"{minutes} minutes")
 
     def test_the_order_of_the_checks(self):
-        """Form, clock, scope, key and token, expiry, signature: of two mistakes, the first in this order is reported."""
+        """Form, clock, scope, key and token, expiry, signature: of two mistakes, the first in this order is
+        reported."""
         mismatch = "SignatureDoesNotMatch"
         slow, region = MISMATCHES["the client's clock an hour slow"], MISMATCHES["signed for no valid region"]
         for answer, code, message in (

@@ -1,4 +1,4 @@
-"""The cases in which no STS answers at all: they need an endpoint each, rather than a script."""
+"""The cases in which no STS answers. Each needs its own endpoint instead of a script."""
 
 import contextlib
 import os
@@ -58,7 +58,7 @@ def no_proxy():
 
 @contextlib.contextmanager
 def unanswered():
-    """A listener whose queue is full: the kernel drops what comes after, as a firewall would."""
+    """A listener whose queue is full: the kernel drops further handshakes, as a firewall would."""
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         address = listener.getsockname()

@@ -1,7 +1,7 @@
 """The API requests that CloudFormation would send for a stack, checked against botocore's models of these APIs.
 
-CloudFormation's names are those of the APIs, ECS's and the log's with a capital letter; where they differ, they are
-mapped here.
+CloudFormation uses the names of the APIs; those of ECS and CloudWatch Logs begin with a capital letter there. Names
+that differ otherwise are mapped here.
 """
 
 import json
@@ -86,14 +86,14 @@ REQUESTS = {
 
 
 def problems(service, operation, parameters):
-    """The violations of the API's model in these parameters: names, types, what is required, and words of a closed set."""
+    """The violations of the API's model in these parameters: names, types, required parameters, enumerations."""
     shape = SESSION.get_service_model(service).operation_model(operation).input_shape
     report = ParamValidator().validate(parameters, shape).generate_report()
     return ([report] if report else []) + [text for text in strange_words(parameters, shape)]
 
 
 def strange_words(value, shape):
-    """botocore leaves it to the service whether a word is one of those it knows."""
+    """Values that are not in an enumeration, which botocore does not check."""
     if shape.type_name == "structure" and isinstance(value, dict):
         for name, item in value.items():
             if name in shape.members:

@@ -5,7 +5,7 @@ import json
 import ssl
 import threading
 
-# A caller of the sandbox's, whose credentials are made up.
+# A caller of the sandbox, whose credentials are made up.
 CREDENTIALS = json.dumps(
     {"AccessKeyId": "AKIASBXUSER00EXAMPLE", "SecretAccessKey": "sbx/USER00+NotARealSecret/Key0EXAMPLEKEY"}
 )
@@ -16,7 +16,7 @@ PATIENCE = 60
 
 def ask(address, method, path, key=None):
     """Sends one request over a new connection; returns the status, and the verdict if there is one."""
-    # The certificate is made for this walk; which one it is is looked at elsewhere.
+    # The certificate is made for this test; other checks compare it.
     connection = http.client.HTTPSConnection(address, timeout=PATIENCE, context=ssl._create_unverified_context())
     try:
         headers = {"Content-Type": "application/json"} | ({"x-api-key": key} if key else {})
@@ -33,7 +33,8 @@ def verify(address, key):
 
 
 class Caller:
-    """Sends requests to the addresses in turn with `key` until it is stopped. Valid answers are counted; others are in `lost`."""
+    """Sends requests to the addresses in turn with `key` until it is stopped. Valid answers are counted; others are in
+    `lost`."""
 
     def __init__(self, addresses, key):
         self.addresses, self.key = addresses, key

@@ -50,7 +50,7 @@ def refusal(values):
 
 
 def lint(values):
-    """What `helm lint --strict` finds, but for the icon that a chart could have."""
+    """The findings of `helm lint --strict`, except that the chart has no icon."""
     report = helm.lint(PATH, values, strict=True, namespace=NAMESPACE, kube_version="v1.30.0")
     said = [message["error"] for message in report["messages"] if message["error"] != "icon is recommended"]
     return said + report["errors"]

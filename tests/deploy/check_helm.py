@@ -1,6 +1,6 @@
-"""Lints and renders the chart in many ways, and checks what is promised of it.
+"""Lints and renders the chart in many ways, and checks its documented properties.
 
-check_helm.py FOLDER      what was rendered and packaged is left there
+check_helm.py FOLDER      the rendered and packaged files stay there
 """
 
 import pathlib
@@ -22,7 +22,7 @@ REDIS = {"STS_VERIFY_REDIS_URL": {"name": "redis", "key": "url"}}
 
 
 def variants():
-    """Values by the name of what they show. Those whose callers are not everybody come second."""
+    """Sets of values by their titles: first those whose pods accept requests from anywhere, then the others."""
     production, gates = chart.values_of("production"), chart.values_of("gates")
     open_to_all = {
         "the defaults": {},
@@ -75,7 +75,7 @@ def check_variants(claims, folder):
 
 
 def check_package(claims, folder):
-    """Through a registry and back, as a release does and a user."""
+    """Pushes the chart to a registry, as a release does, and pulls it, as a user does."""
     archive = pathlib.Path(helm.package(chart.PATH, destination=folder))
     with Registry(folder / "registry") as registry, RegistryClient(plain_http=True) as client:
         client.push(archive, f"oci://{registry.address}/charts")

@@ -1,6 +1,6 @@
 """Renders everything in deploy/kubernetes, validates it, and checks its documented properties.
 
-check_kubernetes.py FOLDER      what was rendered is left there
+check_kubernetes.py FOLDER      the rendered files stay there
 """
 
 import os
@@ -30,12 +30,12 @@ def kustomizations(folder):
 
 
 def combine(folder, overlay, components):
-    """A kustomization of one's own, as a user would write it."""
+    """A kustomization as a user would write it."""
     folder.mkdir(parents=True, exist_ok=True)
     content = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
-        # What a component adds is in the namespace of whoever uses it.
+        # The objects of a component get the namespace of the kustomization that uses it.
         "namespace": yaml.safe_load((HERE / "overlays" / overlay / "kustomization.yaml").read_text())["namespace"],
         "resources": [os.path.relpath(HERE / "overlays" / overlay, folder)],
         "components": [os.path.relpath(component, folder) for component in components],

@@ -1,6 +1,6 @@
 """Runs the upgrade steps of docs/deploying.md, once with each tool, and reports lost requests.
 
-check_upgrades.py FOLDER      what was made is left there
+check_upgrades.py FOLDER      the files of the run stay there
 """
 
 import pathlib

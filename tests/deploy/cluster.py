@@ -1,9 +1,9 @@
 """`kubectl` and `helm` as far as docs/deploying.md uses them, for a cluster that is a file.
 
-cluster.py kubectl|helm ARGUMENTS...      CLUSTER names the file, KUBECTL the real kubectl
+cluster.py kubectl|helm ARGUMENTS... CLUSTER names the file, KUBECTL the real kubectl
 
-What is rendered is rendered by the real kubectl and by Helm itself. What a cluster keeps of it, and what `rollout` and
-`rollback` bring back, is done here. What is not known ends with 2, so that a command that changes is seen.
+The real kubectl and Helm itself render the objects. This program stores them as a cluster would, and does what
+`rollout` and `rollback` do. An unknown command ends with exit code 2, so that a changed command is noticed.
 """
 
 import argparse
@@ -118,7 +118,7 @@ def helm(cluster, arguments):
     given = parser.parse_args(arguments)
     releases = cluster.state["releases"]
     if given.command == "rollback":
-        # To the one before, as Helm does when it is not told to which.
+        # To the previous release, as Helm does if no revision is given.
         return install(cluster, releases[-2], given.namespace)
     values = chart.merged(*(yaml.safe_load(read(name)) for name in given.values), *map(setting, given.set))
     return install(
@@ -127,7 +127,7 @@ def helm(cluster, arguments):
 
 
 def setting(text):
-    """`a.b=c`, as --set has it: the last of the names may have no dot in it."""
+    """`a.b=c`, as for --set. No name may contain a dot."""
     path, value = text.split("=", 1)
     for name in reversed(path.split(".")):
         value = {name: value}
@@ -135,7 +135,7 @@ def setting(text):
 
 
 def install(cluster, objects, namespace):
-    """What the release before had, and this one has not, goes."""
+    """Stores a release. Objects that only the previous release had are removed."""
 
     def keys(items):
         return {f"{item['kind']}/{item['metadata']['name']}" for item in items}

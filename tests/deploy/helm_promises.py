@@ -11,7 +11,7 @@ import schemas
 import yaml
 from check_kubernetes import kustomizations
 
-# What a gate says of whoever passes, on each of its answers.
+# The identity headers, which are on every answer of a gate.
 HEADERS = {
     "x-sts-account",
     "x-sts-arn",
@@ -223,7 +223,7 @@ def check_notes(claims, name, _):
 
 
 def plain(item):
-    """An object without what only names the release, to compare it with that of deploy/kubernetes."""
+    """An object without the parts that only name the release, to compare it with that of deploy/kubernetes."""
     text = json.dumps({key: value for key, value in item.items() if key != "metadata"}, sort_keys=True)
     found = json.loads(text.replace('"app.kubernetes.io/instance": "sts-verify", ', ""))
     if item["kind"] == "Deployment":

@@ -10,7 +10,7 @@ import program
 ENFORCE = "pod-security.kubernetes.io/enforce"
 SPARE = 3
 
-# The variables that name files which hold no secret; all others that end like this do.
+# The variables that name a file without secrets. The files of all other variables with these endings are secret.
 NO_SECRETS = {"AWS_CA_BUNDLE", "STS_VERIFY_POLICIES_FILE"}
 
 
@@ -48,7 +48,7 @@ def selects(selector, labels):
 
 
 def check(claims, name, objects, *more):
-    """What holds of everything that can be rendered; and `more`, further checks of this kind."""
+    """Runs the checks that apply to every rendered deployment, and those in `more`."""
     parts = (
         check_account,
         check_pod,
@@ -217,8 +217,8 @@ def files_of(objects):
 
 
 def check_files(claims, name, objects):
-    """Every file that a variable names has to be mounted, read-only and as a folder, for the pod's group alone; what is
-    secret, from a Secret."""
+    """Every file that a variable names has to be mounted read-only, as a folder, readable only by the pod's group, and
+    from a Secret if it is secret."""
     pod, container = pod_of(objects)["spec"], container_of(objects)
     volumes = {volume["name"]: volume for volume in pod.get("volumes", [])}
     mounts = {mount["mountPath"]: mount for mount in container.get("volumeMounts", [])}

@@ -12,7 +12,7 @@ CREDENTIALS = [
     "fe80::a9fe:a9fe",
 ]
 
-# Documentation's own, standing for any.
+# Addresses that are reserved for documentation, in place of any other address.
 OUTSIDE = ["203.0.113.1", "2001:db8::1"]
 
 
@@ -22,7 +22,7 @@ def ports_to(policy, address):
 
 
 def names(policy):
-    """Where names can be asked for, by UDP and TCP: namespaces and addresses."""
+    """The namespaces and addresses to which DNS queries are allowed, by UDP and TCP."""
     wanted = [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]
     peers = [peer for rule in policy["spec"]["egress"] if rule.get("ports") == wanted for peer in rule["to"]]
     return {namespace(peer) or peer["ipBlock"]["cidr"] for peer in peers}

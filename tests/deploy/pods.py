@@ -1,4 +1,5 @@
-"""The program in place of pods, with the variables of a rendered Deployment, and its files mounted as by the kubelet."""
+"""The program in place of pods, with the variables of a rendered Deployment, and its files mounted as by the
+kubelet."""
 
 import base64
 import os
@@ -35,7 +36,7 @@ class Volumes:
         self.folder = pathlib.Path(folder)
 
     def bring(self, objects):
-        """Makes the files what the objects are; tells whether any changed."""
+        """Updates the files from the objects. Returns whether any changed."""
         changed = False
         for volume in promises.pod_of(objects)["spec"].get("volumes", []):
             changed |= self.swap(self.folder / volume["name"], content(objects, volume))
@@ -70,15 +71,15 @@ class Pod:
         found = promises.environment(objects)
         settings = {name: value.replace(MOUNTED_AT, str(folder)) for name, value in found.items() if value}
         settings["STS_VERIFY_SANDBOX"] = "true"
-        # The caller here asks as fast as it can.
+        # The caller sends requests as fast as it can.
         settings.pop("STS_VERIFY_RATE_LIMIT", None)
-        # A stop as it is by default, but for the time in which a load balancer has to notice.
+        # The shutdown has its defaults, except for the time that a load balancer needs to notice it.
         settings["STS_VERIFY_STOP_DELAY"] = "3s"
         self.program = Program("serve", **settings)
         self.address = self.program.address
 
     def sync(self, objects):
-        """What the kubelet does, some time after an object has changed."""
+        """Updates the files as the kubelet does some time after a change. SIGHUP only makes the test faster."""
         if self.volumes.bring(objects):
             self.program.process.send_signal(signal.SIGHUP)
 

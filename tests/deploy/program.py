@@ -6,7 +6,7 @@ import tomllib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
-# Read by a library, without the program's knowing.
+# Read by a library, not by the program's own code.
 BY_LIBRARIES = {"TOKIO_WORKER_THREADS"}
 
 # What is agreed for proofs and gates and the chart already knows. To be deleted when all are in src/config.

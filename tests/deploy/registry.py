@@ -16,7 +16,7 @@ http:
 
 
 class Registry:
-    """A running one; `address` is where."""
+    """A running registry, which listens at `address`."""
 
     def __init__(self, folder):
         folder = pathlib.Path(folder)

@@ -10,6 +10,6 @@ def problems(item):
         parsed = v1.ServiceMonitor.model_validate(item)
     except ValidationError as error:
         return str(error)
-    # Fields that the types don't have are passed over in silence: what is written out again lacks them.
+    # Unknown fields are ignored silently, and are missing when the object is written again.
     again = parsed.model_dump(by_alias=True, exclude_unset=True, mode="json")
     return None if again == item else f"it has fields that a ServiceMonitor has not: {item} became {again}"

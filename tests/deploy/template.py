@@ -14,14 +14,14 @@ PSEUDO = {
     "AWS::StackName": "sts-verify",
 }
 
-# What CloudFormation knows once it has made the resource, where its form matters to us.
+# Attributes that exist only after CloudFormation has created the resource, with values of the right form.
 ATTRIBUTES = {
     "DnsEntries": ["Z1:vpce-1-2.sts.eu-west-1.vpce.amazonaws.com", "Z2:vpce-1-2-a.sts.eu-west-1.vpce.amazonaws.com"]
 }
 
 
 class Loader(yaml.SafeLoader):
-    """YAML with the short forms of the functions: !Ref, !Sub and the like."""
+    """YAML with the short forms of the functions, such as !Ref and !Sub."""
 
 
 def function(loader, suffix, node):
@@ -109,6 +109,6 @@ class Stack:
         return self.value(argument[1] if self.conditions[argument[0]] else argument[2])
 
 
-# Words of Python's own cannot be called like this in a class body.
+# Keywords of Python cannot be method names in a class body.
 setattr(Stack, "not", Stack.not_)
 setattr(Stack, "if", Stack.if_)

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the suites of tests/deploy share: the tools they run with, from PyPI and Debian, under target/deploy.
+# The tools that the suites of tests/deploy share, from PyPI and Debian, under target/deploy.
 
 work=$PWD/target/deploy
 tools=$work/venv
@@ -19,8 +19,8 @@ install_tools() {
     cp tests/deploy/requirements.txt "$work/requirements.txt"
 }
 
-# unpack PACKAGE FILE: a package of Debian's without installing it, so that no server starts. Downloading needs no root; a
-# list of packages that is missing or old does.
+# unpack PACKAGE FILE: a package of Debian's without installing it, so that no server starts. Downloading needs no root;
+# a list of packages that is missing or old does.
 unpack() {
     [ -x "$work/debian/$2" ] && return
     local download=$work/download

@@ -18,7 +18,7 @@ ISSUE = (
 
 
 class Walk:
-    """With one tool. `keys` are the printed API keys, in order."""
+    """A run with one tool. `keys` are the printed API keys, in order."""
 
     def __init__(self, claims, tool, folder):
         self.claims, self.tool, self.folder = claims, tool, folder
@@ -73,7 +73,7 @@ class Walk:
         return f"{self.tool}: {step}"
 
     def issue(self):
-        """What an issuer sends: tls.crt and tls.key. Gives the certificate."""
+        """Creates a new tls.crt and tls.key, as an issuer would. Returns the certificate."""
         subprocess.run(ISSUE.split(), cwd=self.folder, check=True, capture_output=True)
         return (self.folder / "tls.crt").read_text(encoding="utf-8")
 

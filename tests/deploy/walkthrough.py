@@ -8,14 +8,16 @@ TOOLS = ("Helm", "Kustomize")
 
 
 def steps():
-    """By heading: its blocks of commands as (tool, text), and its text. The tool is None where a block is for both."""
+    """The steps by heading: the command blocks as (tool, text), and the text. The tool is None if a block is for
+    both."""
     section = re.search(r"^## Upgrades\n(.*?)^## ", program.read("docs/deploying.md"), re.MULTILINE | re.DOTALL)[1]
     _, *parts = re.split(r"^### ", section, flags=re.MULTILINE)
     return {part.split("\n", 1)[0]: (blocks(part), part) for part in parts}
 
 
 def blocks(part):
-    """Indented by four, under a paragraph that begins with the tool's name where it is for one tool."""
+    """Blocks indented by four spaces. If a block is for one tool, the paragraph before it begins with the tool's
+    name."""
     found = []
     for before, text in re.findall(r"((?:^\S.*\n)*)\n((?:^ {4}.*\n)+)", part, re.MULTILINE):
         tool = next((tool for tool in TOOLS if re.match(rf"{tool}\b[^.]*:\n$", before)), None)

@@ -111,7 +111,7 @@ def throw_all(address, mutators, count, framed_share=FRAMED_SHARE):
 
 
 def nothing_is_open(service):
-    """Its own scrape is the only request in it."""
+    """Whether the scrape itself is the only active request."""
     return Figures(service).sum("http_server_active_requests") == 1
 
 

@@ -10,7 +10,7 @@ ROOT = pathlib.Path("/sys/fs/cgroup")
 
 
 class Group:
-    """Version 1 counts the buffers of TCP by themselves, version 2 with the rest."""
+    """Version 1 counts TCP buffers separately, version 2 with the other memory."""
 
     def __init__(self, name, mebibytes):
         self.limit, self.path = mebibytes, None
@@ -44,7 +44,7 @@ class Group:
 
     @contextlib.contextmanager
     def program(self):
-        """STS_VERIFY_BIN names a program that joins the group before it is the one that it named."""
+        """Meanwhile STS_VERIFY_BIN names a wrapper that joins the group and then executes the program."""
         binary = os.environ["STS_VERIFY_BIN"]
         with tempfile.TemporaryDirectory(prefix="operations") as directory:
             wrapper = pathlib.Path(directory, pathlib.Path(binary).name)

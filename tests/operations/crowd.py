@@ -9,10 +9,10 @@ from table import memory_words
 
 IDLE, HALF_SENT, SLOW = 2000, 500, 200
 EVERYONE = IDLE + HALF_SENT + SLOW
-READ_TIMEOUT = 20  # seconds; the half-sent ones are let go after these, not before all are there on a slow machine
+READ_TIMEOUT = 20  # seconds until half-sent ones are closed: all must be open before that, even on a slow machine
 MOST_MEMORY = 192  # MiB resident, with all of them: about 30 KiB for each beside the program itself
 OPENED_AT_ONCE = 50
-# The largest thing that it serves, more than the sockets' buffers hold.
+# The request with the largest response, which is more than the sockets' buffers hold.
 LARGE = b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: operations\r\n\r\n"
 QUICK = b"GET /livez HTTP/1.1\r\nHost: operations\r\n\r\n"
 HALF_A_HEAD = b"POST /verify HTTP/1.1\r\nHost: operations\r\nContent-Ty"
@@ -28,7 +28,7 @@ class Guest:
         self.address, self.small_buffer = (host, int(port)), small_buffer
 
     async def come(self, data):
-        """Connects and sends what it has to say."""
+        """Connects and sends the data."""
         loop = asyncio.get_running_loop()
         self.socket = socket.socket()
         self.socket.setblocking(False)
@@ -39,7 +39,7 @@ class Guest:
         return self
 
     async def read_all(self):
-        """What it is sent until the service closes it."""
+        """Everything that arrives until the service closes the connection."""
         loop, data = asyncio.get_running_loop(), b""
         try:
             while piece := await asyncio.wait_for(loop.sock_recv(self.socket, 65536), LIMIT):

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import aiohttp
 
 SERIAL = itertools.count()
-# The connection is kept by the client for less long than by anything it talks to, so that none is closed under it.
+# Shorter than the idle timeouts of all servers, so that no server closes a connection that the client is about to use.
 KEPT_IDLE = 15  # seconds
 GIVEN_UP_AFTER = 120  # seconds; a request without an answer until then has failed
 
@@ -39,7 +39,7 @@ class Answer:
 
     @property
     def kind(self):
-        """What a caller can tell apart: status, error_code and verdict; a dash for what is not there."""
+        """What a caller can distinguish: status, error_code and verdict; a dash for an absent value."""
         return (self.status, self.code, self.verdict)
 
     @property
@@ -115,7 +115,7 @@ class SteadyLoad:
 
     @property
     def pace(self):
-        """What the machine made of the rate, in words."""
+        """The rate that was reached, in words."""
         return f"{self.sent / (self.ended - self.began):.0f} requests/s"
 
     async def send(self):

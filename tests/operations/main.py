@@ -27,7 +27,7 @@ SCENARIOS = {
 }
 SHORT = SimpleNamespace(
     rate=100, rounds=2, stop_delay="5s",
-    # The program's own are 5 s and 20 s; a slow STS of 5 s has to be within an attempt's time, or it is a silent one.
+    # The defaults are 5 s and 20 s. An STS that takes 5 s must be within the attempt's timeout, or it counts as silent.
     attempt_timeout=6, deadline=7, trouble=9, trouble_rate=40,
     crowd=5, overload=30, refused=10, redis=3, redis_rate=40, mutated=100_000)
 LONG = SimpleNamespace(
@@ -46,7 +46,7 @@ def arguments():
 
 
 def end(number, _):
-    """So that a scenario's processes are ended with it."""
+    """Exits through `sys.exit`, so that the processes of the scenario are ended."""
     sys.exit(128 + number)
 
 

@@ -12,12 +12,12 @@ from program import ROOT, mebibytes, memory_needed
 from service import request
 from table import memory_words
 
-# Sources of connections: one address may have half as many as all.
+# Source addresses: one address may have half of all connections.
 SOURCES = [f"127.0.0.{number}" for number in range(2, 8)]
-# Connections that are left to others, and to the sandbox's own.
+# Connections that are left for normal requests.
 SPARE = 40
 PATIENCE = "600s"
-# What is on its way when a body finds no room any more.
+# The announced length of each body, whose last byte is never sent.
 LARGEST_BODY = 65536
 HEAD = b"POST /verify HTTP/1.1\r\nHost: operations\r\nContent-Type: application/json\r\n"
 
@@ -128,7 +128,7 @@ def attack(report, service, sts, connections):
 
 
 class Settled:
-    """Whether a figure is what it was a moment ago."""
+    """Whether a figure has not changed since the last call."""
 
     def __init__(self, figure):
         self.figure, self.last = figure, None

@@ -1,7 +1,7 @@
 """Valid requests and their random mutations.
 
-Two kinds of mutations: those that leave the framing right, after which every request has exactly one answer, and those
-of any byte of the request, after which nobody knows how many requests there are. All from a seed.
+There are two kinds of mutations. With the first kind the framing stays correct, and every request has exactly one
+answer. The second kind changes any byte, and the number of requests is unknown then. All mutations follow from a seed.
 """
 
 import base64
@@ -11,7 +11,7 @@ import string
 
 from sandbox_table import named
 
-# Callers of the sandbox that are answered at once, by how their rows are described.
+# Callers of the sandbox that are answered at once, by the descriptions of their rows.
 ROWS = ("an IAM user, with a path", "an assumed role, its token", "a federated user", "IncompleteSignature", "AccessDenied",
         "InvalidClientTokenId: a deleted key", "ExpiredToken")
 SPELLINGS = (
@@ -34,7 +34,7 @@ HEADERS = (
     b"Origin: null", b"Authorization: AWS4-HMAC-SHA256 Credential=x", b"traceparent: 00-0-0-00",
     b"X-Amzn-Trace-Id: Root=1;Self=2", b"X-Forwarded-For: ,,1.2.3.4, ::1", b"X-Amz-Invocation-Type: Event",
 )
-# Not among those that may be changed where one answer must follow: the length is right, the connection stays.
+# Headers that change neither the framing nor the connection, so that exactly one answer must follow.
 ONE_ANSWER_HEADERS = (
     b"Content-Type: text/plain", b"Content-Type: application/vnd.x+json; charset=\"\"", b"Content-Type: \xff",
     b"Origin: null", b"Accept: */*", b"X-Amz-Invocation-Type: DryRun", b"X-Amz-Invocation-Type: x", b"X: \xff\xfe",
@@ -44,7 +44,7 @@ ONE_ANSWER_HEADERS = (
 
 
 class Mutator:
-    # Whom an answer may name, where that is known.
+    # The identities that an answer may name, if they are known.
     names = None
 
     def __init__(self, seed, table):
@@ -78,7 +78,7 @@ class Mutator:
                 "body": base64.b64encode(body.encode()).decode() if coded else body}
 
     def parts(self):
-        """Start line, header lines and body of a good request, the framing not among them."""
+        """Start line, header lines and body of a valid request, without the framing."""
         lambdas = b"POST /2015-03-31/functions/verify/invocations HTTP/1.1"
         start, value = self.random.choice((
             (b"POST /verify HTTP/1.1", self.question()), (b"POST /verify HTTP/1.1", self.question()),
@@ -88,7 +88,7 @@ class Mutator:
         return start, [b"Host: operations.test", b"Content-Type: application/json", b"X-Request-Id: operations"], body
 
     def framed(self):
-        """One request that has exactly one answer, whatever became of its values."""
+        """One request that has exactly one answer, whatever its values are."""
         start, headers, body = self.parts()
         for _ in range(self.random.randint(1, 4)):
             if body and self.random.random() < 0.8:
@@ -99,14 +99,15 @@ class Mutator:
         return self.message(start, headers, body)
 
     def raw(self):
-        """Some bytes that were a request. What is still one is asked to be the last on its connection."""
+        """The bytes of a mutated request. It has `Connection: close`, so it is the last on its connection if it is
+        valid."""
         start, headers, body = self.parts()
         data = self.message(start, [*headers, b"Connection: close"], body)
         if self.random.random() < 0.3:
             head, _, rest = data.partition(b"\r\n")
             data = head + b"\r\n" + self.random.choice(HEADERS) + b"\r\n" + rest
         for _ in range(self.random.choice((1, 1, 1, 2, 3, 8))):
-            # Most of it in the head: the body is the smaller part of what a server parses.
+            # Mostly in the head: a server parses more of the head than of the body.
             limit = len(data) if self.random.random() < 0.4 else data.find(b"\r\n\r\n") + 4
             data = self.mutate(data[:limit]) + data[limit:]
         return data
@@ -120,7 +121,7 @@ class Mutator:
         return b"\r\n".join([start, *headers, *length, b"", body])
 
     def mutate(self, data):
-        """One change at a place that chance says."""
+        """One change at a random position."""
         at = self.random.randint(0, len(data))
         to = min(len(data), at + self.random.choice((1, 1, 2, 4, 16, 64)))
         change = self.random.randrange(8)

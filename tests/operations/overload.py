@@ -10,7 +10,7 @@ from processes import Service, StandIn
 from table import memory_words
 
 PLACES = 20
-DELAY = 0.5  # seconds that STS takes: with these places 40 requests a second can be asked
+DELAY = 0.5  # seconds that STS takes: the permits allow 40 requests a second
 RATE = round(4 * PLACES / DELAY)
 MOST_MEMORY = 96  # MiB resident
 
@@ -54,7 +54,7 @@ def judge(report, tally, counts, beside, most):
 
 
 def mean_of_503(service):
-    """Seconds from the head of such a request to its answer."""
+    """The mean time from the head of a shed request to its answer, in seconds."""
     figures, labels = Figures(service), {"http_route": "/verify", "http_response_status_code": "503"}
     durations = "http_server_request_duration_seconds"
     return figures.sum(f"{durations}_sum", **labels) / max(1, figures.sum(f"{durations}_count", **labels))

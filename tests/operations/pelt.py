@@ -44,7 +44,8 @@ class Pelter:
         return await asyncio.open_connection(*self.address, local_addr=(self.source, 0), limit=1 << 20)
 
     async def framed(self, count):
-        """Requests on one connection after another; those that a closing connection left without an answer again."""
+        """Sends requests on one connection after another. Those without an answer when a connection closes are sent
+        again."""
         waiting = []
         while count or waiting:
             fresh = min(count, BATCH - len(waiting))
@@ -58,7 +59,7 @@ class Pelter:
             waiting = batch[answered:]
 
     async def exchange(self, batch):
-        """Sends them at once and reads their answers; how many there were before the connection was closed."""
+        """Sends a batch and reads the answers. Returns the number of answers before the connection was closed."""
         reader, writer = await self.connect()
         answered = 0
         try:
@@ -76,7 +77,7 @@ class Pelter:
         return answered
 
     async def raw(self, count):
-        """One connection for each. What comes back, if anything does, is read to its end."""
+        """Sends each request on its own connection, and reads the answers, if any, to the end."""
         for _ in range(count):
             request = self.mutator.raw()
             reader, writer = await self.connect()
@@ -97,7 +98,7 @@ class Pelter:
                 self.judge(request, answer)
 
     def judge(self, request, answer):
-        """An answer's status, shape and words."""
+        """Checks an answer's status, form and texts."""
         self.found.bytes += len(answer)
         status = STATUS.match(answer)
         if not status:
@@ -109,7 +110,7 @@ class Pelter:
         if int(status[1]) >= 500 and not is_excused(int(status[1]), answer):
             self.found.fault("a fault of our own", request, answer)
         if self.watch.find(answer) is not None:
-            # All of them are made up: they may be seen here.
+            # All secrets are made up, so they may be printed here.
             self.found.fault("part of a secret in an answer", request, answer)
         head, _, body = answer.partition(b"\r\n\r\n")
         if int(status[1]) >= 400 and body and not is_error(head, body):
@@ -117,7 +118,7 @@ class Pelter:
 
 
 def is_excused(status, answer):
-    """STS or a limit is the reason, and it says so."""
+    """Whether the answer names STS or a limit as the cause."""
     head = answer.partition(b"\r\n\r\n")[0].lower()
     if status == 503:
         return b"\r\nretry-after:" in head and b"Overloaded" in answer
@@ -125,7 +126,7 @@ def is_excused(status, answer):
 
 
 def is_error(head, body):
-    """Ours, or Lambda's own where its service would have refused the payload."""
+    """Whether a body is an error in our form, or in Lambda's own where Lambda would refuse the payload."""
     of_lambda = b"\r\nx-amzn-errortype:" in head.lower()
     try:
         return list(json.loads(body)) == (["Type", "Message"] if of_lambda else ["exception", "error_code", "error_message"])
@@ -134,7 +135,7 @@ def is_error(head, body):
 
 
 async def read_answer(reader, request):
-    """One answer. All of ours have a length or no body."""
+    """Reads one answer. All answers have a length or no body."""
     head = await reader.readuntil(b"\r\n\r\n")
     if request.startswith(b"HEAD ") or head[9:12] in (b"204", b"304"):
         return head
@@ -143,13 +144,14 @@ async def read_answer(reader, request):
 
 
 def split_answers(data):
-    """The answers in what a connection gave: 100 Continue first, perhaps, and more than one if one became two."""
+    """Splits the bytes of a connection into answers: perhaps 100 Continue first, and several if one request became
+    two."""
     while data:
         head, end, rest = data.partition(b"\r\n\r\n")
         length = LENGTH.search(head)
         size = int(length[1]) if length else 0
         if length and not rest or CHUNKED.search(head):
-            size = len(rest)  # to HEAD, or of a length that only its end tells
+            size = len(rest)  # an answer to HEAD, or one that ends with the connection
         yield head + end + rest[:size]
         data = rest[size:]
 
@@ -163,5 +165,5 @@ async def throw(address, source, mutator, framed, raw):
 
 
 def run(*task):
-    """In a process of its own."""
+    """Runs in its own process."""
     return asyncio.run(throw(*task))

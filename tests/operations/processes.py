@@ -103,13 +103,14 @@ listen replicas
 
 
 class Balancer:
-    """HAProxy before some replicas, told over its socket where they are. Every answer names its replica in x-replica."""
+    """HAProxy before some replicas, whose addresses are set over its socket. Every answer names its replica in
+    x-replica."""
 
     def __init__(self, names, *options):
         self.directory = tempfile.TemporaryDirectory(prefix="operations")
         listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.address = "127.0.0.1:%d" % listener.getsockname()[1]
-        # Port 9 is nobody's: a replica has an address when it has been started.
+        # Nothing listens on port 9. A replica gets its address when it has been started.
         configuration = CONFIGURATION.format(
             directory=self.directory.name, listener=listener.fileno(), options="\n    ".join(options),
             servers="\n    ".join(f"server {name} 127.0.0.1:9" for name in names))
@@ -142,7 +143,7 @@ class Balancer:
         return next(row for row in rows if row["svname"] == name)
 
     def point(self, name, address):
-        """Sends a replica's share to where it listens now, when the health check has found it there."""
+        """Sets the address of a replica, and waits until the health check succeeds."""
         host, port = address.split(":")
         self.ask(f"set server replicas/{name} addr {host} port {port}")
         wait_for(f"{name} to be up", lambda: self.server(name)["status"] == "UP")
@@ -190,12 +191,12 @@ http {{
 
 
 class Nginx:
-    """nginx before one service, to which it keeps connections. It tries nothing a second time."""
+    """nginx before one service, to which it keeps connections. It retries nothing."""
 
     def __init__(self, *options):
         self.options, self.process = options, None
         self.directory = tempfile.TemporaryDirectory(prefix="operations")
-        # nginx takes no listener of ours. Nobody else is given this port meanwhile.
+        # nginx cannot use an existing listener. The system gives the port to no other process meanwhile.
         with socket.create_server(("127.0.0.1", 0)) as listener:
             self.address = "127.0.0.1:%d" % listener.getsockname()[1]
 
@@ -205,7 +206,7 @@ class Nginx:
                                      options="\n            ".join(self.options))
         file = directory / "nginx.conf"
         file.write_text(configuration)
-        # Where root starts it, the worker's user reads its own temporary files here.
+        # If root starts nginx, its workers run as another user, who has to read its temporary files here.
         directory.chmod(0o755)
         self.process = subprocess.Popen(["nginx", "-e", directory / "log", "-c", file], stdin=subprocess.DEVNULL)
         wait_for("nginx", self.has_started)

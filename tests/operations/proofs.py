@@ -18,7 +18,7 @@ FORM = "application/x-www-form-urlencoded; charset=utf-8"
 ROWS = ("an IAM user, with a path", "an assumed role, its token", "a federated user")
 BINDINGS = ("x-sts-verify-audience", "x-vault-aws-iam-server-id", "x-consul-iam-serverid", "x-k8s-aws-id")
 HOSTS = ("sts.us-east-1.amazonaws.com", "sts.amazonaws.com", "sts-fips.us-east-1.amazonaws.com", "sts.us-east-1.api.aws")
-# What is put in the place of something else, so that the checks behind the first are reached, too.
+# Replacements that are chosen so that every check is reached, not only the first.
 REPLACED = (
     (b"us-east-1", b"eu-west-1"), (b"sts", b"s3"), (b".amazonaws.com", b".amazonaws.com.evil.example"), (b"https://", b"https://a@"),
     (b"GetCallerIdentity", b"AssumeRole"), (b"x-sts-verify-audience", b"x-k8s-aws-id"), (b"X-Amz-", b"x-amz-"), (b"%2F", b"%2f"),
@@ -56,7 +56,7 @@ def sign(caller, method, host, headers, query="", body=""):
 
 
 def token_of(caller, sandbox):
-    """What the sandbox answers to GetWebIdentityToken."""
+    """The token in the sandbox's answer to GetWebIdentityToken."""
     body = f"Action=GetWebIdentityToken&Version=2011-06-15&Audience.member.1={AUDIENCE}&SigningAlgorithm=ES384&DurationSeconds=900"
     _, headers = sign(caller, "POST", sandbox, {"content-type": FORM}, body=body)
     answer = request(sandbox, "POST", "/", body, headers).body.decode()
@@ -64,7 +64,7 @@ def token_of(caller, sandbox):
 
 
 def good_proofs(table, sandbox):
-    """Proofs by their kind, and what nobody else may see of them."""
+    """Proofs with their kinds, and their secret parts."""
     proofs, secrets = [], set()
     for number, caller in enumerate(named(table, words) for words in ROWS):
         for binding, host in zip(BINDINGS, HOSTS[number:] + HOSTS[:number]):
@@ -93,7 +93,7 @@ class ProofMutator(Mutator):
         self.names = set()
 
     def learn_names(self, address):
-        """All of them are good as they are. Nobody else may be named for one that was mutated."""
+        """Verifies the original proofs, and stores their identities: a mutated proof must not yield any other."""
         for proof in self.proofs:
             answer = verify(address, self.body(proof, lambda data: data))
             assert answer.status == 200, (proof[0], answer.body)

@@ -1,4 +1,5 @@
-"""Redis is slow, hangs, is killed and restarted under load: no proof is accepted twice, none without Redis, and rate limits let requests pass."""
+"""Redis is slow, hangs, is killed and restarted under load. No proof is accepted twice or without Redis, and requests
+with credentials are not affected."""
 
 import asyncio
 import collections

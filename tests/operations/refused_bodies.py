@@ -1,4 +1,4 @@
-"""Large bodies that are refused before they have arrived, behind proxies that reuse their connections for other callers."""
+"""Large bodies that are refused before they have arrived, behind proxies that reuse connections for other callers."""
 
 import asyncio
 import collections
@@ -10,9 +10,10 @@ from processes import Balancer, Nginx, Service, StandIn
 
 ATTACKERS = 16
 PIECE = b" " * 16384
-# In pieces: what the service throws away, what a proxy has sent before it sees the answer, and what it has not.
+# Lengths in pieces: a body that the service discards, one that the proxy has sent before it sees the answer, and a
+# longer one.
 SIZES = (2, 6, 256)
-# What is refused, and with what: the service has nothing to wait for in any of these bodies.
+# The refused requests and their statuses. The service answers each of them without its body.
 REFUSED = (
     ("POST /nothing", "application/json", 404), ("PUT /verify", "application/json", 405), ("POST /verify", "text/plain", 415),
     ("POST /verify", "application/json", 413), ("GET /livez", "text/plain", 200),
@@ -37,7 +38,7 @@ async def refused_bodies(report, plan):
             report.holds(f"refused bodies through {name}: other requests are not affected", len(tally.good) == load.sent,
                          tally.words())
             report.holds(f"refused bodies through {name}: there were enough", found.total() > plan.refused * 10, found)
-            # The smallest body of blanks is no longer than /verify takes, and no JSON.
+            # The shortest body is within the limit of /verify, and is not JSON.
             strange = set(found) - {400, *(status for *_, status in REFUSED)}
             report.holds(f"refused bodies through {name}: each has its own answer", not strange, found)
             report.note(f"refused bodies through {name}: "
@@ -59,7 +60,7 @@ async def attack(address, seconds, found):
 async def post(address, request, media_type, chunked, pieces):
     """Sends a body as long as it is accepted, and returns the status."""
     reader, writer = await asyncio.open_connection(*address.split(":"))
-    # Only a length can be announced as too large.
+    # A chunked body does not announce that it is too long.
     chunked = chunked and not (request == "POST /verify" and media_type == "application/json")
     coding = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {pieces * len(PIECE)}"
     writer.write(f"{request} HTTP/1.1\r\nHost: operations\r\nContent-Type: {media_type}\r\n{coding}\r\n\r\n".encode())

@@ -7,16 +7,16 @@ from load import SteadyLoad, Tally
 from processes import Balancer, Service, StandIn, wait_for
 
 NAMES = ("r1", "r2", "r3")
-# No help from the balancer: a connection that is refused, which it could try elsewhere, is an error, as at AWS's.
+# The balancer does not retry a refused connection with another replica, as AWS's load balancers do not either.
 NO_RETRIES = ("retries 0", "no option redispatch")
-# What HAProxy does by itself: a connection that could not be made is tried elsewhere. A request that was sent never is:
-# `retry-on` is left at conn-failure. Without reuse of connections what was sent to whom is exact, and it answers 502: a
-# client's second request on a connection it would end without a word, for the client to try again.
+# HAProxy's default: a refused connection is retried with another replica, but a request that was sent never is
+# (`retry-on conn-failure`). Connections are not reused, so that the count of the requests on a replica is exact, and so
+# that HAProxy answers 502: it would close a reused connection without an answer, for the client to try again.
 RETRIES = ("retries 3", "option redispatch 1", "http-reuse never")
 
 
 class Fleet:
-    """The replicas by name, and what is started anew in place of one."""
+    """The replicas by name. A replica that was stopped can be replaced."""
 
     def __init__(self, stack, sts, balancer, settings):
         self.stack, self.sts, self.balancer, self.settings = stack, sts, balancer, settings

@@ -15,7 +15,7 @@ from table import machine, markdown, say
 
 RATE = 50
 SAMPLES = 240
-# Of a hundred requests so many are by this caller of the sandbox, and what each has to be told.
+# The percentage of requests by each caller of the sandbox, and the expected answer.
 MIX = (
     (30, "an IAM user, with a path", GOOD),
     (20, "an assumed role, its token", GOOD),
@@ -30,7 +30,7 @@ MIX = (
 )
 UNKNOWN, UNKNOWN_IS_TOLD = 23, (400, "InvalidClientTokenId", "invalid")
 MALFORMED, MALFORMED_IS_TOLD = 5, (400, "MalformedJson", "-")
-# More than the first half's is a leak: what an allocator moves about stays below this.
+# Growth above this is a leak; fluctuations of the allocator stay below it.
 MOST_GROWTH = 4  # MiB
 MOST_MORE_DESCRIPTORS = 16
 

@@ -1,10 +1,9 @@
-"""An STS that works, is slow, does not answer, closes connections, is replaced by a proxy's page, or throttles, as it was last set.
+"""An STS with modes: it works, is slow, does not answer, closes connections, answers a proxy's page, or throttles.
 
     python stand_in.py      prints its address, serves until it is ended
 
-It checks no signature: what is tried here is the service under load, with as many credentials as there are requests.
-PUT /mode with {"mode": ..., "delay": seconds} switches it, GET /counts tells how many calls came and how many of them
-there were at once.
+It checks no signature, because every request of the load has new credentials. PUT /mode with {"mode": ..., "delay":
+seconds} sets the mode. GET /counts returns the number of calls, and the maximum at the same time.
 """
 
 import asyncio

@@ -26,7 +26,7 @@ class Report(Suite):
         say(f"{what}: {tally.words()}")
 
     def note(self, text):
-        """The answers that callers got, and figures without a column."""
+        """Keeps and prints a line for below the table: answers that callers got, and figures without a column."""
         self.notes.append(text)
         say(text)
 

@@ -51,7 +51,7 @@ async fn a_client_that_does_not_read_blocks_probes_only_for_a_while() {
         clients.push(stream);
     }
     while probe("/livez").await.is_none() {}
-    // All of them are let go.
+    // Until all of them are closed.
     while open().await.is_none_or(|now| now > before) {}
     for mut stream in clients {
         let mut answers = Vec::new();

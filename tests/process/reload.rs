@@ -32,12 +32,12 @@ impl Mounted {
         fs::rename(self.0.path("..data_tmp"), self.0.path("..data")).unwrap();
     }
 
-    /// Writes a file over, in its place.
+    /// Overwrites a file in place.
     pub fn rewrite(&self, name: &str, content: &str) {
         fs::write(self.path(name), content).unwrap();
     }
 
-    /// Puts another file in the place of one.
+    /// Replaces a file by renaming another one over it.
     pub fn replace(&self, name: &str, content: &str) {
         fs::rename(self.0.file("next", content), self.path(name)).unwrap();
     }

@@ -1,5 +1,5 @@
-//! Whom the program trusts, changed while it runs: CA bundles of STS, of Redis and of the collector of traces, and the system's.
-//! New connections trust the new certificates; those that are open go on.
+//! CA certificates that change while the program runs: the bundles for STS, for Redis and for the collector of
+//! traces, and those of the system. New connections use the new certificates; open ones continue.
 
 use crate::collector::Collector;
 use crate::helpers::{expected, summary, value_in};
@@ -14,7 +14,7 @@ fn pem(authority: &Authority) -> String {
     fs::read_to_string(&authority.bundle).unwrap()
 }
 
-/// A bundle that comes to vouch for STS, in the file that this variable names, or in the folder.
+/// STS's CA is added to the file or folder that this variable names.
 async fn sts_comes_to_be_trusted(variable: &str, is_folder: bool) {
     let names = [variable, "-of-sts", "-of-others"];
     let (stub, authority, other) = (
@@ -84,7 +84,7 @@ impl Renewed {
         service.program.lines(self.connections, connected).await;
     }
 
-    /// Starts it again with a certificate of this authority.
+    /// Restarts Redis with a certificate of this authority.
     async fn renew(&mut self, authority: &Authority, service: &Service) {
         let failures = async || {
             let figures = service.get("/metrics").await.text().await.unwrap();
@@ -93,7 +93,7 @@ impl Renewed {
         let before = failures().await;
         self.redis.kill();
         write_pair(&self.files, authority);
-        // The connection that was lost, and an attempt in its place.
+        // The lost connection, and the first attempt to replace it.
         until("Redis to be missed", async || failures().await > before + 1.5).await;
         self.redis.start_again().await;
         self.is_connected(service).await;
@@ -122,7 +122,7 @@ async fn the_bundle_of_redis_is_taken_over_however_its_file_is_changed() {
     renewed.is_connected(&service).await;
     mounted.swap("day-1", &[("ca.pem", &pem(&other))]);
     lines(&service, 1, "reloaded", "redis_ca_bundle").await;
-    // The connection that is open goes on.
+    // The open connection continues.
     let calls = "sts_verify_redis_errors_total{operation=\"rate_limit\"}";
     assert_eq!(summary(service.verify_someone().await).await, expected(200, "valid", ""));
     let figures = service.get("/metrics").await.text().await.unwrap();
@@ -134,7 +134,7 @@ async fn the_bundle_of_redis_is_taken_over_however_its_file_is_changed() {
     mounted.replace("ca.pem", &pem(&other));
     lines(&service, 3, "reloaded", "redis_ca_bundle").await;
     renewed.renew(&other, &service).await;
-    // What a writer has come to that is not done yet.
+    // A file that is still being written.
     let half = &pem(&one)[..200];
     mounted.rewrite("ca.pem", half);
     let line = lines(&service, 1, "not reloaded", "redis_ca_bundle").await.concat();
@@ -146,7 +146,7 @@ async fn the_bundle_of_redis_is_taken_over_however_its_file_is_changed() {
     assert!(figure("sts_verify_file_loaded_timestamp_seconds") > 1.7e9, "{figures}");
 }
 
-/// A file that comes to vouch for the collector, changed in this way.
+/// The collector's CA is added to the file that this variable names, with this kind of change.
 async fn collector_comes_to_be_trusted(variable: &str, change: fn(&Mounted, &str)) {
     let (stub, collector) = (Stub::always(identity()).await, Collector::start().await);
     let (authority, other) =

@@ -1,6 +1,6 @@
-"""Checks what makes a release.
+"""Checks the release tools, the packages and the workflows.
 
-check_release.py FOLDER      what is built and packaged is left there
+check_release.py FOLDER      the built and packaged files stay there
 """
 
 import pathlib

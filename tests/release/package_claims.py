@@ -29,7 +29,7 @@ def cargo(*arguments):
 
 
 def forget_the_sandbox(target):
-    """Removes what an earlier run left of the sandbox: Cargo unpacks and builds a package once for each version, also if its
+    """Removes the sandbox of an earlier run: Cargo unpacks and builds a package once for each version, even if its
     content has changed since."""
     home = pathlib.Path(os.environ.get("CARGO_HOME", pathlib.Path.home() / ".cargo"))
     # Registries without a host name are those of `cargo package`.

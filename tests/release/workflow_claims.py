@@ -53,12 +53,12 @@ def check_tools(claims, name, _):
 
 
 def check_scripts(claims, name, _):
-    """What the steps run, and the scripts that they call."""
+    """The commands of the steps, and the scripts that they call."""
     for file, workflow in workflows().items():
         for job, about in workflow["jobs"].items():
             for step in about["steps"]:
                 if "run" in step:
-                    # Expressions would be put into the text by GitHub, whatever they hold.
+                    # GitHub would insert the value of an expression into the script, whatever it contains.
                     claims.true(f"{name}: {file}, {job}: no expression in {title(step)}", "${{" not in step["run"])
                     done = run("shellcheck", "--shell=bash", "-", stdin="set -eo pipefail\n" + step["run"])
                     claims.none(f"{name}: {file}, {job}: shellcheck reports nothing in {title(step)}", said_by(done))

@@ -1,7 +1,7 @@
 //! The sandbox as its clients meet it: requests signed as an SDK signs them, put through every stage.
 //!
-//! The helper below signs with the sandbox's own code; what anchors it are AWS's vectors in [`crate::sigv4`] and the
-//! requests in [`checks`] that botocore signed.
+//! The helper below signs with the sandbox's own code; what anchors it are AWS's vectors in [`crate::sigv4`]
+//! and the requests in [`checks`] that botocore signed.
 
 mod callers;
 mod checks;
@@ -36,7 +36,7 @@ const BODY: &str = "Action=GetCallerIdentity&Version=2011-06-15";
 const USER: &str = "AKIASBXUSER00EXAMPLE";
 const ROLE: &str = "ASIASBXROLE00EXAMPLE";
 
-/// A request about to be signed; a test changes what it is about.
+/// A request that is about to be signed. Tests change its fields.
 #[derive(Debug, Clone)]
 struct Ask {
     key: String,
@@ -51,7 +51,7 @@ struct Ask {
 }
 
 impl Ask {
-    /// As the caller of a row asks.
+    /// A request of the caller of a row.
     fn of(key: &str) -> Self {
         let caller = row(key);
         let [date, service, terminal] = ["20261123", "sts", "aws4_request"].map(str::to_owned);
@@ -67,7 +67,7 @@ impl Ask {
         }
     }
 
-    /// As the caller of a row asks now, by the clock of the machine.
+    /// The same, signed now, by the clock of the machine.
     fn now(key: &str) -> Self {
         let late = OffsetDateTime::now_utc() - NOW;
         let date = basic(NOW + late)[..8].to_owned();

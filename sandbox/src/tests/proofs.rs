@@ -5,7 +5,8 @@ use http::{HeaderValue, Method};
 use super::{BODY, answer, received, rejection};
 use crate::request::Received;
 
-/// As botocore 1.44.8 signed it at [`super::NOW`], with `x-k8s-aws-id` added before: what `aws eks get-token` makes.
+/// As botocore 1.44.8 signed it at [`super::NOW`], with `x-k8s-aws-id` added before: what `aws eks get-token`
+/// makes.
 fn eks_token() -> Received {
     let query = "Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Algorithm=AWS4-HMAC-SHA256\
         &X-Amz-Credential=ASIASBXFEDERAEXAMPLE%2F20261123%2Fus-east-1%2Fsts%2Faws4_request\

@@ -1,4 +1,4 @@
-//! The errors of GetWebIdentityToken, as they were recorded but where the code says otherwise.
+//! The errors of GetWebIdentityToken, as they were recorded, except where the code says otherwise.
 
 use super::{
     Ask, ROLE, USER, error_of, sts,
@@ -10,7 +10,8 @@ fn rejection(parameters: &str) -> (u16, String, String) {
     error_of(&sts().ask(ask(USER, parameters).post()).response.expect("a response"))
 }
 
-/// Parameters beside a good algorithm, the value and the member that their message tells, and what the member must be.
+/// Parameters beside a valid algorithm, the value and the member that the message names, and the constraint
+/// in the message.
 const VIOLATIONS: [(&str, &str, &str); 7] = [
     ("SigningAlgorithm=none", "'none' at 'signingAlgorithm'", "have length greater than or equal to 5"),
     ("SigningAlgorithm=RS256x", "'RS256x' at 'signingAlgorithm'", "have length less than or equal to 5"),

@@ -1,5 +1,6 @@
-//! Assignments of environment variables: `NAME=value` with or without `export`, cmd's `set`, PowerShell's `$Env:`, fish's
-//! `set -gx`, csh's `setenv`.
+//! Assignments of environment variables: `NAME=value` with or without `export`, cmd's `set`, PowerShell's
+//! `$Env:`, fish's `set -gx`, csh's `setenv`.
+//!
 //! A file may contain several keys. Values belong together until a name occurs again or a second access key
 //! occurs. Then the values since the last blank line or comment belong to the next key.
 

@@ -1,4 +1,5 @@
-//! The shared credentials file and the config file of the AWS CLI and the SDKs. Each section with a key is an entry.
+//! The shared credentials file and the config file of the AWS CLI and the SDKs. Each section with a key is an
+//! entry.
 //!
 //! The parser inside `aws-runtime` is not used: it needs the whole file in memory, merges profiles with the
 //! same name, gives no line numbers and stops at the first error. Its dialect is kept: `#` and `;` begin a

@@ -18,11 +18,11 @@ use std::io::{self, Write};
 /// The form of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ReportFormat {
-    /// One JSON object per line.
+    /// Columns for people, and a summary at the end.
     Table,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Ndjson,
-    /// SARIF 2.1.0, with the keys that are valid or indeterminate.
+    /// Comma-separated values with a header.
     Csv,
     /// SARIF 2.1.0, with the keys that are valid or indeterminate.
     Sarif,

@@ -19,7 +19,7 @@ pub struct Row<'a> {
     pub arn: Option<&'a str>,
     /// The owner's unique ID.
     pub user_id: Option<&'a str>,
-    /// The parts of the ARN. Null if it is not the ARN of a sts.
+    /// The parts of the ARN. Null if there is no ARN, or if it is not that of a caller.
     pub principal: Option<Principal>,
     /// The information in the access key ID itself.
     pub key: Key<'a>,

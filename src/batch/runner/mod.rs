@@ -64,7 +64,7 @@ pub enum BatchError {
     Random(#[from] getrandom::Error),
 }
 
-/// Processes a list. Without an sts nothing is sent. Ends when the channel is closed and every entry has an
+/// Processes a list. Without `sts` nothing is sent. Ends when the channel is closed and every entry has an
 /// answer, or at `stop`.
 ///
 /// # Errors

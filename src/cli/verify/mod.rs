@@ -1,4 +1,5 @@
-//! `sts-verify verify`: a list of credentials from files or standard input, and a row for each on standard output.
+//! `sts-verify verify`: a list of credentials from files or standard input, and a row for each on standard
+//! output.
 
 mod input;
 mod output;

@@ -1,8 +1,8 @@
 //! The log line of each request. If spans are exported, the request's span begins and ends with it
 //! ([`crate::observability::spans`]).
 //!
-//! A line names the route that matched, never the path or query as it was sent, and an access key as its first and
-//! last four characters. Secrets are never passed to it: there is nothing here to redact.
+//! A line names the route that matched, never the path or query as it was sent, and an access key as its first
+//! and last four characters. Secrets are never passed to it: there is nothing here to redact.
 
 use super::request_id::{REQUEST_ID_HEADER, request_id};
 use crate::callers::api_keys::KeyName;

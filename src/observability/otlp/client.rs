@@ -61,7 +61,7 @@ impl HttpClient for Client {
     }
 }
 
-/// Makes connections with what is trusted at the time.
+/// Makes connections with the CA certificates that are trusted at the time.
 #[derive(Debug, Clone)]
 struct Connector {
     tcp: HttpConnector,

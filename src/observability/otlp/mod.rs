@@ -44,8 +44,8 @@ pub struct Exporter {
 }
 
 impl Exporter {
-    /// Creates the exporter that OpenTelemetry's variables configure. Reads the CA certificates; nothing is sent yet.
-    /// `scheme` is that of the listener.
+    /// Creates the exporter that OpenTelemetry's variables configure. Reads the CA certificates; nothing is
+    /// sent yet. `scheme` is that of the listener.
     ///
     /// # Errors
     ///

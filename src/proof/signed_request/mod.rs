@@ -3,7 +3,17 @@
 //! A request is read ([`SignedRequest::from_token`] and similar functions; a request that cannot be read is
 //! malformed), checked ([`SignedRequest::check`]; a request that is not a GetCallerIdentity for this service is
 //! invalid), and built anew from the values ([`CheckedRequest::build`]), so that STS gets no byte that was not
-//! checked. The steps are those of proofs.md, "A signed request, step by step".
+//! checked. The steps, in their order:
+//!
+//! 1. the limits of length;
+//! 2. strict decoding;
+//! 3. the method and the body;
+//! 4. the text of the URL, and its host;
+//! 5. the parameters of the query, or the form of the `Authorization` header;
+//! 6. the algorithm, the scope, and the time;
+//! 7. the signed headers;
+//! 8. the binding;
+//! 9. single use ([`crate::proof::replay`]).
 
 mod build;
 mod headers;
@@ -149,7 +159,7 @@ impl SignedRequest {
         Some(signature.access_key_id().to_owned())
     }
 
-    /// Step 3.
+    /// Step 3: the method and the body.
     fn check_method(&self, url: &UrlText<'_>) -> Result<Method, ProofError> {
         match self.method.as_str() {
             "POST" if url.query.is_some_and(|query| !query.is_empty()) => {

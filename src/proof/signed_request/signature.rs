@@ -178,7 +178,7 @@ struct Parts<'a> {
 }
 
 impl Parts<'_> {
-    /// Step 6.
+    /// Step 6: the algorithm, the scope, and the form of the values.
     fn read(
         self,
         token: Option<&str>,
@@ -221,7 +221,7 @@ fn time_of(text: &str) -> Option<SystemTime> {
     Some(time.into())
 }
 
-/// Whether a text has the form of a session token in contract.md.
+/// Whether a text has the form of a session token: printable ASCII without spaces, within the length limit.
 fn is_token(text: &str) -> bool {
     (1..=16_384).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }

@@ -129,7 +129,8 @@ fn org_id(value: Option<&Json<'_>>) -> Result<Option<String>, ProofError> {
     Ok(names(value)?.pop())
 }
 
-/// A name, or several in an array. Null and an empty text are none. A gate tells them in one header, by commas.
+/// A name, or several in an array. Null and an empty text are none. A gate puts them into one header, separated
+/// by commas.
 fn names(value: Option<&Json<'_>>) -> Result<Vec<String>, ProofError> {
     let values = match value {
         None | Some(Json::Null) => &[],

@@ -1,8 +1,16 @@
 //! Web identity tokens: the JWTs of `sts:GetWebIdentityToken`, verified with their issuer's keys. STS is not
 //! called.
 //!
-//! The steps and their order are those of proofs.md, "A web identity token, step by step": a token that is
-//! forged or expired does not cause keys to be fetched.
+//! The steps are:
+//!
+//! 1. the three parts, without repeated members, and the algorithm (`jwt`);
+//! 2. the issuer;
+//! 3. the signature, with the issuer's keys (`issuers`, `keys`);
+//! 4. the audience and the times (`claims`);
+//! 5. the account and the principal (`claims`);
+//! 6. single use ([`crate::proof::replay`]).
+//!
+//! Step 3 comes after step 5, so that a token that is forged or expired does not cause keys to be fetched.
 
 mod accepted;
 mod claims;

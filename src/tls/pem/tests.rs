@@ -4,7 +4,7 @@ use super::*;
 use rcgen::{CertificateParams, KeyPair};
 use std::path::PathBuf;
 
-/// A file that is there for as long as this is.
+/// A file that is removed on drop.
 struct Scratch(PathBuf);
 
 impl Scratch {

@@ -23,7 +23,7 @@ fn sources() -> Vec<(String, String)> {
     sources
 }
 
-/// The code of a page that stands in its text.
+/// The code spans in the text of a page.
 fn code_spans(text: &str) -> Vec<String> {
     let code = |event| if let Event::Code(code) = event { Some(code.into_string()) } else { None };
     Parser::new_ext(text, Options::ENABLE_TABLES).filter_map(code).collect()
@@ -49,7 +49,7 @@ fn every_test_that_a_page_names_is_there() {
     let (mut missing, mut count) = (Vec::new(), 0);
     for name in ["docs/proofs.md", "docs/gates.md", "SECURITY.md"] {
         for code in code_spans(&page(name)) {
-            // What follows is an argument.
+            // The rest is an argument.
             let named = code.split(' ').next().unwrap_or_default();
             let file = named.split("::").next().unwrap_or_default();
             let is_rust = Path::new(file).extension().is_some_and(|extension| extension == "rs");
@@ -66,7 +66,7 @@ fn every_test_that_a_page_names_is_there() {
     assert!(!is_there("refusals.rs::no_such_test", &sources) && !is_there("tests/no_such.rs", &sources));
 }
 
-/// The holes that others had, each with a test whose name has its number, and a row of a table.
+/// Each vulnerability of a similar project has a test whose name has its number, and a row of a table.
 #[test]
 fn every_advisory_has_a_test_and_a_row() {
     let sources = sources();

@@ -1,5 +1,5 @@
-//! Any JSON value in any member of a proof, and in any claim of a token that its issuer has signed: a refusal of the contract's
-//! shape, or an answer; never a fault of ours.
+//! Any JSON value in any member of a proof, and in any claim of a token that its issuer has signed: the answer is
+//! a refusal in the documented form or a success, never an internal error.
 
 use super::{ROLE, app_asking, post, said, say, signer};
 use crate::gate::{ALL, HEADERS, Policies};
@@ -45,7 +45,7 @@ fn odd_values() -> Vec<Value> {
     ]
 }
 
-/// These, and as many of every kind.
+/// The same values, and this many random ones.
 fn values(count: usize) -> Vec<Value> {
     let leaf = prop_oneof![
         Just(Value::Null),

@@ -27,7 +27,7 @@ class Case:
     answers: tuple
     verdict: str = "indeterminate"  # for a ClientError; the other verdicts follow from the status
     every_mode: bool = False  # asked in each retry mode
-    stalls: bool = False  # asked with short time limits, among its like
+    stalls: bool = False  # asked with short time limits, in the batch of such cases
     token: str | None = TOKEN
     stated: Stated | None = None
     since_1_44: Stated | None = None  # the same, of botocore 1.44 alone

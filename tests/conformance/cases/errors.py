@@ -6,7 +6,7 @@ INVALID_TOKEN = "The security token included in the request is invalid"
 MISMATCH = ("The request signature we calculated does not match the signature you provided. Check your AWS Secret "
             "Access Key and signing method. Consult the service documentation for details.")
 
-# The contract's table of STS's errors, row by row: name, status, code, message, verdict.
+# The errors that were recorded from STS: name, status, code, message, verdict.
 TABLE = [
     ("an unknown key", 403, "InvalidClientTokenId", INVALID_TOKEN + ".", "invalid"),
     ("a key unknown in the region", 403, "InvalidClientTokenId", INVALID_TOKEN, "indeterminate"),

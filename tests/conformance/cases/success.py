@@ -8,7 +8,7 @@ USER_ID = "<UserId>AIDAXXXXXXXXXXXXXXXXX</UserId>"
 NOBODY = Stated("boto3 leaves the key out, or empty; we say that STS did not name the caller")
 BLANKS = Stated("boto3 keeps blanks behind a value, which by HTTP's rules are not part of it", 200, None)
 UTF16 = Stated("Python's XML parser goes by the byte order mark; STS writes UTF-8 and nothing else is taken for its own")
-BOUND = Stated("the contract's bound; boto3 has none")
+BOUND = Stated("the documented limit of 64 KiB; boto3 has none")
 DECLARATIONS = Stated("nothing may be declared: a few entities in each other grow beyond all memory")
 METADATA = Stated("boto3 takes over whatever is in ResponseMetadata; STS has nothing but RequestId there", 200, None)
 

@@ -23,7 +23,7 @@ make_base() {
     mv "$wanted.new" "$wanted"
 }
 
-# The builder reaches crates.io and Debian over this machine's network, so by its certificates and its settings for apt.
+# The builder uses this machine's network for crates.io and Debian, so it needs its CA certificates and apt settings.
 trust_what_this_machine_trusts() {
     local root=$1 file
     for file in /usr/local/share/ca-certificates/*.crt; do

@@ -1,18 +1,18 @@
-"""Turns what Docker Compose makes of docker-compose.yml into what podman is told, so that the two cannot drift apart.
+"""Turns docker-compose.yml, as Docker Compose reads it, into arguments for podman, so that the two cannot drift apart.
 
     docker compose config --format json | compose.py run SERVICE       the arguments of `podman run`, NUL after each
     docker compose config --format json | compose.py health SERVICE    the command of its own health check, if it has one
     docker compose config --format json | compose.py services          the names of all services, one a line
 
-A setting of a service that is not known here ends it with an error: it would not be tried otherwise.
+An unknown setting of a service is an error, because it would not be tested.
 """
 
 import json
 import re
 import sys
 
-# What is said of a service beyond its container: how it is built, when it is started, and where it is reached from.
-# The test does these by itself, or (restart) has no use for them.
+# Settings that are not about the container itself: how the image is built, when the service is started, and where it is
+# reachable. The test handles these itself, or does not need them (restart).
 ELSEWHERE = {"build", "depends_on", "healthcheck", "networks", "profiles", "restart", "image", "command", "ports"}
 
 

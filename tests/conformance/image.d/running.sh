@@ -2,8 +2,8 @@
 # The image, run as docker-compose.yml says.
 #
 # podman's flags are those that compose.py makes of that file, and these: its health checks would need systemd, so the
-# test asks for health itself; and limits are named because this machine may forbid to raise them (CAP_SYS_RESOURCE),
-# which podman otherwise does. `sts` is a name that Docker's network would know.
+# test checks the health itself; and the limits are set explicitly, because podman would raise them, which this machine
+# may forbid (CAP_SYS_RESOURCE). `sts` is a name that Docker's network would know.
 
 run_flags() {
     flags=(--pull never --no-healthcheck --ulimit nofile=1024:1024 --ulimit nproc=1024:1024

@@ -12,10 +12,10 @@ install_tools() {
         [[ -n ${pair#*:} ]] || stop "${pair%%:*} is not installed, and no package of Debian's will do"
         packages+=("${pair#*:}")
     done
-    # Without it debootstrap cannot tell whether Debian's packages are Debian's; Ubuntu does not bring it.
+    # debootstrap needs it to check the signatures of Debian's packages; Ubuntu does not install it.
     [[ -e $keyring ]] || packages+=(debian-archive-keyring)
     if ((${#packages[@]})); then
-        # With what they recommend: podman's network and storage helpers are among it.
+        # With the recommended packages, which include podman's network and storage helpers.
         say "installing ${packages[*]}"
         apt-get update > "$work/apt.log"
         DEBIAN_FRONTEND=noninteractive apt-get install --yes "${packages[@]}" >> "$work/apt.log"
@@ -38,8 +38,8 @@ install_hadolint() {
     cp "$here/image.d/requirements.txt" "$tools/requirements.txt"
 }
 
-# The real Docker Compose, only to read our file by its own rules: there is no Docker here that it could drive. The
-# stand-in's release has none, the next one has; the package is unpacked, not installed.
+# The real Docker Compose, which only reads docker-compose.yml here: there is no Docker daemon. The Debian release of
+# the stand-in does not have the package, but the next one does. It is unpacked, not installed.
 install_compose() {
     [[ -x $tools/docker-compose ]] && return
     say "fetching docker-compose"
@@ -54,8 +54,8 @@ install_compose() {
     cp "$apt/usr/libexec/docker/cli-plugins/docker-compose" "$tools/docker-compose"
 }
 
-# buildah and podman share one storage of ours, so that nothing of the machine's own images is seen or changed. overlay is quick; vfs
-# copies everything for every layer, but works where overlay does not.
+# buildah and podman share one storage of ours, so that nothing of the machine's own images is seen or changed. overlay
+# is quick; vfs copies everything for every layer, but works where overlay does not.
 choose_storage() {
     local probe=$work/probe driver=vfs
     mkdir -p "$probe"/{lower,upper,work,merged}
@@ -78,7 +78,7 @@ container() {
     podman "${storage[@]}" --cgroup-manager cgroupfs --runtime runc "$@" 9>&-
 }
 
-# docker compose ... as one who has just cloned this would call it: with no variables but what a shell has anyway.
+# docker compose ... as a user would call it after cloning the repository: only with the usual variables of a shell.
 compose() {
     env -i "PATH=$PATH" "HOME=$work/home" "$tools/docker-compose" --project-directory . "$@"
 }

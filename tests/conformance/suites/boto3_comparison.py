@@ -1,9 +1,10 @@
-"""Sends the same requests to the function (boto3) and to the service, with the same stand-in for STS, and compares the answers.
+"""Sends the same requests to the function (boto3) and to the service, with the same stand-in for STS, and compares the
+answers.
 
-Each retry mode is that of a named release of botocore, and is compared with the release that is installed: legacy with 1.43,
-standard with 1.44.
+Each retry mode is that of a named release of botocore, and is compared with the release that is installed: legacy with
+1.43, standard with 1.44.
 
-`--show` prints what boto3 gives for each case; with `--without-service` it asks nothing else.
+`--show` prints boto3's result of each case; with `--without-service` only boto3 is called.
 """
 
 import functools

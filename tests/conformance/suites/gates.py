@@ -143,17 +143,17 @@ class Scene:
 
     def test_a_proof_that_is_there_twice_is_401(self):
         one, other = (self.proofs.eks(self.proofs.user) for _ in range(2))
-        # nginx passes each line on; what it shows to `map` is no matter then.
+        # nginx passes on both headers, so it does not matter which of them `map` sees.
         self.refused(self.send(headers=[(PROOF, one), (PROOF, other)]), 401)
         bearers = [("Authorization", f"Bearer {proof}") for proof in (one, other)]
         self.refused(self.send(headers=bearers), 400, 401)
 
     def test_forged_headers_and_their_look_alikes_do_not_reach_the_upstream(self):
-        """Caddy's GHSA-7r4p-vjf4-gxv4, and Traefik's CVE-2026-39858 for look-alikes. A user has no session and no organisation:
-        these are empty."""
+        """Caddy's GHSA-7r4p-vjf4-gxv4, and Traefik's CVE-2026-39858 for look-alikes. A user has no session or
+        organisation: these are empty."""
         proof = self.proofs.eks(self.proofs.user)
         for pattern in LOOK_ALIKES:
-            # The names' own hyphens as they are, and as the character after `x`.
+            # The other hyphens of the name unchanged, and replaced by the character after `x`.
             for hyphen in {"-", pattern[1]}:
                 forged = [(pattern.format(name.replace("-", hyphen)), "forged") for name in NAMES]
                 for headers in ([*forged, (PROOF, proof)], [(PROOF, proof), *forged, *forged]):
@@ -165,7 +165,8 @@ class Scene:
             self.refused(self.send(headers=[(name, self.proofs.eks(self.proofs.user))]), 401)
 
     def test_a_client_cannot_have_headers_taken_away_as_those_of_its_connection(self):
-        """RFC 9110, section 7.6.1: a proxy drops the headers that Connection names; not those that it sets itself."""
+        """RFC 9110, section 7.6.1: a proxy drops the headers that Connection names, but not those that it sets
+        itself."""
         proof = (PROOF, self.proofs.eks(self.proofs.user))
         for named in (*HEADERS, "upgrade, x-sts-account", "x-sts-account, upgrade"):
             headers = [("Connection", f"close, {named}"), proof, ("X-Sts-Account", "forged")]

@@ -1,7 +1,7 @@
-"""The Lambda interface with the clients that programs use: boto3's Lambda client, the one of the AWS SDK for JavaScript,
-and `aws lambda invoke`.
+"""The Lambda interface with the clients that programs use: boto3's Lambda client, the one of the AWS SDK for
+JavaScript, and `aws lambda invoke`.
 
-What the function itself returns for the same event, on the same sandbox, is what the service has to return.
+The service has to return what the function returns for the same event with the same sandbox.
 """
 
 import base64
@@ -167,7 +167,7 @@ class Tests:
             self.as_the_function(rest_event(text, isBase64Encoded=flag), 200)
 
     def test_a_body_that_is_an_object(self):
-        """The function failed at it, and programs that test it by hand send it all the same."""
+        """The function failed with such a body, but programs that invoke it for tests send it."""
         for event in (rest_event(self.user), http_event(self.role), {"body": self.user}):
             equal(self.envelope(event)["statusCode"], 200, "statusCode")
 
@@ -260,7 +260,8 @@ class Tests:
                 equal(json.loads(answer["Payload"].read())["statusCode"], 200, "statusCode")
 
     def test_a_caller_that_invokes_too_often(self):
-        """boto3 treats it as Lambda's own throttling: it retries, and then raises the exception class that programs catch."""
+        """boto3 treats it as Lambda's own throttling: it retries, and then raises the exception class that programs
+        catch."""
         with Program("serve", "--sandbox", STS_VERIFY_RATE_LIMIT="1/h") as program:
             limited = boto3.client("lambda", endpoint_url=program.url, config=Config(retries={"max_attempts": 1}), **INVOKER)
             invoke = lambda: limited.invoke(FunctionName="verify", Payload=json.dumps(self.user))
@@ -280,7 +281,7 @@ class Tests:
             equal(request(program.address, "POST", path, json.dumps(self.user)).status, 404, "status")
 
     def cli(self, executable, event, *options):
-        """`aws lambda invoke`, as contract.md has it; what it printed, and the file that it wrote."""
+        """Runs `aws lambda invoke` as in docs/lambda.md. Returns its output, and the file that it wrote."""
         with tempfile.TemporaryDirectory() as folder:
             folder = pathlib.Path(folder)
             (folder / "credentials.json").write_text(event if isinstance(event, str) else json.dumps(event))

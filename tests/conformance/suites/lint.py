@@ -1,4 +1,5 @@
-"""spectral or redocly over the OpenAPI document: as committed, as the program prints it, and as the sandbox serves it."""
+"""spectral or redocly over the OpenAPI document: as committed, as the program prints it, and as the sandbox serves
+it."""
 
 import json
 import os
@@ -41,7 +42,7 @@ def write(path, content):
 
 def run(tool, *arguments):
     executable = pathlib.Path(os.environ["NODE_MODULES"]) / ".bin" / tool
-    # redocly asks the registry for its own updates, and both would report use, if they were let.
+    # Switches off redocly's search for updates, and the usage reports of both.
     quiet = clean_environment(REDOCLY_TELEMETRY="off", REDOCLY_SUPPRESS_UPDATE_NOTICE="true", NO_COLOR="1")
     return subprocess.run([executable, *arguments], env=quiet, capture_output=True, text=True, cwd=HERE)
 

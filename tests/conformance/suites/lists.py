@@ -1,7 +1,9 @@
-"""`sts-verify verify` with the output of real tools: the AWS CLI's outputs, the console's files, the reports of scanners; and its own
-output on a terminal and as SARIF, held against the schema of OASIS (sarif-schema-2.1.0.json, as the crate serde-sarif has it).
+"""`sts-verify verify` with the output of real tools: the AWS CLI's outputs, the console's files, the reports of
+scanners; and its own output on a terminal and as SARIF, which is validated with the schema of OASIS
+(sarif-schema-2.1.0.json, as in the crate serde-sarif).
 
-The credentials are moto's, which checks them; where a wrong secret has to be invalid, the sandbox's, whose refusals are those of STS.
+The credentials are moto's, which checks them. Where a wrong secret has to be invalid, they are the sandbox's, which
+answers with STS's errors.
 """
 
 import codecs
@@ -80,7 +82,7 @@ class Scene:
         return clean_environment(**{"AWS_ENDPOINT_URL_STS": self.moto.url, "AWS_DEFAULT_REGION": "us-east-1"} | more)
 
     def good_and_wrong(self, name):
-        """A file with a good secret of the sandbox's and a wrong one."""
+        """A file with a right secret of the sandbox and a wrong one."""
         caller = named(callers(self.sandbox.lines), "an IAM user, with a path")
         key, secret = caller.access_key, caller.secret_key
         return self.path(name, f"Access key ID,Secret access key\n{key},{secret}\n{key},wrong\n")
@@ -147,7 +149,7 @@ class Scene:
         self.check(self.verify(wide), count)
 
     def trufflehog(self):
-        """In the format of pkg/output/json.go, because no registry has the program."""
+        """A report in the format of TruffleHog's pkg/output/json.go, because no package registry has the program."""
         def finding(detector, number, raw, **more):
             where = {"Data": {"Filesystem": {"file": "app.py", "line": 3}}}
             return json.dumps({
@@ -203,7 +205,7 @@ class Scene:
         process = subprocess.Popen(command, stdin=follower, stdout=follower, stderr=follower, env=environment)
         os.close(follower)
         written = b""
-        with contextlib.suppress(OSError):  # how the end of a terminal is told
+        with contextlib.suppress(OSError):  # raised at the end of a terminal
             while piece := os.read(leader, 4096):
                 written += piece
         os.close(leader)

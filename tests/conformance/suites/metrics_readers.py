@@ -1,5 +1,5 @@
-"""/metrics, requested and parsed as by its readers: both formats by the parsers of Prometheus' own client for Python, which
-refuse what does not keep to the specifications, under the Accept headers that Prometheus and others send."""
+"""/metrics with the Accept headers of Prometheus and other readers. Both formats are parsed by Prometheus' own client
+for Python, which refuses violations of the specifications."""
 
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as classic
@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families as classic
 from report import Suite, equal
 from service import Program, clean_this_process, request, verify
 
-# Prometheus 2.49, 3.0, and 3.0 with native histograms, which it takes in protobuf alone.
+# Prometheus 2.49, 3.0, and 3.0 with native histograms, which it reads only from protobuf.
 OPENMETRICS = (
     "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
     "text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
@@ -16,7 +16,7 @@ OPENMETRICS = (
     "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,"
     "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,text/plain;version=0.0.4;q=0.2,*/*;q=0.1",
 )
-# Prometheus 2.49 with OpenMetrics switched off, Prometheus 2.5 (of the draft), curl, and a client that says nothing.
+# Prometheus 2.49 with OpenMetrics switched off, Prometheus 2.5 (draft version), curl, and a client without Accept.
 CLASSIC = (
     "text/plain;version=0.0.4;q=1,*/*;q=0.1",
     "application/openmetrics-text; version=0.0.1,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",

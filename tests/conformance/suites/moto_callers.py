@@ -1,4 +1,5 @@
-"""A user, a role and what is wrong with them, on moto with authentication on: the service's answers beside boto3's."""
+"""A user, a role and wrong credentials of both, on moto with authentication: compares the service's answers with
+boto3's."""
 
 import os
 

@@ -1,5 +1,5 @@
-"""Proofs as real clients make them, posted unchanged to `sts-verify serve --sandbox`, in four partitions, with and without a
-session token, for each of STS's hosts; and every command of docs/proofs.md."""
+"""Proofs as real clients make them, posted unchanged to `sts-verify serve --sandbox`, in four partitions, with and
+without a session token, for each of STS's hosts; and every command of docs/proofs.md."""
 
 import collections
 import contextlib

@@ -18,7 +18,7 @@ from report import Suite, equal
 from sandbox_table import callers, named
 from service import Program, clean_environment, clean_this_process
 
-# The silent row is waited for so long, and the slow one must be slower than no limit here.
+# The read timeout in seconds for the silent row. The other rows, also the slow one, have boto3's own.
 READ_TIMEOUT = {"never an answer": 1}
 
 

@@ -1,4 +1,4 @@
-"""schemathesis over the service's own OpenAPI document: what the document says is what the service does."""
+"""schemathesis with the service's own OpenAPI document: the service has to do what the document says."""
 
 import json
 import os

@@ -169,7 +169,7 @@ class Scene:
     def prepare(self, case):
         for name, text in self.fill(case.files).items():
             (self.folder / name).write_text(text)
-        # One attempt: what is asked does not change with the second.
+        # One attempt, because a second one would send the same request.
         return {"AWS_DEFAULT_REGION": "us-east-1", "AWS_MAX_ATTEMPTS": "1"} | self.fill(case.settings)
 
     def take(self):
@@ -177,7 +177,7 @@ class Scene:
 
 
 def certificate(folder, name):
-    """What `openssl req -x509` makes by itself: a certificate that says that it is a CA's."""
+    """A certificate that is marked as a CA's, as `openssl req -x509` makes it by default."""
     pem = folder / f"{name}.pem"
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
                     folder / f"{name}.key", "-out", pem, "-days", "2", "-subj", f"/CN={name}",

@@ -117,8 +117,8 @@ def post(program, command, environment, kind):
 
 @contextlib.contextmanager
 def portal(session):
-    """IAM Identity Center (GET) and Amazon Cognito (POST), which know one session: moto's are not of its STS, and it is
-    the CLI's output that counts."""
+    """IAM Identity Center (GET) and Amazon Cognito (POST), which return this session. moto's return credentials that
+    its STS does not know, and only the format of the CLI's output is tested."""
     key, secret, token = (session[name] for name in ("stsAccessKey", "stsSecretKey", "stsSessionToken"))
     identity_center = {"roleCredentials": {
         "accessKeyId": key, "secretAccessKey": secret, "sessionToken": token, "expiration": 1800000000000}}

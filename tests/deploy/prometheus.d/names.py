@@ -1,6 +1,6 @@
-"""Holds the names in deploy/ against the running program, and writes what promtool is to look at.
+"""Compares the names in deploy/ with the running program, and writes the files that promtool checks.
 
-Prints a line for each check that holds, and ends with what does not.
+Prints a line for each check that passes, and ends at the first that fails.
 """
 
 import json
@@ -14,7 +14,7 @@ RULES = (ROOT / "deploy/prometheus/alerts.yml").read_text()
 TESTS = (ROOT / "deploy/prometheus/alerts.test.yml").read_text()
 RUNBOOK = (ROOT / "docs/runbook.md").read_text()
 DASHBOARD = ROOT / "deploy/grafana/sts-verify.json"
-OF_PROMETHEUS = {"up", "ALERTS"}  # not the program's to expose
+OF_PROMETHEUS = {"up", "ALERTS"}  # not exposed by the program
 VARIABLES = {"$__rate_interval": "5m", "$job": ".*", "$instance": ".*"}  # Grafana's, as promtool can read them
 
 
@@ -25,8 +25,8 @@ def ok(holds, what, *found):
 
 
 def exposed():
-    """The metrics of a program that has given each kind of answer, so every family has a value. It is in the format that
-    `promtool check metrics` reads: OpenMetrics is for who asks for it."""
+    """The metrics of a program that has given each kind of answer, so every family has a value. They are in Prometheus'
+    text format, which `promtool check metrics` reads."""
     with Program("serve", "--sandbox", STS_VERIFY_POLICIES_FILE=ROOT / "deploy/gates/policies.toml") as program:
         assert request(program.address, "GET", "/auth/reports").status == 401
         good = {"AccessKeyId": "AKIASBXUSER00EXAMPLE", "SecretAccessKey": "sbx/USER00+NotARealSecret/Key0EXAMPLEKEY"}
@@ -36,7 +36,7 @@ def exposed():
 
 
 def names_in(text):
-    """The names of samples, as they are asked for, and of families of which there is no sample yet."""
+    """The names of samples, as expressions use them, also for families without a sample."""
     samples = {re.match(r"[a-zA-Z_:]+", line).group() for line in text.splitlines() if line and line[0] != "#"}
     for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", text, re.M):
         samples |= {"counter": {name}, "histogram": {name + end for end in ("_bucket", "_count", "_sum")},
@@ -45,8 +45,7 @@ def names_in(text):
 
 
 def metrics_in(expression):
-    """The metrics that an expression names: what stands before braces or a range, or alone, and is no function,
-    label or keyword."""
+    """The metrics that an expression names: its words that are not functions, labels or keywords."""
     bare = re.sub(r'"[^"]*"', "", expression)
     bare = re.sub(r"\b(by|on|without|ignoring|group_left|group_right)\s*\([^)]*\)", " ", bare)
     bare = re.sub(r"\{[^}]*\}", "{}", bare)
@@ -55,7 +54,7 @@ def metrics_in(expression):
 
 
 def expressions_of_rules():
-    """Each `expr`, of one line or of a block that is further in."""
+    """Each `expr`, on one line or in an indented block."""
     found = re.findall(r"^( +)expr: (\|\n(?:\1 +.*\n)+|.+\n)", RULES, re.M)
     return [text.removeprefix("|\n") for _, text in found]
 

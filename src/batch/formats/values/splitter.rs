@@ -227,8 +227,8 @@ impl Splitter {
         None
     }
 
-    /// Returns the object that has ended. Also returns the object around findings if it contains a key, or if it is too long
-    /// to know that.
+    /// Returns the object that has ended. Also returns the object around findings if it contains a key, or if
+    /// it is too long to know that.
     fn object_value(&self, tail: bool, value: Value) -> Option<(u32, Value)> {
         let value = if self.too_long && value == Value::Object { Value::TooLong } else { value };
         (!tail || self.too_long || names_a_key(&self.text)).then_some((self.began.0, value))

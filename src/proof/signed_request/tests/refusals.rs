@@ -1,4 +1,4 @@
-//! The proofs that are rejected, and their error codes: the rows of proofs.md.
+//! The proofs that are rejected, and their error codes: the rows of docs/proofs.md.
 
 use super::*;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;

@@ -2,9 +2,9 @@
 //!
 //!     open-loop sts|service URL RATE SECONDS
 //!
-//! `sts` signs a GetCallerIdentity and sends it to the STS at this URL; `service` posts the credentials to the /verify
-//! there. Both use new credentials for each request, and both include the signing, or the creation of the
-//! body, in the time. The output is one line of JSON: the numbers of sent and failed requests, and p50, p99
+//! `sts` signs a GetCallerIdentity and sends it to the STS at this URL; `service` posts the credentials to the
+//! /verify there. Both use new credentials for each request, and both include the signing, or the creation of
+//! the body, in the time. The output is one line of JSON: the numbers of sent and failed requests, and p50, p99
 //! and maximum in microseconds.
 
 use bytes::Bytes;
