@@ -8,7 +8,7 @@ use crate::sts::{StsFailure, Verdict};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum ProofError {
     /// Made for another service, for several, or for none.
-    #[error("The proof is not made out for this service.")]
+    #[error("The proof is not for this service.")]
     AudienceMismatch,
     /// Older than the operator allows, or past its expiry time.
     #[error("The proof is too old.")]
@@ -20,7 +20,7 @@ pub enum ProofError {
     #[error("The proof was used before.")]
     Replayed,
     /// The URL is not one of STS in a partition that this service uses.
-    #[error("The signed request is not made out for an endpoint of STS that this service asks.")]
+    #[error("The signed request is not for an endpoint of STS that this service calls.")]
     EndpointNotAllowed,
     /// The signature's scope names another region than the host.
     #[error("The signature is for another region than the host of the signed request.")]

@@ -161,7 +161,7 @@ const CODES: [&str; 41] = [
 ];
 
 #[test]
-fn there_is_an_example_of_each_error_code_of_the_contract() {
+fn there_is_an_example_of_each_error_code() {
     let operation = verify_operation();
     let mut codes = BTreeSet::new();
     for (status, response) in operation["responses"].as_object().unwrap() {

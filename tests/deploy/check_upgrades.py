@@ -6,6 +6,7 @@ check_upgrades.py FOLDER      the files of the run stay there
 import pathlib
 import re
 import sys
+import time
 
 import kubernetes_promises as promises
 import walkthrough
@@ -23,11 +24,13 @@ CHANGED = {
     "Roll back": "Deployment/sts-verify",
 }
 REFUSED = (401, None)
+PATIENCE = 60  # seconds; only to fail rather than hang
 
 
 def until(condition):
-    """Polls until the condition is true. The pods load a change after some time."""
-    for _ in range(10000):
+    """Polls until the condition is true. The pods notice a change within three seconds."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
         if condition():
             return True
     return False

@@ -5,7 +5,6 @@ import base64
 import os
 import pathlib
 import shutil
-import signal
 import ssl
 import tempfile
 
@@ -36,18 +35,16 @@ class Volumes:
         self.folder = pathlib.Path(folder)
 
     def bring(self, objects):
-        """Updates the files from the objects. Returns whether any changed."""
-        changed = False
+        """Updates the files from the objects."""
         for volume in promises.pod_of(objects)["spec"].get("volumes", []):
-            changed |= self.swap(self.folder / volume["name"], content(objects, volume))
-        return changed
+            self.swap(self.folder / volume["name"], content(objects, volume))
 
     @staticmethod
     def swap(folder, files):
         folder.mkdir(parents=True, exist_ok=True)
         data = folder / "..data"
         if data.exists() and {path.name: path.read_bytes() for path in data.iterdir()} == files:
-            return False
+            return
         fresh = pathlib.Path(tempfile.mkdtemp(prefix="..", dir=folder))
         for name, text in files.items():
             (fresh / name).write_bytes(text)
@@ -59,7 +56,6 @@ class Volumes:
         os.replace(link, data)
         if old:
             shutil.rmtree(old)
-        return True
 
 
 class Pod:
@@ -79,9 +75,8 @@ class Pod:
         self.address = self.program.address
 
     def sync(self, objects):
-        """Updates the files as the kubelet does some time after a change. SIGHUP only makes the test faster."""
-        if self.volumes.bring(objects):
-            self.program.process.send_signal(signal.SIGHUP)
+        """Updates the files as the kubelet does some time after a change. There is no signal: the program has to notice it."""
+        self.volumes.bring(objects)
 
     def certificate(self):
         host, port = self.address.rsplit(":", 1)

@@ -9,16 +9,6 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Read by a library, not by the program's own code.
 BY_LIBRARIES = {"TOKIO_WORKER_THREADS"}
 
-# What is agreed for proofs and gates and the chart already knows. To be deleted when all are in src/config.
-AGREED = {
-    "STS_VERIFY_ACCEPT",
-    "STS_VERIFY_AUDIENCE",
-    "STS_VERIFY_POLICIES_FILE",
-    "STS_VERIFY_REDIS_URL",
-    "STS_VERIFY_SINGLE_USE",
-    "STS_VERIFY_TOKEN_ISSUERS",
-}
-
 # Variables that a program without credentials must not have.
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID",
@@ -64,7 +54,7 @@ def known():
     otel = set(re.findall(r"\bOTEL_[A-Z_]*[A-Z]\b", "".join(map(read, sources()))))
     # Each has a form for traces alone, which goes first.
     otel |= {name.replace("_OTLP_", "_OTLP_TRACES_") for name in otel if name.startswith("OTEL_EXPORTER_OTLP_")}
-    return set(settings()) | set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", also)) | otel | BY_LIBRARIES | AGREED
+    return set(settings()) | set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", also)) | otel | BY_LIBRARIES
 
 
 def sources():
