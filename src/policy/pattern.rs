@@ -34,12 +34,11 @@ impl ArnPattern {
         };
         let has_wildcard = |part: &str| part.contains(['*', '?']);
         let is_possible = text.bytes().all(|byte| byte.is_ascii_graphic())
-            && (partition.starts_with("aws") || has_wildcard(partition))
+            && could_be_partition(partition)
             // ARNs of IAM and STS have no region.
             && region.bytes().all(|byte| byte == b'*')
-            && (matches!(service, "iam" | "sts") || has_wildcard(service))
             && could_be_account(account)
-            && could_be_principal(resource);
+            && could_be_principal(service, resource);
         if !is_possible {
             return Err(PatternError);
         }
@@ -70,22 +69,43 @@ impl ArnPattern {
     }
 }
 
-/// Whether a text is twelve digits, or a pattern that twelve digits can match.
-fn could_be_account(text: &str) -> bool {
-    let wildcards = text.contains('*');
-    text.bytes().all(|byte| byte.is_ascii_digit() || b"*?".contains(&byte))
-        && (if wildcards { text.len() <= 13 } else { text.len() == 12 })
-        && !text.is_empty()
+/// Whether a text is `aws`, another partition such as `aws-cn`, or a pattern that one of these can match.
+fn could_be_partition(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_lowercase() || b"-*?".contains(&byte))
+        && ["aws", "aws-?*"].into_iter().any(|partition| overlap(text, partition))
 }
 
-/// Whether a resource can be that of a principal. A session is not a principal: the principal of an assumed
-/// role is the role.
-fn could_be_principal(text: &str) -> bool {
-    let kind = text.split('/').next().unwrap_or_default();
-    let named = text.split_once('/').is_some_and(|(_, name)| !name.is_empty());
-    match kind {
-        "root" => !text.contains('/'),
-        "user" | "role" | "federated-user" => named,
-        _ => kind.contains(['*', '?']),
+/// Whether a text is twelve digits, or a pattern that twelve digits can match.
+fn could_be_account(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit() || b"*?".contains(&byte)) && overlap(text, "????????????")
+}
+
+/// Whether a service and a resource can be those of a principal. A session is not a principal: the principal of
+/// an assumed role is the role.
+fn could_be_principal(service: &str, resource: &str) -> bool {
+    let forms = [("iam", "user/?*"), ("iam", "role/?*"), ("sts", "federated-user/?*"), ("iam", "root")];
+    // A name contains no slash.
+    !resource.ends_with('/')
+        && forms.into_iter().any(|(of, form)| WildMatch::new(service).matches(of) && overlap(resource, form))
+}
+
+/// Whether there is a text that matches both patterns.
+fn overlap(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    // For each end of `other`: whether a text matches both it and the end of `one` that was reached.
+    let mut ends: Vec<bool> =
+        (0..=other.len()).map(|at| other[at..].iter().all(|byte| *byte == b'*')).collect();
+    for byte in one.iter().rev() {
+        let mut longer = vec![false; ends.len()];
+        for at in (0..ends.len()).rev() {
+            longer[at] = match (*byte, other.get(at).copied()) {
+                (b'*', None) => ends[at],
+                (b'*', Some(_)) | (_, Some(b'*')) => ends[at] || longer[at + 1],
+                (byte, Some(same)) => (byte == same || byte == b'?' || same == b'?') && ends[at + 1],
+                (_, None) => false,
+            };
+        }
+        ends = longer;
     }
+    ends[0]
 }

@@ -156,6 +156,9 @@ fn wildcards_match_only_within_their_own_part() {
         ("arn:*:*::*:*", "arn:aws:sts::123456789012:federated-user/b", true),
         ("arn:aws:iam::123456789012:user/ANN", "arn:aws:iam::123456789012:user/ann", false),
         ("arn:aws:iam::123456789012:user/*", "arn:aws:iam::123456789012:role/ann", false),
+        ("arn:aws?cn:*:*:1*2*3*4*5*6*7*8*9*0*1*2:r*", "arn:aws-cn:iam::123456789012:root", true),
+        ("arn:aws:*m::????????????:*a*n*", "arn:aws:iam::123456789012:user/ann", true),
+        ("arn:aws:s?s::123456789012:f*/*", "arn:aws:sts::123456789012:federated-user/b", true),
     ] {
         assert_eq!(ArnPattern::parse(pattern).unwrap().matches(arn), expected, "{pattern} {arn}");
     }
@@ -171,6 +174,22 @@ fn wildcards_match_only_within_their_own_part() {
         "arn:aws:sts::123456789012:assumed-role/r/s",
         "arn:aws:iam::123456789012:root/",
         "arn:aws:iam::123456789012:user/a b",
+        // No principal has such an ARN.
+        "arn:aws:sts::123456789012:role/ci",
+        "arn:aws:sts::123456789012:user/ann",
+        "arn:aws:sts::123456789012:root",
+        "arn:aws:iam::123456789012:federated-user/b",
+        "arn:aws:s*::123456789012:user/*",
+        "arn:aws:lambda*::123456789012:user/x",
+        "arn:aws:iam::123456789012:gr*/x",
+        "arn:aws:iam::123456789012:use?",
+        "arn:aws:iam::123456789012:user/ops/",
+        "arn:aws:iam::*1234567890123:user/x",
+        "arn:awsx:iam::123456789012:user/x",
+        "arn:aws-:iam::123456789012:user/x",
+        "arn:aws_cn:iam::123456789012:user/x",
+        "arn:aws-CN:iam::123456789012:user/x",
+        "arn:x*:iam::123456789012:user/x",
     ] {
         assert_eq!(ArnPattern::parse(text), Err(PatternError), "{text}");
     }
