@@ -16,6 +16,8 @@ const URL: &str = "iam_request_url";
 const BODY: &str = "iam_request_body";
 const HEADERS: &str = "iam_request_headers";
 
+const NOT_PRINTABLE: &str = "must hold printable ASCII";
+
 /// The members as they were posted. `None` for one that is absent.
 #[derive(Default, Clone, Copy)]
 pub struct IamLogin<'a> {
@@ -46,6 +48,9 @@ impl SignedRequest {
     /// [`ValidationError`] for a login that is malformed or incomplete.
     pub fn from_iam_login(login: IamLogin<'_>) -> Result<Self, ValidationError> {
         let method = required(login.method, METHOD)?;
+        if !is_printable(method) {
+            return Err(ValidationError::Invalid(METHOD, NOT_PRINTABLE));
+        }
         let url = decode_text(required(login.url, URL)?, URL)?;
         check_url(&url, URL)?;
         // A GET has no body to send.
@@ -79,8 +84,8 @@ fn decode(text: &str, member: &'static str) -> Result<Zeroizing<Vec<u8>>, Valida
 fn decode_text(text: &str, member: &'static str) -> Result<Zeroizing<String>, ValidationError> {
     let decoded = decode(text, member)?;
     let text = std::str::from_utf8(&decoded).ok();
-    let text = text.filter(|text| text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' '));
-    let text = text.ok_or(ValidationError::Invalid(member, "must hold printable ASCII"))?;
+    let text = text.filter(|text| is_printable(text));
+    let text = text.ok_or(ValidationError::Invalid(member, NOT_PRINTABLE))?;
     Ok(Zeroizing::new(text.to_owned()))
 }
 
@@ -128,5 +133,9 @@ fn is_header_name(name: &str) -> bool {
 }
 
 fn is_header_value(value: &str) -> bool {
-    value.len() <= MAX_HEADER_BYTES && value.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
+    value.len() <= MAX_HEADER_BYTES && is_printable(value)
+}
+
+fn is_printable(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
 }

@@ -123,13 +123,13 @@ impl Signature {
         let form = not_allowed("its Authorization is not of the form of Signature Version 4");
         let fields =
             authorization.strip_prefix(ALGORITHM).and_then(|rest| rest.strip_prefix(' ')).ok_or(form)?;
-        let fields: Vec<&str> = fields.split(',').map(|field| field.trim_matches(' ')).collect();
+        let fields: Vec<&str> = fields.split(',').collect();
         let [credential, signed_headers, signature] = fields[..] else { return Err(form.into()) };
         let parts = Parts {
             credential: credential.strip_prefix("Credential=").ok_or(form)?,
             timestamp: get("x-amz-date").ok_or(not_allowed("it has no X-Amz-Date"))?,
-            signed_headers: signed_headers.strip_prefix("SignedHeaders=").ok_or(form)?,
-            signature: signature.strip_prefix("Signature=").ok_or(form)?,
+            signed_headers: after_comma(signed_headers).strip_prefix("SignedHeaders=").ok_or(form)?,
+            signature: after_comma(signature).strip_prefix("Signature=").ok_or(form)?,
         };
         parts.read(get("x-amz-security-token"), Vec::new())
     }
@@ -211,6 +211,11 @@ impl Parts<'_> {
             others,
         })
     }
+}
+
+/// Some clients write no space after a comma.
+fn after_comma(field: &str) -> &str {
+    field.strip_prefix(' ').unwrap_or(field)
 }
 
 fn time_of(text: &str) -> Option<SystemTime> {

@@ -55,6 +55,8 @@ async fn a_login_that_cannot_be_read_is_malformed_and_missing_members_are_named(
     for (login, expected) in [
         (IamLogin { method: None, ..good }, "MissingParameter"),
         (IamLogin { method: Some(""), ..good }, "MissingParameter"),
+        (IamLogin { method: Some("P\nOST"), ..good }, "InvalidParameter"),
+        (IamLogin { method: Some("PÖST"), ..good }, "InvalidParameter"),
         (IamLogin { url: None, ..good }, "MissingParameter"),
         (IamLogin { body: Some(""), ..good }, "MissingParameter"),
         (IamLogin { headers: None, ..good }, "MissingParameter"),
@@ -193,6 +195,9 @@ async fn a_login_with_another_request_is_rejected() {
         Login::good().with(&[("Content-Length", Value::Null)]).read(),
         Login::good().with(&[("Host", json!("evil.example"))]).read(),
         authorization("AWS4-HMAC-SHA256 ", "AWS4-HMAC-SHA256  X=y,"),
+        authorization("AWS4-HMAC-SHA256 ", "AWS4-HMAC-SHA256  "),
+        authorization(", SignedHeaders=", ",  SignedHeaders="),
+        authorization(", SignedHeaders=", " , SignedHeaders="),
         authorization("Credential=", "credential="),
         authorization(", Signature=", ", Signature=0, Signature="),
         authorization("x-amz-security-token;", ""),
