@@ -95,11 +95,11 @@ fn check_times(claims: &Object<'_>, expected: &Expected<'_>) -> Result<i64, Proo
     let begins = seconds("nbf").unwrap_or(issued).max(issued);
     let max_age = i64::try_from(expected.max_age.as_secs()).unwrap_or(i64::MAX);
     let useful_until = expires.min(issued.saturating_add(max_age));
-    if begins > expected.now.saturating_add(CLOCK_LEEWAY) {
-        return Err(ProofError::NotYetValid);
-    }
     if expected.now >= expires || expected.now > issued.saturating_add(max_age) {
         return Err(ProofError::Expired);
+    }
+    if begins > expected.now.saturating_add(CLOCK_LEEWAY) {
+        return Err(ProofError::NotYetValid);
     }
     Ok(useful_until)
 }

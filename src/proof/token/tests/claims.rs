@@ -35,6 +35,7 @@ async fn tokens_with_invalid_claims_are_rejected_without_fetching_keys() {
         ("AudienceMismatch", vec![("aud".into(), json!(null))]),
         ("ProofExpired", vec![("exp".into(), json!(NOW))]),
         ("ProofExpired", vec![("iat".into(), json!(NOW - 901))]),
+        ("ProofExpired", vec![("exp".into(), json!(NOW)), ("iat".into(), json!(NOW + 61))]),
         ("ProofNotYetValid", vec![("iat".into(), json!(NOW + 61))]),
         ("ProofNotYetValid", vec![("nbf".into(), json!(NOW + 61))]),
         ("TokenNotAllowed", vec![("exp".into(), json!("soon"))]),
