@@ -80,6 +80,12 @@ impl ProofVerifier {
         now: SystemTime,
         deadline: Instant,
     ) -> Result<CheckedProof, ProofFailure> {
+        if let PostedProof::Token(PostedText { member, text }) = posted
+            && !is_token(text.expose_secret())
+        {
+            // It is of no kind, so it is malformed whatever kinds are accepted.
+            return Err(ValidationError::Invalid(member, "must be an EKS token or a JWT").into());
+        }
         if !accept.proof(kind_of(posted)) {
             return Err(ProofFailure::NotAccepted);
         }
@@ -149,6 +155,11 @@ pub fn kind_of(posted: &PostedProof) -> ProofKind {
     }
 }
 
+/// Whether a text has the form of an EKS token, or the three parts of a JWT.
+fn is_token(text: &str) -> bool {
+    text.starts_with(EKS_TOKEN_PREFIX) || text.bytes().filter(|byte| *byte == b'.').count() == 2
+}
+
 /// Reads a proof from a header: an EKS token, a JWT, or a presigned URL.
 ///
 /// # Errors
@@ -156,11 +167,9 @@ pub fn kind_of(posted: &PostedProof) -> ProofKind {
 /// [`ValidationError`] for any other text.
 pub fn proof_in_header(text: &str, header: &'static str) -> Result<PostedProof, ValidationError> {
     let posted = |text: &str| PostedText { member: header, text: text.into() };
-    let is_token =
-        text.starts_with(EKS_TOKEN_PREFIX) || text.bytes().filter(|byte| *byte == b'.').count() == 2;
     match text {
         url if url.starts_with("https://") => Ok(PostedProof::PresignedUrl(posted(url))),
-        token if is_token => Ok(PostedProof::Token(posted(token))),
+        token if is_token(token) => Ok(PostedProof::Token(posted(token))),
         _ => Err(ValidationError::Invalid(header, "must be an EKS token, a JWT or a presigned URL")),
     }
 }

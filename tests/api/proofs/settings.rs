@@ -82,3 +82,15 @@ async fn without_settings_no_proof_is_accepted_and_credentials_are() {
     assert_eq!(stub.count(), 0);
     assert_eq!(app.verify_someone().await.status(), 200);
 }
+
+#[tokio::test]
+async fn a_token_of_neither_kind_is_malformed_whatever_is_accepted() {
+    let stub = Stub::always(identity()).await;
+    let malformed = said(400, "ParamValidationError", "InvalidParameter", "-");
+    for accept in ["credentials", "signed-requests", "credentials,signed-requests"] {
+        let app = app_asking(&stub.url, &[&format!("--accept={accept}")]).await;
+        for token in ["a", "a.b", "a.b.c.d", "k8s-aws-v2.aHR0cHM6Ly8", " k8s-aws-v1.aHR0cHM6Ly8"] {
+            assert_eq!(say(&app, &json!({"token": token})).await, malformed, "{accept}: {token}");
+        }
+    }
+}
