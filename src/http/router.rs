@@ -2,7 +2,7 @@
 
 use crate::config::{CorsOrigins, HttpArgs};
 use crate::http::error::ApiError;
-use crate::http::gate::with_headers;
+use crate::http::gate::{with_empty_headers, with_headers};
 use crate::http::middleware::access_log::access_log;
 use crate::http::middleware::allowed_hosts::{HostGuard, check_host};
 use crate::http::middleware::authentication::{API_KEY_HEADER, KeyGuard, authenticate};
@@ -118,8 +118,12 @@ fn with_fallbacks<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router
     routes.fallback(no_route).method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
 }
 
-async fn no_route(request: Request) -> ApiError {
-    request_head::reason(&request).unwrap_or(ApiError::NotFound)
+async fn no_route(request: Request) -> Response {
+    match request_head::reason(&request) {
+        // The path is not known if the parser rejected the head. It may be that of a gate.
+        Some(error) => with_empty_headers(error.into_response()),
+        None => ApiError::NotFound.into_response(),
+    }
 }
 
 /// The routes of the metrics listener: the metrics, and health for the supervisor that restarts a process that

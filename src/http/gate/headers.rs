@@ -35,10 +35,11 @@ pub(crate) const HEADERS: [(HeaderName, &str); 9] = [
 /// Adds all of the headers to every response of these routes, empty where there is no value: a proxy copies
 /// each of them from the response, so that values that the client sent are replaced.
 pub(crate) fn with_headers(routes: Router) -> Router {
-    routes.layer(MapResponseLayer::new(complete))
+    routes.layer(MapResponseLayer::new(with_empty_headers))
 }
 
-fn complete(mut response: Response) -> Response {
+/// Adds those of the headers that a response does not have.
+pub(crate) fn with_empty_headers(mut response: Response) -> Response {
     for (name, _) in HEADERS {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(""));
     }

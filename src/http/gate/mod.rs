@@ -6,4 +6,4 @@ mod headers;
 
 pub(crate) use cache::{CacheKey, GateCache, SOURCE};
 pub(crate) use caller::Caller;
-pub(crate) use headers::{HEADERS, with_headers};
+pub(crate) use headers::{HEADERS, with_empty_headers, with_headers};

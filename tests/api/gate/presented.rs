@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::helpers::{body_of, header};
+use crate::raw::Client;
 use crate::stub::{Stub, identity};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -110,6 +111,26 @@ async fn raw(app: &App, target: &str, proof: &str) -> String {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     answer.lines().next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_head_that_is_rejected_gets_all_headers_too() {
+    let (app, _) = gates_with_sandbox(ALL, &[]).await;
+    for (lines, status) in [
+        ("Host: a\r\nHost: b\r\n", 400),
+        ("Host: a\r\nno colon\r\n", 400),
+        ("Host: a\r\nContent-Length: nine\r\n", 400),
+        ("Host: a\r\nTransfer-Encoding: gzip\r\n", 400),
+        (&format!("Host: a\r\nX: {}\r\n", "x".repeat(40_000)), 431),
+        (&format!("Host: a\r\n{}", "a: b\r\n".repeat(101)), 431),
+    ] {
+        let answer =
+            Client::send(app.address, format!("GET /auth/p HTTP/1.1\r\n{lines}\r\n")).await.answer().await;
+        assert_eq!(answer.status, status, "{answer:?}");
+        for name in HEADERS {
+            assert!(answer.head.contains(&format!("\r\n{name}: \r\n")), "{name}: {answer:?}");
+        }
+    }
 }
 
 #[tokio::test]
