@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use utoipa::openapi::Schema;
-use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Type};
+use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, SchemaType, Type};
 
 /// A presigned URL for the audience `verify.example.com`, signed with the key in AWS's documentation, which
 /// belongs to nobody.
@@ -35,7 +35,7 @@ pub(crate) fn proof_forms() -> Vec<ProofForm> {
             "eks-get-token",
             "AWS CLI: eks get-token --cluster-name AUDIENCE",
             json!({"kind": "ExecCredential", "apiVersion": "client.authentication.k8s.io/v1beta1", "spec": {}, "status": {"token": eks_token}}),
-            inside("status", member("token", EKS_TOKEN, 16_384)),
+            inside("status", member("token", EKS_TOKEN, 12_288)),
         ),
         form(
             "token-review",
@@ -54,11 +54,13 @@ pub(crate) fn proof_forms() -> Vec<ProofForm> {
             "presigned-url",
             "boto3: generate_presigned_url(\"get_caller_identity\"), with a binding",
             json!({"presigned_url": PRESIGNED_URL}),
-            member(
-                "presigned_url",
-                "A presigned GetCallerIdentity URL, a binding among its signed headers",
-                8_192,
-            ),
+            member("presigned_url", PRESIGNED, 8_192),
+        ),
+        form(
+            "presigned-url-camel-case",
+            "The same URL from a JavaScript client",
+            json!({"presignedUrl": PRESIGNED_URL}),
+            member("presignedUrl", PRESIGNED, 8_192),
         ),
         form(
             "iam-login",
@@ -76,6 +78,7 @@ pub(crate) fn proof_forms() -> Vec<ProofForm> {
 }
 
 const EKS_TOKEN: &str = "k8s-aws-v1. and a presigned GetCallerIdentity URL in base64url without padding";
+const PRESIGNED: &str = "A presigned GetCallerIdentity URL, a binding among its signed headers";
 const TOKEN: &str = "The same as of aws eks get-token, or a JWT of STS's GetWebIdentityToken";
 
 fn member(name: &str, description: &str, longest: usize) -> ObjectBuilder {
@@ -106,12 +109,16 @@ fn login_schema() -> ObjectBuilder {
         .description(Some("The headers as base64 of a JSON object, as its text, or as the object; a value is a string, a number, or an array of one of these"))
         .item(encoded("base64 of a JSON object, or its text"))
         .item(ObjectBuilder::new());
+    let body = ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::String, Type::Null]));
     ObjectBuilder::new()
         .property("iam_http_request_method", method)
         .required("iam_http_request_method")
         .property("iam_request_url", encoded("base64 of the URL"))
         .required("iam_request_url")
-        .property("iam_request_body", encoded("base64 of the body; a GET has none"))
+        .property(
+            "iam_request_body",
+            body.description(Some("base64 of the body; absent, null or empty for a GET")),
+        )
         .property("iam_request_headers", Schema::AnyOf(headers.build()))
         .required("iam_request_headers")
 }

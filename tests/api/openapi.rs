@@ -1,7 +1,7 @@
 //! The OpenAPI document: it equals the committed one, is complete, and matches the service.
 
 use crate::helpers::{App, expected, header, summary};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
 use sts_verify::credentials::{NAMES, Name, Posted};
@@ -102,8 +102,15 @@ async fn the_example_of_each_form_of_a_proof_is_read_as_one_and_is_too_old() {
     let app = App::asking("http://127.0.0.1:1", &flags).await;
     let operation = verify_operation();
     let examples = &operation["requestBody"]["content"]["application/json"]["examples"];
-    for name in ["eks-get-token", "token-review", "token", "web-identity-token", "presigned-url", "iam-login"]
-    {
+    for name in [
+        "eks-get-token",
+        "token-review",
+        "token",
+        "web-identity-token",
+        "presigned-url",
+        "presigned-url-camel-case",
+        "iam-login",
+    ] {
         let answer = app.verify(&examples[name]["value"]).await;
         let too_old = expected(400, "indeterminate", "ProofExpired");
         assert_eq!(summary(answer).await, too_old, "{name}");
@@ -113,6 +120,16 @@ async fn the_example_of_each_form_of_a_proof_is_read_as_one_and_is_too_old() {
     let forms = answer["schema"]["oneOf"].as_array().unwrap();
     let required: Vec<_> = forms.iter().map(|form| form["allOf"][0]["required"].to_string()).collect();
     assert_eq!(required, [r#"["aws_res"]"#, r#"["aws_res","claims"]"#]);
+}
+
+#[test]
+fn the_body_of_a_login_may_be_absent_null_or_empty() {
+    let document = serde_json::to_value(sts_verify::http::router::document()).unwrap();
+    let forms = document["components"]["schemas"]["VerifyRequest"]["anyOf"].as_array().unwrap();
+    let login = forms.iter().find(|form| form["properties"]["iam_request_body"].is_object()).unwrap();
+    let body = &login["properties"]["iam_request_body"];
+    assert_eq!((&body["type"], &body["minLength"]), (&json!(["string", "null"]), &json!(null)));
+    assert!(!login["required"].as_array().unwrap().contains(&json!("iam_request_body")));
 }
 
 /// The documented error codes.
