@@ -9,8 +9,8 @@ use super::fields::{FieldValue, SiblingFields};
 use super::names::{Name, fold_name};
 use super::posted::PostedFields;
 use super::proof_members::{ProofMember, ProofValue};
-use secrecy::SecretString;
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::fmt;
 
@@ -68,6 +68,12 @@ impl<'de> Visitor<'de> for ObjectReader<'_> {
                         read_object(value.get(), depth + 1, fields).map_err(serde::de::Error::custom)?;
                     }
                 }
+                MemberName::ConsulLogin => {
+                    if let Some(object) = object_in_text(value).filter(|_| depth < DEEPEST) {
+                        let read = read_object(object.expose_secret(), depth + 1, fields);
+                        read.map_err(serde::de::Error::custom)?;
+                    }
+                }
                 MemberName::Known(name) => siblings.put(name, FieldValue::from_json(value)),
                 MemberName::Proof(member) => fields.proofs.put(member, ProofValue::from_json(value)),
                 MemberName::Region | MemberName::Other => {}
@@ -79,9 +85,22 @@ impl<'de> Visitor<'de> for ObjectReader<'_> {
     }
 }
 
+/// The JSON object in a text. `None` for any other value: a login to Consul that is not by AWS has another token.
+fn object_in_text(value: &RawValue) -> Option<SecretString> {
+    let text: SecretString = serde_json::from_str(value.get()).ok()?;
+    let is_object = |text: &str| text.trim_ascii_start().starts_with('{') && is_json(text);
+    is_object(text.expose_secret()).then_some(text)
+}
+
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<IgnoredAny>(text).is_ok()
+}
+
 /// The name of a member, with its escapes resolved.
 enum MemberName {
     Region,
+    /// The member of a login to Consul (`POST /v1/acl/login`) that has the proof, as an object's text.
+    ConsulLogin,
     Known(Name),
     Proof(ProofMember),
     Other,
@@ -100,6 +119,7 @@ impl<'de> serde::Deserialize<'de> for MemberName {
             fn visit_bytes<E>(self, name: &[u8]) -> Result<MemberName, E> {
                 Ok(match name {
                     b"region" => MemberName::Region,
+                    b"BearerToken" => MemberName::ConsulLogin,
                     name => match Name::parse(name) {
                         Some(name) => MemberName::Known(name),
                         None => fold_name(name, ProofMember::of_folded)

@@ -231,6 +231,10 @@ mod tests {
                 r#"login POST object {"token":"x","AccessKeyId":"y"}"#.to_owned(),
             ),
             (json!({"data": {"iam_request_headers": "e30="}}), "login  text e30=".to_owned()),
+            (
+                json!({"AuthMethod": "aws", "BearerToken": r#" {"iam_http_request_method":"POST"}"#}),
+                "login POST none".to_owned(),
+            ),
         ] {
             assert_eq!(kind(&body), expected, "{body}");
         }
@@ -284,6 +288,15 @@ mod tests {
             (json!({"token": null}), "stsAccessKey is missing or empty."),
             (json!({"a": {"b": {"c": {"d": {"presigned_url": "u"}}}}}), "stsAccessKey is missing or empty."),
             (json!({"list": [{"presigned_url": "u"}]}), "stsAccessKey is missing or empty."),
+            // Logins to Consul that are not by AWS.
+            (json!({"AuthMethod": "jwt", "BearerToken": "a.b.c"}), "stsAccessKey is missing or empty."),
+            (json!({"BearerToken": r#"{"presigned_url":"u""#}), "stsAccessKey is missing or empty."),
+            (json!({"BearerToken": r#"["presigned_url"]"#}), "stsAccessKey is missing or empty."),
+            (json!({"BearerToken": 7}), "stsAccessKey is missing or empty."),
+            (
+                json!({"a": {"b": {"c": {"BearerToken": r#"{"presigned_url":"u"}"#}}}}),
+                "stsAccessKey is missing or empty.",
+            ),
         ] {
             assert_eq!(kind(&body), expected, "{body}");
         }

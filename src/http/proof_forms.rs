@@ -12,10 +12,6 @@ const PRESIGNED_URL: &str = "https://sts.us-east-1.amazonaws.com/?Action=GetCall
     &X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20260113%2Fus-east-1%2Fsts%2Faws4_request&X-Amz-Date=20260113T000348Z&X-Amz-Expires=900\
     &X-Amz-SignedHeaders=host%3Bx-k8s-aws-id&X-Amz-Signature=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
-const AUTHORIZATION: &str = "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20260113/us-east-1/sts/aws4_request, \
-    SignedHeaders=content-type;host;x-amz-date;x-vault-aws-iam-server-id, \
-    Signature=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-
 /// A form of a proof.
 pub(crate) struct ProofForm {
     pub name: &'static str,
@@ -65,14 +61,16 @@ pub(crate) fn proof_forms() -> Vec<ProofForm> {
         form(
             "iam-login",
             "The AWS logins of Vault, OpenBao and Consul",
-            json!({
-                "role": "example",
-                "iam_http_request_method": "POST",
-                "iam_request_url": BASE64_STANDARD.encode("https://sts.us-east-1.amazonaws.com/"),
-                "iam_request_body": BASE64_STANDARD.encode("Action=GetCallerIdentity&Version=2011-06-15"),
-                "iam_request_headers": BASE64_STANDARD.encode(login_headers().to_string()),
-            }),
+            login("x-vault-aws-iam-server-id"),
             login_schema(),
+        ),
+        form(
+            "consul-login",
+            "A login to Consul, as its API takes it",
+            json!({"AuthMethod": "aws-iam", "BearerToken": login("x-consul-iam-serverid").to_string()}),
+            ObjectBuilder::new()
+                .property("BearerToken", encoded("The members of an AWS login, as the text of a JSON object"))
+                .required("BearerToken"),
         ),
     ]
 }
@@ -94,12 +92,27 @@ fn encoded(description: &str) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).description(Some(description)).min_length(Some(1))
 }
 
-fn login_headers() -> Value {
-    json!({
-        "Authorization": [AUTHORIZATION],
+/// A login whose binding is in this header.
+fn login(binding: &str) -> Value {
+    let mut signed = ["content-type", "host", "x-amz-date", binding];
+    signed.sort_unstable();
+    let signature = "0123456789abcdef".repeat(4);
+    let authorization = format!(
+        "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20260113/us-east-1/sts/aws4_request, SignedHeaders={}, \
+        Signature={signature}",
+        signed.join(";")
+    );
+    let headers = json!({
+        "Authorization": [authorization],
         "Content-Type": ["application/x-www-form-urlencoded; charset=utf-8"],
         "X-Amz-Date": ["20260113T000348Z"],
-        "X-Vault-Aws-Iam-Server-Id": ["verify.example.com"],
+        binding: ["verify.example.com"],
+    });
+    json!({
+        "iam_http_request_method": "POST",
+        "iam_request_url": BASE64_STANDARD.encode("https://sts.us-east-1.amazonaws.com/"),
+        "iam_request_body": BASE64_STANDARD.encode("Action=GetCallerIdentity&Version=2011-06-15"),
+        "iam_request_headers": BASE64_STANDARD.encode(headers.to_string()),
     })
 }
 

@@ -15,8 +15,13 @@ use hyper_util::rt::TokioIo;
 use std::pin::pin;
 use tokio::time::{Instant, timeout_at};
 
-/// Gets a JSON document. It has the same maximum size as an answer of STS, headers included. Redirects are not
-/// followed.
+/// The maximum length of a document.
+const MAX_DOCUMENT_BYTES: usize = 64 * 1024;
+
+/// Room for the headers and the framing of its answer.
+const MAX_HEAD_BYTES: usize = 16 * 1024;
+
+/// Gets a JSON document of at most 64 KiB. Redirects are not followed.
 ///
 /// # Errors
 ///
@@ -39,6 +44,7 @@ async fn read(transport: &Transport, endpoint: &Endpoint) -> Result<Bytes, StsFa
     let request = request(uri, &route).ok_or(invalid)?;
     let no_connection = |error| StsFailure::from_connect(&error, endpoint);
     let stream = transport.connect(&route).await.map_err(no_connection)?;
+    stream.allowance().set(MAX_DOCUMENT_BYTES + MAX_HEAD_BYTES);
     let failed = |_| no_connection(ConnectError::Failed(ConnectFailure::Route));
     let (mut sender, connection) = handshake(TokioIo::new(stream)).await.map_err(failed)?;
     let mut exchange = pin!(async {
@@ -53,7 +59,7 @@ async fn read(transport: &Transport, endpoint: &Endpoint) -> Result<Bytes, StsFa
         _ = connection => exchange.await,
     };
     match exchanged.map_err(|error| StsFailure::from_hyper(&error, endpoint))? {
-        (200, document) => Ok(document),
+        (200, document) if document.len() <= MAX_DOCUMENT_BYTES => Ok(document),
         (status, _) => Err(not_sts(endpoint, status)),
     }
 }

@@ -9,7 +9,8 @@
 
 use super::ConnectFailure;
 use super::fair_semaphore::{FairSemaphore, Permit};
-use super::stream::Received;
+use super::reply::MAX_REPLY_BYTES;
+use super::stream::Allowance;
 use super::transport::{ConnectError, Route, Transport};
 use bytes::Bytes;
 use http::{Request, Response};
@@ -63,7 +64,7 @@ pub(super) struct Connection {
     /// The number of its host.
     host: usize,
     sender: SendRequest<Body>,
-    received: Received,
+    allowance: Allowance,
     task: AbortHandle,
     /// Whether it comes from the pool: STS may have closed it meanwhile.
     pub(super) is_reused: bool,
@@ -104,7 +105,7 @@ impl Pool {
     async fn connect(&self, host: usize, route: &Route) -> Result<Connection, ConnectError> {
         let open = self.may_open().await;
         let stream = self.transport.connect(route).await?;
-        let received = stream.received();
+        let allowance = stream.allowance();
         let (sender, connection) =
             handshake(TokioIo::new(stream)).await.map_err(|_| ConnectError::Failed(ConnectFailure::Route))?;
         let task = tokio::spawn(async move {
@@ -113,7 +114,7 @@ impl Pool {
             // The call that waits for the answer gets the error of the connection.
             let _ = connection.await;
         });
-        Ok(Connection { host, sender, received, task: task.abort_handle(), is_reused: false })
+        Ok(Connection { host, sender, allowance, task: task.abort_handle(), is_reused: false })
     }
 
     /// Keeps a connection for the next call to its host.
@@ -189,7 +190,7 @@ impl Connection {
         &mut self,
         request: Request<Body>,
     ) -> Result<Response<Incoming>, TrySendError<Request<Body>>> {
-        self.received.reset();
+        self.allowance.set(MAX_REPLY_BYTES);
         self.sender.try_send_request(request).await
     }
 }

@@ -13,16 +13,16 @@ pub(super) trait Bytes: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Bytes for T {}
 
-/// A connection. Reading fails when an answer is longer than [`MAX_REPLY_BYTES`], however it is framed: headers
-/// and chunk framing count like the body.
+/// A connection. Reading fails when an answer is longer than [`MAX_REPLY_BYTES`], or than [`Allowance::set`]
+/// allows, however it is framed: headers and chunk framing count like the body.
 pub(super) struct Stream {
     bytes: Box<dyn Bytes>,
-    received: Received,
+    allowance: Allowance,
 }
 
-/// The number of bytes of the current answer that have arrived.
-#[derive(Clone, Default)]
-pub(super) struct Received(Arc<AtomicUsize>);
+/// The number of bytes of the current answer that may still arrive.
+#[derive(Clone)]
+pub(super) struct Allowance(Arc<AtomicUsize>);
 
 /// An answer is longer than any answer of STS.
 #[derive(Debug, thiserror::Error)]
@@ -31,24 +31,26 @@ pub(super) struct TooLong;
 
 impl Stream {
     pub(super) fn new(bytes: Box<dyn Bytes>) -> Self {
-        Self { bytes, received: Received::default() }
+        Self { bytes, allowance: Allowance(Arc::new(AtomicUsize::new(MAX_REPLY_BYTES))) }
     }
 
     /// The counter of its bytes.
-    pub(super) fn received(&self) -> Received {
-        self.received.clone()
+    pub(super) fn allowance(&self) -> Allowance {
+        self.allowance.clone()
     }
 }
 
-impl Received {
-    /// Resets the counter: the next byte is the first of an answer.
-    pub(super) fn reset(&self) {
-        self.0.store(0, Ordering::Relaxed);
+impl Allowance {
+    /// Sets the maximum length of the next answer: the next byte is its first.
+    pub(super) fn set(&self, bytes: usize) {
+        self.0.store(bytes, Ordering::Relaxed);
     }
 
-    fn add(&self, bytes: usize) -> io::Result<()> {
-        let before = self.0.fetch_add(bytes, Ordering::Relaxed);
-        if before.saturating_add(bytes) > MAX_REPLY_BYTES { Err(io::Error::other(TooLong)) } else { Ok(()) }
+    fn take(&self, bytes: usize) -> io::Result<()> {
+        let rest =
+            self.0.load(Ordering::Relaxed).checked_sub(bytes).ok_or_else(|| io::Error::other(TooLong))?;
+        self.0.store(rest, Ordering::Relaxed);
+        Ok(())
     }
 }
 
@@ -60,7 +62,7 @@ impl AsyncRead for Stream {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.bytes).poll_read(cx, buffer))?;
-        Poll::Ready(self.received.add(buffer.filled().len() - before))
+        Poll::Ready(self.allowance.take(buffer.filled().len() - before))
     }
 }
 

@@ -124,8 +124,7 @@ fn lines_that_follow_each_other_soon_are_written_together() {
         writer.push(b"line\n");
     }
     writer.flush(PATIENCE);
-    let writes = disk.0.lock().unwrap().1.clone();
-    assert_eq!(writes, [b"first\n".to_vec(), b"line\n".repeat(50)]);
+    assert_eq!(disk.0.lock().unwrap().1, [b"first\n".to_vec(), b"line\n".repeat(50)]);
 }
 
 /// A non-blocking output that accepts a byte every other time.

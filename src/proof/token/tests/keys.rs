@@ -119,8 +119,13 @@ async fn an_issuer_s_documents_must_be_on_its_own_host() {
 async fn a_key_set_with_too_many_keys_or_bytes_is_rejected() {
     let signer = Signer::ec();
     let many: Vec<_> = (0..17).map(|_| signer.jwk("k1")).collect();
-    let long = [json!({"kty": "x".repeat(70_000)}), signer.jwk("k1")];
-    for keys in [&many[..], &long] {
+    // A document of exactly 64 KiB is accepted.
+    let most = 64 * 1024;
+    let without_fill = json!({"keys": [json!({"kty": ""}), signer.jwk("k1")]}).to_string().len();
+    let filled_to = |bytes: usize| [json!({"kty": "x".repeat(bytes - without_fill)}), signer.jwk("k1")];
+    let issuer = TestIssuer::start(&filled_to(most)).await;
+    issuer.verify(&verifier(&issuer), &signer.token_with(&issuer.claims())).await.unwrap();
+    for keys in [&many[..], &filled_to(most + 1), &filled_to(2 * most)] {
         let issuer = TestIssuer::start(keys).await;
         let failure = issuer.verify(&verifier(&issuer), &signer.token_with(&issuer.claims())).await.err();
         assert!(matches!(failure, Some(ProofFailure::KeysUnavailable(_))), "{failure:?}");
