@@ -56,6 +56,9 @@ pub enum ReadError {
     /// A section header of an INI file has no closing bracket.
     #[error("The name of the section has no closing bracket.")]
     Section,
+    /// A line in another format than the file.
+    #[error("This line has an access key ID, and is not in the format of the file.")]
+    Stray,
     /// A quote that is not closed.
     #[error("A quote is not closed.")]
     Quote,

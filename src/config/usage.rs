@@ -99,6 +99,9 @@ fn one_line(command: &Command, named: Option<&Command>, error: &clap::Error) -> 
     };
     match named.and_then(|named| variable_of(named, &flag)).or_else(|| variable_of(command, &flag)) {
         Some(variable) => format!("{variable} ({flag}): {reason}"),
+        None if named.unwrap_or(command).get_arguments().any(|argument| is_flag(argument, &flag)) => {
+            format!("{flag}: {reason}; see sts-verify --help")
+        }
         // An unknown argument may be anything, even a secret.
         None => format!("{reason}; see sts-verify --help"),
     }
@@ -114,9 +117,12 @@ fn variable_that_is_no_text(command: &Command) -> Option<String> {
         .or_else(|| command.get_subcommands().find_map(variable_that_is_no_text))
 }
 
+fn is_flag(argument: &Arg, flag: &str) -> bool {
+    argument.get_long().is_some_and(|long| flag.strip_prefix("--") == Some(long))
+}
+
 fn variable_of(command: &Command, flag: &str) -> Option<String> {
-    let long = flag.strip_prefix("--")?;
-    let own = command.get_arguments().find(|argument| argument.get_long() == Some(long));
+    let own = command.get_arguments().find(|argument| is_flag(argument, flag));
     match own.and_then(Arg::get_env) {
         Some(variable) => Some(variable.to_string_lossy().into_owned()),
         None => command.get_subcommands().find_map(|command| variable_of(command, flag)),

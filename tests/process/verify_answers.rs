@@ -227,6 +227,9 @@ async fn an_invalid_option_is_reported_in_one_line_without_a_call_to_sts() {
             (Some(64), 1, ""),
             "{arguments:?}: {run:?}"
         );
+        // The line names the option, unless it is unknown: it might be a secret.
+        let is_known = arguments != ["--nonsense"];
+        assert_eq!(run.stderr.contains(arguments[0]), is_known, "{arguments:?}: {run:?}");
     }
     assert_eq!(asked(&sandbox), []);
 }

@@ -4,11 +4,10 @@
 //! end continues on the next lines only if they close the quote and the columns of the key are complete then.
 
 use super::Reading;
-use super::fields::{Fields, parse_name};
+use super::fields::{Fields, key_ids, parse_name};
 use super::lines::{Line, Lines};
 use crate::batch::entry::{Emit, Item, Location, ReadError};
-use crate::credentials::{Field, Name, is_access_key_id};
-use crate::identity::{AccessKeyId, KeyKind};
+use crate::credentials::{Field, Name};
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use std::collections::VecDeque;
 use std::io::BufRead;
@@ -86,8 +85,10 @@ pub(super) fn read(file: u32, input: impl BufRead, emit: &mut Emit<'_>) -> Readi
                 },
                 Err(reason) => Item::Unreadable(location, reason),
             }),
-            // Lines before the header are reported once.
-            None if header_missing => None,
+            // Lines before the header are reported once, and those with a key.
+            None if header_missing => {
+                key_ids(&line).next().map(|_| Item::Unreadable(location, ReadError::Stray))
+            }
             None => {
                 header_missing = true;
                 Some(Item::Unreadable(location, ReadError::NoHeader))
@@ -121,7 +122,11 @@ fn read_record(
             fields.put(name, value);
         }
     }
-    Ok((!fields.is_empty()).then_some(Ok(fields)))
+    if fields.is_empty() {
+        let is_stray = record.iter().any(|field| key_ids(field).next().is_some());
+        return Ok(is_stray.then_some(Err(ReadError::Stray)));
+    }
+    Ok(Some(Ok(fields)))
 }
 
 /// The fields of a complete record. `None` if a quote is open at its end.
@@ -200,16 +205,8 @@ impl Header {
     /// of the next line, which would hide that line's key.
     fn fits(&self, fields: &[Zeroizing<String>]) -> bool {
         let whole = |(column, field): (&Option<Name>, &Zeroizing<String>)| {
-            !field.contains('\n') || (column.is_none() && !field.split(not_in_a_key).any(is_key))
+            !field.contains('\n') || (column.is_none() && key_ids(field).next().is_none())
         };
         fields.len() == self.columns.len() && self.columns.iter().zip(fields).all(whole)
     }
-}
-
-fn not_in_a_key(character: char) -> bool {
-    !character.is_ascii_alphanumeric()
-}
-
-fn is_key(word: &str) -> bool {
-    is_access_key_id(word) && AccessKeyId::new(word).kind() != KeyKind::Other
 }

@@ -29,10 +29,10 @@ pub(super) fn format_of(
         if start == 0 && lines.clone().next().is_some_and(|line| csv::declared_delimiter(line).is_some()) {
             return Ok(Ok(Format::Csv));
         }
-        if let Some(format) = lines.clone().find_map(|line| format_of_line(line.trim())) {
+        if let Some(format) = lines.clone().find_map(|line| format_of_line(trim(line))) {
             return Ok(Ok(format));
         }
-        may_be_env &= lines.all(|line| is_blank_or_comment(line.trim()) || env::is_assignment(line));
+        may_be_env &= lines.all(|line| is_blank_or_comment(trim(line)) || env::is_assignment(line));
         if read == 0 {
             return Ok(if may_be_env { Ok(Format::Env) } else { Err(ReadError::UnknownFormat) });
         }
@@ -43,6 +43,11 @@ pub(super) fn format_of(
 pub(super) fn is_text(input: &mut impl BufRead, head: &mut Vec<u8>) -> io::Result<bool> {
     input.by_ref().take(MAX_HEAD_BYTES).read_until(b'\n', head)?;
     Ok(!head.contains(&0))
+}
+
+/// The text of a line without what may be before a value ([`super::values`]).
+fn trim(line: &str) -> &str {
+    line.trim_start_matches(|c: char| c.is_whitespace() || c.is_control() || c == '\u{feff}').trim_end()
 }
 
 fn is_blank_or_comment(line: &str) -> bool {
@@ -58,7 +63,7 @@ fn format_of_line(line: &str) -> Option<Format> {
     }
     if let Some(rest) = line.strip_prefix('[') {
         let rest = rest.trim_start();
-        let is_array = rest.is_empty() || rest.starts_with(['{', '[', '"', ']']);
+        let is_array = rest.is_empty() || rest.starts_with(['{', '[', '"', ']']) || rest.contains('{');
         return if is_array { Some(Format::Json) } else { ini::section_name(line).map(|_| Format::Ini) };
     }
     if csv::header_of(line, None).is_some() {

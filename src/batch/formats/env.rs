@@ -17,14 +17,17 @@ pub(super) fn read(file: u32, input: impl BufRead, emit: &mut Emit<'_>) -> Readi
     let mut lines = Lines::new(input);
     let mut blocks = Blocks::default();
     while let Some(line) = lines.next()? {
-        let finished = match line {
+        let (finished, stray) = match line {
             Line::Text(number, text) => blocks.take_line(number, &text),
             Line::TooLong(number) => {
                 blocks.since.broken.get_or_insert((number, ReadError::TooLong));
-                Vec::new()
+                (Vec::new(), None)
             }
         };
-        let flow = finished.into_iter().try_for_each(|fields| emit_key(file, fields, emit));
+        let mut flow = finished.into_iter().try_for_each(|fields| emit_key(file, fields, emit));
+        if let (Continue(()), Some(line)) = (flow, stray) {
+            flow = emit(Item::Unreadable(Location::line(file, line), ReadError::Stray));
+        }
         if flow.is_break() {
             return Ok(flow);
         }
@@ -68,17 +71,25 @@ struct Blocks {
 }
 
 impl Blocks {
-    /// Processes a line. Returns the keys that are complete.
-    fn take_line(&mut self, number: u32, line: &str) -> Vec<Fields> {
+    /// Processes a line. Returns the keys that are complete, and the line if it has an access key that is not
+    /// read.
+    fn take_line(&mut self, number: u32, line: &str) -> (Vec<Fields>, Option<u32>) {
         let (words, is_closed) = all_words(line);
         if words.is_empty() {
             self.regions.clear();
-            return self.end_of_paragraph().into_iter().collect();
+            return (self.end_of_paragraph().into_iter().collect(), None);
         }
-        let whole = if is_closed { &words[..] } else { &words[..words.len() - 1] };
+        let finished = self.take_words(number, &words, is_closed);
+        let keys = || finished.iter().chain([&self.before, &self.since]);
+        let is_stray = words.iter().any(|word| keys().all(|fields| fields.lack_a_key_of(&word.text)));
+        (finished, is_stray.then_some(number))
+    }
+
+    fn take_words(&mut self, number: u32, words: &[Word], is_closed: bool) -> Vec<Fields> {
+        let whole = if is_closed { words } else { &words[..words.len() - 1] };
         let whole = assignments(whole);
         let mut finished = Vec::new();
-        for (at, assignment) in assignments(&words).into_iter().enumerate() {
+        for (at, assignment) in assignments(words).into_iter().enumerate() {
             let (name, value) = assignment;
             let Some(name) = parse_name(name) else { continue };
             if is_region(name) && self.since.has(name) {
@@ -182,7 +193,9 @@ fn assignments(words: &[Word]) -> Vec<(&str, &str)> {
             let next = words.next_if(|next| value.is_empty() && is_value(next));
             found.push((name, next.map_or(value, |next| next.text.as_str())));
         } else if name.len() < text.len() || two_words {
-            if let Some(value) = words.next_if(|next| is_value(next)) {
+            let value = words.next_if(|next| is_value(next));
+            // A member of a JSON object is not an assignment.
+            if let Some(value) = value.filter(|value| !value.text.ends_with(',')) {
                 found.push((name, value.text.as_str()));
             }
         } else {

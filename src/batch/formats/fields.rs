@@ -3,7 +3,9 @@
 use crate::batch::entry::ReadError;
 use crate::credentials::{
     CredentialFields, Field, FieldValue, Name, NameRule, Posted, SiblingFields, VerifyRequest,
+    is_access_key_id,
 };
+use crate::identity::{AccessKeyId, KeyKind};
 use secrecy::{ExposeSecret as _, SecretString};
 
 /// The name under which the region of a profile or a row is read as a hint.
@@ -86,6 +88,15 @@ impl Fields {
         self.values.iter().any(is_it)
     }
 
+    /// Whether a text has an access key ID that is not in any access key here, even an unreadable one.
+    pub(super) fn lack_a_key_of(&self, text: &str) -> bool {
+        let is_it = |id: &str, (name, value): &(Name, Value)| {
+            name.field() == Field::AccessKey
+                && value.as_ref().map_or(true, |value| value.expose_secret().contains(id))
+        };
+        key_ids(text).any(|id| !self.values.iter().any(|value| is_it(id, value)))
+    }
+
     /// Whether two paragraphs are two keys.
     pub(super) fn is_another_than(&self, other: &Self) -> bool {
         let rule = NameRule::new(self.present().chain(other.present()));
@@ -134,6 +145,12 @@ impl Fields {
         fields.put_siblings(siblings);
         Ok(Posted::Credentials(fields.check()?))
     }
+}
+
+/// The access key IDs in a text, recognised by their form.
+pub(super) fn key_ids(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|character: char| !character.is_ascii_alphanumeric());
+    words.filter(|word| is_access_key_id(word) && AccessKeyId::new(word).kind() != KeyKind::Other)
 }
 
 /// Whether a name is that of a region hint.

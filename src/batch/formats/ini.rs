@@ -44,8 +44,11 @@ pub(super) fn read(file: u32, input: impl BufRead, emit: &mut Emit<'_>) -> Readi
                 }
             }
             Line::Text(number, text) => {
-                section.take_line(number, &text);
-                Continue(())
+                if section.take_line(number, &text) {
+                    emit(Item::Unreadable(Location::line(file, number), ReadError::Stray))
+                } else {
+                    Continue(())
+                }
             }
         };
         if flow.is_break() {
@@ -85,12 +88,17 @@ impl Section {
         Self { line, name: Some(name.into()), fields: Fields::at(line), nests_above: None }
     }
 
-    fn take_line(&mut self, number: u32, line: &str) {
+    /// Processes a line. Returns whether it has an access key that is not read.
+    fn take_line(&mut self, number: u32, line: &str) -> bool {
         let indent = line.len() - line.trim_start().len();
         let line = without_comment(line.trim());
-        if line.is_empty() || self.nests_above.is_some_and(|above| indent > above) {
-            return;
+        if !line.is_empty() && self.nests_above.is_none_or(|above| indent <= above) {
+            self.take_setting(number, indent, line);
         }
+        self.fields.lack_a_key_of(line)
+    }
+
+    fn take_setting(&mut self, number: u32, indent: usize, line: &str) {
         let Some((name, value)) = line.split_once(['=', ':']) else { return };
         let value = without_quotes(value.trim());
         let name = parse_name(name.trim());

@@ -6,6 +6,9 @@ use std::borrow::Cow;
 use std::io::{self, BufRead, ErrorKind};
 use zeroize::Zeroizing;
 
+/// Files that were put together into one have it at the start of lines.
+pub(super) const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// Reads lines.
 pub(in crate::batch) struct Lines<R> {
     input: R,
@@ -36,7 +39,10 @@ impl<R: BufRead> Lines<R> {
         match self.fill().map_err(|error| (number, error))? {
             Filled::Nothing => Ok(None),
             Filled::TooMuch => Ok(Some(Line::TooLong(number))),
-            Filled::Line => Ok(Some(Line::Text(number, String::from_utf8_lossy(&self.buffer)))),
+            Filled::Line => {
+                let text = self.buffer.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&self.buffer);
+                Ok(Some(Line::Text(number, String::from_utf8_lossy(text))))
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::text::{Text, names_a_key};
 use crate::batch::formats::MAX_ENTRY_BYTES;
+use crate::batch::formats::lines::BYTE_ORDER_MARK;
 use zeroize::Zeroizing;
 
 /// A part of a file.
@@ -49,8 +50,10 @@ pub(super) struct Splitter {
     /// The number of the current line.
     pub(super) line: u32,
     column: u32,
-    /// Whether the line has only white space so far.
+    /// Whether the line is blank so far.
     at_start: bool,
+    /// The previous byte: an LF after a CR belongs to the same line end.
+    previous: u8,
     /// Where the object began: its line, and its column if nothing was before it on the line.
     began: (u32, Option<u32>),
     /// The last line for which [`Value::Other`] was reported.
@@ -74,6 +77,7 @@ impl Default for Splitter {
             line: 1,
             column: 0,
             at_start: true,
+            previous: b'\n',
             began: (1, None),
             reported: 0,
             next_began: None,
@@ -117,8 +121,9 @@ impl Splitter {
             State::Object { tail } => self.take_in_object(byte, tail),
         };
         self.column = self.column.saturating_add(1);
-        self.at_start &= byte.is_ascii_whitespace();
-        if byte == b'\n' {
+        self.at_start = self.at_start && is_blank(byte);
+        let previous = std::mem::replace(&mut self.previous, byte);
+        if ends_line(byte) && (previous, byte) != (b'\r', b'\n') {
             self.line = self.line.saturating_add(1);
             (self.column, self.at_start) = (0, true);
         }
@@ -147,7 +152,7 @@ impl Splitter {
             }
             b']' => self.arrays.0 = self.arrays.0.saturating_sub(1),
             b',' => {}
-            byte if byte.is_ascii_whitespace() => {}
+            byte if is_blank(byte) => {}
             byte => {
                 self.began = self.here();
                 self.string = if byte == b'"' { Text::Inside } else { Text::Outside };
@@ -161,7 +166,7 @@ impl Splitter {
         let before = self.string;
         self.string = before.after(byte);
         let ends = match (before, byte) {
-            (_, b'\n') | (Text::Outside, b',' | b'[' | b']' | b'{') => true,
+            (_, b'\n' | b'\r') | (Text::Outside, b',' | b'[' | b']' | b'{') => true,
             (Text::Outside, byte) => byte.is_ascii_whitespace(),
             _ => self.string == Text::Outside,
         };
@@ -187,7 +192,7 @@ impl Splitter {
         self.keep(byte);
         if self.string != Text::Outside {
             self.string = self.string.after(byte);
-            if byte != b'\n' {
+            if !ends_line(byte) {
                 return None;
             }
             self.state = State::Lost;
@@ -262,8 +267,8 @@ impl Splitter {
 
     /// Whether nothing follows the object's `{` on its line.
     fn begins_its_line_alone(&self) -> bool {
-        let mut after = self.text.iter().skip(1).skip_while(|byte| matches!(byte, b' ' | b'\t' | b'\r'));
-        after.next() == Some(&b'\n')
+        let mut after = self.text.iter().skip(1).skip_while(|byte| matches!(byte, b' ' | b'\t'));
+        after.next().is_some_and(|byte| ends_line(*byte))
     }
 
     /// Whether the current `[` begins the findings of a report. In an object that names a key it does not.
@@ -289,4 +294,14 @@ impl Splitter {
             State::Between | State::Lost => None,
         }
     }
+}
+
+fn ends_line(byte: u8) -> bool {
+    matches!(byte, b'\n' | b'\r')
+}
+
+/// Whether a byte between values means nothing: white space, a control character such as the RS of JSON text
+/// sequences (RFC 7464), or one of a byte order mark, which files that were put together have in the middle.
+fn is_blank(byte: u8) -> bool {
+    byte == b' ' || byte.is_ascii_control() || BYTE_ORDER_MARK.contains(&byte)
 }

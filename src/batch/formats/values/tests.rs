@@ -107,6 +107,21 @@ fn a_broken_object_costs_no_other() {
 }
 
 #[test]
+fn lines_also_end_with_cr() {
+    for (input, expected) in [
+        ("{\"a\":1}\r{\"b\":\"x\r{\"c\":1}\r", &[(1, "{\"a\":1}"), (2, "CutOff"), (3, "{\"c\":1}")][..]),
+        (
+            "{\r\n\"a\":1}\r\n\r\nnoise\r\n\r{\"b\":1}",
+            &[(1, "{\r\n\"a\":1}"), (4, "Other"), (6, "{\"b\":1}")],
+        ),
+        ("{\r\"a\":\r{\r\"b\":1}}\r[1]", &[(1, "{\r\"a\":\r{\r\"b\":1}}"), (5, "Other")]),
+    ] {
+        let expected: Vec<_> = expected.iter().map(|(line, text)| (*line, (*text).to_owned())).collect();
+        assert_eq!(values(input), expected, "{input:?}");
+    }
+}
+
+#[test]
 fn an_object_that_is_too_long_is_an_error_and_the_next_is_read() {
     let input = format!("{{\"a\":\"{}\"}}\n{{\"b\":1}}\n", "x".repeat(MAX_ENTRY_BYTES));
     assert_eq!(values(&input), [(1, "TooLong".to_owned()), (2, "{\"b\":1}".to_owned())]);
@@ -149,8 +164,8 @@ proptest! {
     }
 
     #[test]
-    fn no_text_makes_it_panic_or_loop(text in "[\\[\\]{}\":,a-c \n\\\\]{0,60}") {
-        let lines = u32::try_from(text.split('\n').count()).unwrap();
+    fn no_text_makes_it_panic_or_loop(text in "[\\[\\]{}\":,a-c \r\n\\\\]{0,60}") {
+        let lines = u32::try_from(text.split(['\n', '\r']).count()).unwrap();
         prop_assert!(values(&text).iter().all(|(line, _)| (1..=lines).contains(line)));
     }
 }
