@@ -59,6 +59,7 @@ mod traces;
 mod unread_log;
 mod verify_answers;
 mod verify_formats;
+mod verify_mixed;
 mod verify_outputs;
 mod verify_partitions;
 mod verify_program;

@@ -1,8 +1,7 @@
 //! Finds where the objects of a file begin and end.
 
-use super::text::{Text, names_a_key};
+use super::text::{Text, ends_line, is_blank, names_a_key};
 use crate::batch::formats::MAX_ENTRY_BYTES;
-use crate::batch::formats::lines::BYTE_ORDER_MARK;
 use zeroize::Zeroizing;
 
 /// A part of a file.
@@ -294,14 +293,4 @@ impl Splitter {
             State::Between | State::Lost => None,
         }
     }
-}
-
-fn ends_line(byte: u8) -> bool {
-    matches!(byte, b'\n' | b'\r')
-}
-
-/// Whether a byte between values means nothing: white space, a control character such as the RS of JSON text
-/// sequences (RFC 7464), or one of a byte order mark, which files that were put together have in the middle.
-fn is_blank(byte: u8) -> bool {
-    byte == b' ' || byte.is_ascii_control() || BYTE_ORDER_MARK.contains(&byte)
 }

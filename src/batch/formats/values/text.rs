@@ -1,5 +1,6 @@
 //! The text of JSON: where its strings are, and whether it contains the name of a key.
 
+use crate::batch::formats::lines::BYTE_ORDER_MARK;
 use crate::credentials::{Field, Name};
 
 /// Whether the next character belongs to a string.
@@ -30,4 +31,14 @@ pub(super) fn names_a_key(text: &[u8]) -> bool {
 /// Whether a name is that of an access key or a secret.
 pub(in crate::batch::formats) fn is_of_a_key(name: &[u8]) -> bool {
     Name::parse(name).is_some_and(|name| matches!(name.field(), Field::AccessKey | Field::SecretKey))
+}
+
+pub(super) fn ends_line(byte: u8) -> bool {
+    matches!(byte, b'\n' | b'\r')
+}
+
+/// Whether a byte between values means nothing: white space, a control character such as the RS of JSON text
+/// sequences (RFC 7464), or one of a byte order mark, which files that were put together have in the middle.
+pub(super) fn is_blank(byte: u8) -> bool {
+    byte == b' ' || byte.is_ascii_control() || BYTE_ORDER_MARK.contains(&byte)
 }
