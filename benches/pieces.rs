@@ -15,6 +15,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use mimalloc::MiMalloc;
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use sts_verify::config::{Command, ServeArgs, parse_command_line};
 use sts_verify::credentials::VerifyRequest;
@@ -102,7 +103,7 @@ fn ask_sts(criterion: &mut Criterion, runtime: &Runtime, sts: &StsClientFactory)
 fn answer(criterion: &mut Criterion, runtime: &Runtime, args: &ServeArgs) {
     let (sts, proofs) = runtime.block_on(sts(args));
     let state = AppState::new(sts, proofs, &args.http).unwrap();
-    let routes = router(state, &args.http, false);
+    let routes = router(Arc::new(state), &args.http, false);
     let mut group = criterion.benchmark_group("answer");
     let refused: fn() -> String = || "{}".to_owned();
     let good: fn() -> String = body;

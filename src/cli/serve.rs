@@ -13,6 +13,7 @@ use crate::server::{self, hardening, reload, take_file_descriptors};
 use crate::sts::{StsClientFactory, StsSettings};
 use files::{Files, warn_of_role_paths};
 use std::net::TcpListener;
+use std::sync::Arc;
 use tracing::{info, warn};
 
 /// The settings and their files, read and checked.
@@ -85,10 +86,8 @@ pub(super) async fn run(args: &ServeArgs, checked: Checked, signals: Signals) ->
     if let Some(policies) = &policies {
         warn_of_role_paths(&policies.current(), &[]);
     }
-    let state = AppState::new(sts, proofs, &args.http)?
-        .with_api_keys(api_keys)
-        .with_redis(redis)
-        .with_policies(policies);
+    let state = AppState::new(sts, proofs, &args.http)?.with_api_keys(api_keys).with_redis(redis);
+    let state = Arc::new(state.with_policies(policies));
     if let Some(address) = args.http.metrics_listen {
         let listener = bind(address)?;
         info!(address = %listener.local_addr()?, "metrics listening");

@@ -12,7 +12,7 @@ use crate::http::middleware::request_id::REQUEST_ID_HEADER;
 use crate::http::openapi;
 use crate::http::request_head;
 use crate::http::routes::{batch, gate, health, lambda, metrics, verify};
-use crate::http::state::AppState;
+use crate::http::state::{AppState, SharedState};
 use crate::http::verification::{CACHE_STATUS_HEADER, VERDICT_HEADER};
 use crate::observability::metrics::Metrics;
 use axum::Router;
@@ -34,7 +34,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 /// Routes with their descriptions.
-type Routes = OpenApiRouter<AppState>;
+type Routes = OpenApiRouter<SharedState>;
 
 /// What is counted for a caller's rate limit.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -74,7 +74,7 @@ const REQUEST_HEADERS: [HeaderName; 18] = [
 ];
 
 /// The whole service. `sandbox` says whether the STS behind it is the sandbox.
-pub fn router(state: AppState, http: &HttpArgs, sandbox: bool) -> Router {
+pub fn router(state: SharedState, http: &HttpArgs, sandbox: bool) -> Router {
     let (mut routes, mut document) =
         documented_routes(http.lambda, !http.own_metrics_listener(), |routes, counted| {
             guarded(routes, counted, &state)
@@ -97,7 +97,7 @@ pub fn router(state: AppState, http: &HttpArgs, sandbox: bool) -> Router {
 /// The routes of the gates. They have no CORS: the CORS layer would answer a preflight with 200, which opens
 /// the gate of a proxy that forwards its client's method. The caller is identified by its address, because
 /// gates have no API keys.
-fn gate_routes(state: &AppState) -> Router {
+fn gate_routes(state: &SharedState) -> Router {
     let mut routes = Router::new();
     for path in gate::ROUTES {
         routes = routes.route(path, any(gate::gate));
@@ -128,7 +128,7 @@ async fn no_route(request: Request) -> Response {
 
 /// The routes of the metrics listener: the metrics, and health for the supervisor that restarts a process that
 /// does not answer. The public listener may have no free connection when these are most needed.
-pub fn internal_routes(state: &AppState) -> Router {
+pub fn internal_routes(state: &SharedState) -> Router {
     let routes = Router::new()
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
@@ -147,7 +147,7 @@ pub fn document() -> OpenApi {
 
 /// The OpenAPI document of the gates, whose routes accept every method.
 fn gate_document() -> OpenApi {
-    OpenApiRouter::<AppState>::new().routes(routes!(gate::gate)).into_openapi()
+    OpenApiRouter::<SharedState>::new().routes(routes!(gate::gate)).into_openapi()
 }
 
 /// The routes of the OpenAPI document. A route without a description cannot be added. Those that call STS are

@@ -15,8 +15,10 @@ use crate::sts::coalescing::Coalescer;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Cheap to clone: each request has a copy.
-#[derive(Clone)]
+/// The state as the router and the handlers have it: each request has a clone.
+pub type SharedState = Arc<AppState>;
+
+/// The state, made once.
 pub struct AppState {
     /// The clients for STS.
     pub(crate) sts: Arc<StsClientFactory>,
@@ -51,7 +53,7 @@ pub struct AppState {
     /// The metrics of this process.
     pub(crate) metrics: Arc<Metrics>,
     /// Whether the process is stopping.
-    stopping: Arc<AtomicBool>,
+    stopping: AtomicBool,
 }
 
 impl AppState {
@@ -85,7 +87,7 @@ impl AppState {
             proofs: Arc::new(proofs),
             replay: ReplayStore::new(None, metrics.remembered_proofs()),
             metrics,
-            stopping: Arc::new(AtomicBool::new(false)),
+            stopping: AtomicBool::new(false),
         })
     }
 

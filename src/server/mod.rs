@@ -21,7 +21,7 @@ mod wire;
 pub use descriptors::take_file_descriptors;
 
 use crate::config::HttpArgs;
-use crate::http::state::AppState;
+use crate::http::state::{AppState, SharedState};
 use crate::observability::LogThrottle;
 use crate::observability::metrics::ConnectionFigures;
 use crate::server::tls::Tls;
@@ -64,7 +64,7 @@ pub async fn run(
     listener: TcpListener,
     tls: Option<Tls>,
     routes: Router,
-    state: AppState,
+    state: SharedState,
     http: &HttpArgs,
     stop: impl Future<Output = Stop>,
 ) -> io::Result<()> {

@@ -89,6 +89,7 @@ impl App {
         });
         let redis = args.store.server().expect("its CA certificates are good");
         let state = state.with_api_keys(api_keys.map(Arc::new)).with_redis(redis).with_policies(policies);
+        let state = Arc::new(state);
         let routes = router(state.clone(), &args.http, sandbox);
         let files = args.http.tls_files().expect("they are given together");
         let tls = files.map(|(certificate, key)| Tls::read(certificate, key).expect("they are good"));

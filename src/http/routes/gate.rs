@@ -12,7 +12,7 @@ use crate::http::error::{ApiError, ErrorBody};
 use crate::http::gate::{CacheKey, Caller, SOURCE};
 use crate::http::proofs::{Checked, ProofCheckError, ProofTerms, check_proof};
 use crate::http::request_head;
-use crate::http::state::AppState;
+use crate::http::state::{AppState, SharedState};
 use crate::policy::Policy;
 use crate::proof::kind_of;
 use crate::sts::{StsFailure, StsResponse, Verdict};
@@ -68,7 +68,7 @@ const INVALID_TOKEN_CHALLENGE: HeaderValue =
         (status = 503, description = "The caller could not be verified", body = ErrorBody),
     )
 )]
-pub(crate) async fn gate(State(app): State<AppState>, request: Request) -> Response {
+pub(crate) async fn gate(State(app): State<SharedState>, request: Request) -> Response {
     if let Some(error) = request_head::reason(&request) {
         return error.into_response();
     }

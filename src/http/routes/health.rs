@@ -6,7 +6,7 @@
 //! | `GET /livez` | 200 while the process runs, stopping or not | liveness probes, `sts-verify healthcheck` |
 //! | `GET /readyz`, `/healthz`, `/health` | 200, and 503 while it is stopping | readiness probes, load balancers |
 
-use crate::http::state::AppState;
+use crate::http::state::SharedState;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -40,7 +40,7 @@ pub(crate) async fn livez() -> Json<Health> {
     (status = 200, description = "The service accepts requests", body = Health),
     (status = 503, description = "The service is stopping", body = Health),
 ))]
-pub(crate) async fn readyz(State(app): State<AppState>) -> (StatusCode, Json<Health>) {
+pub(crate) async fn readyz(State(app): State<SharedState>) -> (StatusCode, Json<Health>) {
     if app.is_stopping() {
         (StatusCode::SERVICE_UNAVAILABLE, Json(Health { status: "stopping" }))
     } else {
@@ -55,7 +55,7 @@ pub(crate) async fn readyz(State(app): State<AppState>) -> (StatusCode, Json<Hea
     (status = 200, description = "The service accepts requests", body = Health),
     (status = 503, description = "The service is stopping", body = Health),
 ))]
-pub(crate) async fn healthz(app: State<AppState>) -> (StatusCode, Json<Health>) {
+pub(crate) async fn healthz(app: State<SharedState>) -> (StatusCode, Json<Health>) {
     readyz(app).await
 }
 
@@ -66,6 +66,6 @@ pub(crate) async fn healthz(app: State<AppState>) -> (StatusCode, Json<Health>) 
     (status = 200, description = "The service accepts requests", body = Health),
     (status = 503, description = "The service is stopping", body = Health),
 ))]
-pub(crate) async fn health(app: State<AppState>) -> (StatusCode, Json<Health>) {
+pub(crate) async fn health(app: State<SharedState>) -> (StatusCode, Json<Health>) {
     readyz(app).await
 }

@@ -14,7 +14,7 @@ use crate::credentials::ValidationError;
 use crate::http::context::RequestContext;
 use crate::http::error::ApiError;
 use crate::http::routes::verify::verify_json;
-use crate::http::state::AppState;
+use crate::http::state::SharedState;
 use crate::http::verification::{Verification, leave_for_the_log};
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -123,7 +123,7 @@ struct EnvelopeHeaders {
         (status = 500, description = "A fault of this service", body = ServiceError),
     )
 )]
-pub(crate) async fn invoke(State(app): State<AppState>, request: Request) -> Response {
+pub(crate) async fn invoke(State(app): State<SharedState>, request: Request) -> Response {
     let kind = request.headers().get(INVOCATION_TYPE).map_or(&b"RequestResponse"[..], HeaderValue::as_bytes);
     match kind {
         b"RequestResponse" => {}

@@ -1,7 +1,7 @@
 //! `GET /metrics`: the metrics for Prometheus, in the format that the request accepts.
 
 use crate::http::error::ErrorBody;
-use crate::http::state::AppState;
+use crate::http::state::SharedState;
 use crate::observability::metrics::Format;
 use axum::extract::State;
 use axum::http::header::{ACCEPT, CONTENT_TYPE, VARY};
@@ -19,7 +19,7 @@ use mime::Mime;
     )),
     (status = 421, description = "The service is not allowed to answer for that host", body = ErrorBody),
 ))]
-pub(crate) async fn metrics(State(app): State<AppState>, headers: HeaderMap) -> Response {
+pub(crate) async fn metrics(State(app): State<SharedState>, headers: HeaderMap) -> Response {
     let format = wanted(&headers);
     let head = [(CONTENT_TYPE, format.media_type()), (VARY, HeaderValue::from_static("accept"))];
     (head, app.metrics.text(format)).into_response()

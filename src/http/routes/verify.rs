@@ -10,7 +10,7 @@ use crate::http::error::{ApiError, ErrorBody};
 use crate::http::media_type::require_json;
 use crate::http::proofs::{Checked, ProofCheckError, ProofTerms, check_proof};
 use crate::http::spellings::VerifyRequestSchema;
-use crate::http::state::AppState;
+use crate::http::state::{AppState, SharedState};
 use crate::http::sts_call::{CallersCall, call_sts};
 use crate::http::verification::{Success, Verification};
 use crate::proof::{ProofSettings, kind_of};
@@ -55,7 +55,7 @@ const CREDENTIALS: &str = "credentials";
         (status = 504, description = "STS did not answer in time", body = ErrorBody),
     )
 )]
-pub(crate) async fn verify(State(app): State<AppState>, request: Request) -> Response {
+pub(crate) async fn verify(State(app): State<SharedState>, request: Request) -> Response {
     if let Err(error) = require_json(request.headers()) {
         return error.into_response();
     }

@@ -13,7 +13,7 @@ use crate::http::error::{ApiError, ErrorBody};
 use crate::http::media_type::require_ndjson;
 use crate::http::middleware::access_log::LogAtEndOfBody;
 use crate::http::middleware::client_address::caller_of;
-use crate::http::state::AppState;
+use crate::http::state::SharedState;
 use crate::observability::trace::CURRENT;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -64,7 +64,7 @@ const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
         (status = 500, description = "A fault of this service", body = ErrorBody),
     )
 )]
-pub(crate) async fn verify_batch(State(app): State<AppState>, request: Request) -> Response {
+pub(crate) async fn verify_batch(State(app): State<SharedState>, request: Request) -> Response {
     if let Err(error) = require_ndjson(request.headers()) {
         return error.into_response();
     }

@@ -7,7 +7,7 @@ use crate::callers::CallerId;
 use crate::http::context::RequestContext;
 use crate::http::error::ApiError;
 use crate::http::routes::verify::verify_json;
-use crate::http::state::AppState;
+use crate::http::state::SharedState;
 use crate::http::verification::Verification;
 use crate::observability::SharedRecord;
 use futures_util::future::{BoxFuture, FutureExt as _};
@@ -24,7 +24,7 @@ type PendingAnswer = BoxFuture<'static, (u64, Verification)>;
 
 /// A batch.
 pub(super) struct Batch {
-    pub app: AppState,
+    pub app: SharedState,
     pub caller: CallerId,
     /// The log record of the batch.
     pub record: SharedRecord,
